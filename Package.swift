@@ -1,0 +1,103 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let nio = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+  name: "lockferry",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "lockferry", targets: ["lockferry"]),
+    .executable(name: "lockferry-demo", targets: ["lockferry-demo"]),
+    .executable(name: "nsm-peer", targets: ["nsm-peer"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // C libraries and the smallest shims for what Swift cannot import.
+    .systemLibrary(name: "CTirpcLibrary", pkgConfig: "libtirpc", providers: [.apt(["libtirpc-dev"])]),
+    .target(name: "CTirpc", dependencies: ["CTirpcLibrary"]),
+    .target(name: "CLinux"),
+
+    // Pure: no input or output, no clock, nothing but the standard library.
+    .target(name: "ONCRPC"),
+    .target(name: "StatusMonitor", dependencies: ["ONCRPC"]),
+    .target(name: "Cluster", dependencies: ["StatusMonitor"]),
+
+    // The world, seen through narrow doors.
+    .target(name: "RPCTransport", dependencies: ["ONCRPC", "CTirpc"]),
+    .target(name: "SharedStore", dependencies: ["CLinux"]),
+    .target(
+      name: "NodeHost",
+      dependencies: [
+        "CLinux", "StatusMonitor", .product(name: "Subprocess", package: "swift-subprocess"),
+      ]),
+
+    // The shell and its programs.
+    .target(
+      name: "Sidecar",
+      dependencies: [
+        "ONCRPC", "StatusMonitor", "Cluster", "RPCTransport", "SharedStore", "NodeHost", logging,
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "Yams", package: "Yams"),
+      ]),
+    .executableTarget(
+      name: "lockferry",
+      dependencies: [
+        "Sidecar", "Cluster", logging,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        .product(name: "Yams", package: "Yams"),
+      ]),
+
+    // Real parts for the demo and for tests.
+    .executableTarget(
+      name: "nsm-peer",
+      dependencies: [
+        "ONCRPC", "StatusMonitor", "RPCTransport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .target(
+      name: "HostTestKit",
+      dependencies: ["CLinux", .product(name: "Subprocess", package: "swift-subprocess")]),
+    .executableTarget(
+      name: "lockferry-demo",
+      dependencies: [
+        "HostTestKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    .testTarget(name: "ONCRPCTests", dependencies: ["ONCRPC"]),
+    .testTarget(name: "StatusMonitorTests", dependencies: ["StatusMonitor"]),
+    .testTarget(name: "ClusterTests", dependencies: ["Cluster", "StatusMonitor"]),
+    .testTarget(name: "SharedStoreTests", dependencies: ["SharedStore", "CLinux"]),
+    .testTarget(name: "NodeHostTests", dependencies: ["NodeHost", "StatusMonitor", "CLinux"]),
+    .testTarget(
+      name: "SidecarTests",
+      dependencies: ["Sidecar", "Cluster", "StatusMonitor", "SharedStore", "NodeHost"]),
+    .testTarget(name: "HostTests", dependencies: ["HostTestKit"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.type != .system {
+  target.swiftSettings = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .treatAllWarnings(as: .error),
+  ]
+}

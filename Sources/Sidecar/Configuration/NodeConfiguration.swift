@@ -1,0 +1,135 @@
+public import Cluster
+
+/// The node file, checked: what this node is called, where things are, and what it serves.
+///
+/// Every duration is positive unless said otherwise. `docs/configuration.md` lists the keys as written.
+public struct NodeConfiguration: Sendable, Equatable {
+  /// This node's name; unique in the cluster.
+  public var node: NodeName
+  /// Where the shared store is.
+  public var store: StoreLocation
+  /// `store_staleness`: how long another node may see an old value of the store (an NFS mount's attribute
+  /// cache, 0 on a local disk). Default 0.
+  public var storeStaleness: Duration
+  /// `status_directory`: the folder with `sm`, `sm.bak` and `state`; nil means: look in nfs.conf, then take
+  /// the distribution's default.
+  public var statusDirectory: String?
+  /// `run_directory`: lock file and control socket. Default `/run/lockferry`.
+  public var runDirectory: String
+  /// `state_directory`: what must survive a reboot. Default `/var/lib/lockferry`.
+  public var stateDirectory: String
+  /// `control_group`: a group whose members may open the control socket besides root.
+  public var controlGroup: String?
+  /// The health endpoint and the probes.
+  public var health: HealthConfiguration
+  /// Beats and the lease they renew.
+  public var beats: BeatTimings
+  /// The mirror and its deletion guard.
+  public var mirror: MirrorTimings
+  /// The services this node knows, in the order of the file.
+  public var services: [ServiceConfiguration]
+}
+
+/// `store:` of the node file.
+public enum StoreLocation: Sendable, Equatable {
+  /// `directory:/absolute/path`
+  case directory(String)
+}
+
+/// `health:` of the node file.
+public struct HealthConfiguration: Sendable, Equatable {
+  /// `listen`: address and port of the health-ping endpoint, `[::1]:9943` for IPv6. Default `127.0.0.1:9943`.
+  public var listenHost: String
+  /// The port; 0 lets the kernel choose (the log names it).
+  public var listenPort: Int
+  /// `interval` between two rounds of probes. Default 1 s.
+  public var interval: Duration
+  /// `failures`: this many failed rounds one after the other make the node unhealthy. Default 3, 1...100.
+  public var failures: Int
+  /// `probes`; an empty list means: healthy as long as the daemon runs.
+  public var probes: [HealthProbe]
+}
+
+/// One thing that is asked whether it is well.
+public struct HealthProbe: Sendable, Equatable {
+  /// What is asked.
+  public enum Subject: Sendable, Equatable {
+    /// The NULL procedure of an RPC program on `host`.
+    case program(name: String, number: UInt32, version: UInt32, transport: Transport, host: String)
+    /// A program run without a shell; well means exit status 0.
+    case command([String])
+  }
+
+  /// Over what an RPC program is asked.
+  public enum Transport: String, Sendable, Equatable {
+    /// Datagrams.
+    case udp
+    /// A connection.
+    case tcp
+  }
+
+  /// What is asked.
+  public var subject: Subject
+  /// `timeout`: no answer by then is a failure. Default 1 s.
+  public var timeout: Duration
+}
+
+/// One entry of `services:`.
+public struct ServiceConfiguration: Sendable, Equatable {
+  /// `name`
+  public var name: ServiceName
+  /// `home`: the node that serves it when all is well.
+  public var home: NodeName
+  /// `candidates`: who may adopt it, best first. The home node is a candidate wherever it stands.
+  public var candidates: [NodeName]
+  /// `names`: the host names under which clients mount it; the first is the source name of notifications.
+  public var names: [String]
+  /// `address`, or nil where something else moves the address.
+  public var address: ServiceAddressConfiguration?
+  /// `fence`: how the old owner is stopped before an adoption that it did not agree to. No default: the
+  /// operator writes `none` or a command.
+  public var fence: FenceConfiguration
+  /// `storage.attach`: makes the file system available here.
+  public var attachStorage: CommandConfiguration?
+  /// `storage.detach`: takes it away again.
+  public var detachStorage: CommandConfiguration?
+  /// `recovery.server`: makes the NFS server enter its grace period with the exports of the service.
+  public var serverRecovery: CommandConfiguration?
+  /// `recovery.withdraw`: makes the NFS server stop serving the service.
+  public var serverWithdrawal: CommandConfiguration?
+  /// `recovery.notify`: who tells the clients. Default `sm-notify`.
+  public var notification: NotificationConfiguration
+}
+
+/// `address:` of a service.
+public enum ServiceAddressConfiguration: Sendable, Equatable {
+  /// `address: 10.0.0.10/24` with `interface: eth0`
+  case interface(address: String, prefixLength: Int, interface: String)
+  /// `address: {take: [...], release: [...], address: 10.0.0.10}`: an operator's command.
+  case command(address: String, take: CommandConfiguration, release: CommandConfiguration)
+}
+
+/// `fence:` of a service.
+public enum FenceConfiguration: Sendable, Equatable {
+  /// Written down by the operator: nothing proves that the old owner is off.
+  case none
+  /// Exit status 0 confirms that the old owner is off.
+  case command(CommandConfiguration)
+}
+
+/// `recovery.notify:` of a service.
+public enum NotificationConfiguration: Sendable, Equatable {
+  /// nfs-utils' sm-notify on a private state directory. `retry`: how long it goes on, whole minutes, 1...1440,
+  /// default 15.
+  case smNotify(retry: Duration)
+  /// An operator's command.
+  case command(CommandConfiguration)
+}
+
+/// A program and how long it may take; run without a shell.
+public struct CommandConfiguration: Sendable, Equatable {
+  /// Absolute path and arguments.
+  public var arguments: [String]
+  /// `timeout`. Default 60 s.
+  public var timeout: Duration
+}

@@ -1,0 +1,55 @@
+/// One adoption or release, as it happened: `lockferry history`.
+public struct HistoryEntry: Codable, Sendable, Equatable {
+  /// Counts up per service from 1.
+  public var number: Int
+  /// The service.
+  public var service: String
+  /// `adoption` or `release`.
+  public var kind: String
+  /// The owner before; nil where there was none.
+  public var from: String?
+  /// The node that ran the plan, or for a release the node that it was meant for.
+  public var to: String?
+  /// The epoch under which it ran.
+  public var epoch: Int
+  /// `missed beats of a`, `asked by root: TEXT`, …
+  public var because: String
+  /// Wall clock, ISO 8601 in UTC with milliseconds.
+  public var startedAt: String
+  /// From the first step to the end.
+  public var milliseconds: Int
+  /// `done` or `failed`.
+  public var outcome: String
+  /// Why it failed and what to do.
+  public var problem: String?
+  /// The state number that clients were told; nil where none was.
+  public var stateNumber: Int?
+  /// Every step in order.
+  public var steps: [Step]
+  /// Every client that was to be told.
+  public var clients: [Client]
+
+  /// One step.
+  public struct Step: Codable, Sendable, Equatable {
+    /// `claim`, `fence`, `storage`, `records`, `state`, `server`, `address`, `notify`, `verify`, …
+    public var step: String
+    /// What it did, in words.
+    public var detail: String
+    /// `done`, `skipped` or `failed`.
+    public var state: String
+    /// Milliseconds from the start of the plan to the start of the step.
+    public var startedAtMilliseconds: Int
+    /// How long it took.
+    public var milliseconds: Int
+  }
+
+  /// One client.
+  public struct Client: Codable, Sendable, Equatable {
+    /// The record's name.
+    public var client: String
+    /// It answered the notification. That is no proof that it reclaimed.
+    public var told: Bool
+    /// What went wrong, where anything did.
+    public var problem: String?
+  }
+}

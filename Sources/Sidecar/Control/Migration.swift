@@ -1,0 +1,59 @@
+/// What `lockferry migrate` asks for: `POST /v1/migrations`.
+public struct MigrationRequest: Codable, Sendable, Equatable {
+  /// The service.
+  public var service: String
+  /// The node that shall own it.
+  public var to: String
+  /// Say what would be done, do nothing.
+  public var dryRun: Bool
+  /// The owner does not answer: take the service from it without its release.
+  public var force: Bool
+  /// With `force`: the operator has made sure that the old owner is off, or its fence may be trusted.
+  public var fenceConfirmed: Bool
+  /// Who asks, for the history.
+  public var actor: String
+  /// Why, for the history.
+  public var because: String?
+
+  /// A request.
+  public init(
+    service: String, to: String, dryRun: Bool = false, force: Bool = false, fenceConfirmed: Bool = false,
+    actor: String, because: String? = nil
+  ) {
+    self.service = service
+    self.to = to
+    self.dryRun = dryRun
+    self.force = force
+    self.fenceConfirmed = fenceConfirmed
+    self.actor = actor
+    self.because = because
+  }
+}
+
+/// How far a migration is: the answer to `POST /v1/migrations` and `GET /v1/migrations/ID`.
+public struct MigrationStatus: Codable, Sendable, Equatable {
+  /// Names it in later questions; empty for a dry run.
+  public var id: String
+  /// The service.
+  public var service: String
+  /// `planned` (dry run), `pending`, `running`, `done` or `failed`.
+  public var state: String
+  /// The steps with the reason for each; of a dry run what would be done.
+  public var steps: [PlannedStep]
+  /// Why it failed and what to do.
+  public var problem: String?
+
+  /// One step of a plan.
+  public struct PlannedStep: Codable, Sendable, Equatable {
+    /// The node that runs it.
+    public var node: String
+    /// `claim`, `fence`, …
+    public var step: String
+    /// What it does and why.
+    public var detail: String
+    /// `planned`, `running`, `done`, `skipped` or `failed`.
+    public var state: String
+    /// How long it took, once it has run.
+    public var milliseconds: Int?
+  }
+}

@@ -1,0 +1,147 @@
+/// What one node says of itself: `lockferry status` and `GET /status`.
+public struct NodeStatus: Codable, Sendable, Equatable {
+  /// The node's name.
+  public var node: String
+  /// `starting`, `running` or `stopping`.
+  public var state: String
+  /// Seconds since the daemon started.
+  public var uptimeSeconds: Int
+  /// The node's own health.
+  public var health: Health
+  /// How the shared store answers.
+  public var store: Store
+  /// The other nodes, by name.
+  public var peers: [Peer]
+  /// The services of the node file, in its order.
+  public var services: [Service]
+  /// What the operator should know beyond the above; empty when all is well.
+  public var warnings: [String]
+
+  /// The node's own health, judged locally.
+  public struct Health: Codable, Sendable, Equatable {
+    /// No probe has failed often enough to matter.
+    public var healthy: Bool
+    /// Beats are being written.
+    public var beating: Bool
+    /// Why not healthy or not beating; empty when both.
+    public var reasons: [String]
+    /// Milliseconds since the main loop last ran.
+    public var loopAgeMilliseconds: Int
+    /// Milliseconds without a run of the main loop after which liveness answers 503.
+    public var loopLimitMilliseconds: Int
+    /// The last round of probes.
+    public var probes: [Probe]
+  }
+
+  /// One probe's last answer.
+  public struct Probe: Codable, Sendable, Equatable {
+    /// `nfs v3 tcp on 127.0.0.1` or the command.
+    public var subject: String
+    /// It answered well.
+    public var ok: Bool
+    /// Failed rounds one after the other.
+    public var failures: Int
+    /// How long the last answer took.
+    public var milliseconds: Int
+    /// Why it failed.
+    public var problem: String?
+  }
+
+  /// How the shared store answers.
+  public struct Store: Codable, Sendable, Equatable {
+    /// As the operator wrote it.
+    public var location: String
+    /// The last call succeeded.
+    public var reachable: Bool
+    /// Why not.
+    public var problem: String?
+    /// Milliseconds since the last call that succeeded; nil when none has.
+    public var lastAnswerMilliseconds: Int?
+  }
+
+  /// Another node as seen from here.
+  public struct Peer: Codable, Sendable, Equatable {
+    /// Its name.
+    public var node: String
+    /// `unknown` (no beat seen yet), `alive`, `late`, `dead` or `stopped` (daemon stopped on purpose).
+    public var beat: String
+    /// Beats missed one after the other.
+    public var missedBeats: Int
+    /// Milliseconds since its beat last changed, by this node's clock; nil when none was seen.
+    public var lastBeatMilliseconds: Int?
+    /// Where its service definitions differ from ours.
+    public var disagreements: [String]
+  }
+
+  /// One service as seen from here.
+  public struct Service: Codable, Sendable, Equatable {
+    /// Its name.
+    public var service: String
+    /// `unowned`, `adopting`, `online`, `releasing`, `released` or `unknown` (store not read yet).
+    public var state: String
+    /// Who owns it.
+    public var owner: String?
+    /// The owner's epoch; 0 where it was never owned.
+    public var epoch: Int
+    /// Its home node.
+    public var home: String
+    /// Its candidates, best first.
+    public var candidates: [String]
+    /// This node could adopt it now.
+    public var candidate: Bool
+    /// Why not; empty when it could, or owns it.
+    public var whyNotCandidate: [String]
+    /// The service address, without prefix length.
+    public var address: String?
+    /// The running adoption or release.
+    public var plan: Plan?
+    /// The mirror of its records; on the owner only.
+    public var mirror: Mirror?
+  }
+
+  /// A running plan.
+  public struct Plan: Codable, Sendable, Equatable {
+    /// `adoption` or `release`.
+    public var kind: String
+    /// The step that runs now.
+    public var step: String
+    /// Steps done.
+    public var done: Int
+    /// Steps in all.
+    public var steps: Int
+    /// Why the last step failed and is being tried again.
+    public var problem: String?
+  }
+
+  /// The mirror of one service's records.
+  public struct Mirror: Codable, Sendable, Equatable {
+    /// Where the records come from.
+    public var statusDirectory: String
+    /// Records in the status directory.
+    public var recordsSeen: Int
+    /// Of these, durable in the store as they are.
+    public var recordsMirrored: Int
+    /// Age of the oldest record that is not yet in the store; 0 when none is.
+    public var lagMilliseconds: Int
+    /// Records that the store keeps though the status directory no longer has them.
+    public var retained: Int
+    /// Departures waiting for their delay.
+    public var departing: Int
+    /// No record is deleted from the store now.
+    public var frozen: Bool
+    /// Why.
+    public var frozenBecause: [String]
+    /// Files that are not taken as records, and why.
+    public var refused: [Refusal]
+    /// Why the last commit to the store failed.
+    public var problem: String?
+  }
+
+  /// A file that isn't taken as a record.
+  public struct Refusal: Codable, Sendable, Equatable {
+    /// Its name, made printable.
+    public var name: String
+    /// Why.
+    public var reason: String
+  }
+}
