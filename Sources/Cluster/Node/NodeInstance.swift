@@ -1,0 +1,369 @@
+/// One node's brain: beats, lease, detection and ownership, as a value.
+///
+/// Inputs are functions that begin with `on` and carry `now`; what they return MUST be carried out in order.
+/// It reads no clock, no file and no random number; the daemon and the simulator run this very value.
+///
+/// The store decides, beats only suggest: a service changes owner by one compare-and-set, and a node that
+/// can't renew its lease stops serving before the others may claim.
+public struct NodeInstance: Sendable {
+  /// What a node is told once.
+  public struct Settings: Sendable {
+    /// This node.
+    public var node: NodeName
+    /// Which run of the daemon this is.
+    public var instance: DaemonInstance
+    /// The boot of this machine.
+    public var boot: String
+    /// Beats and lease.
+    public var timings: BeatTimings
+    /// How long the store may show an old value.
+    public var staleness: Duration
+    /// The services.
+    public var services: [ServiceDefinition]
+
+    /// Settings.
+    public init(
+      node: NodeName, instance: DaemonInstance, boot: String, timings: BeatTimings, staleness: Duration,
+      services: [ServiceDefinition]
+    ) {
+      self.node = node
+      self.instance = instance
+      self.boot = boot
+      self.timings = timings
+      self.staleness = staleness
+      self.services = services
+    }
+  }
+
+  /// Where the node stands.
+  public enum Phase: Sendable, Equatable {
+    /// Looking whether another live node has this name.
+    case checkingName
+    /// At work.
+    case running
+    /// Somebody else has this name; nothing more is written.
+    case refused
+  }
+
+  /// What this node does with a service.
+  enum Activity: Equatable {
+    /// Nothing; somebody else's, or nobody's.
+    case none
+    /// A transition is under way.
+    case claiming
+    /// A plan of this kind runs.
+    case plan(Plan.Kind)
+    /// Served, nothing to do.
+    case serving
+    /// Still the owner by the store, but has stopped serving because the lease could not be renewed.
+    case givenUp
+
+    var isServing: Bool {
+      switch self {
+      case .plan, .serving: true
+      case .none, .claiming, .givenUp: false
+      }
+    }
+  }
+
+  struct ServiceState {
+    let definition: ServiceDefinition
+    var activity = Activity.none
+    /// The owner key as last known.
+    var ownerBytes: [UInt8]?
+    var ownership: Ownership?
+    var hasBeenSeen = false
+    /// When this node last changed the owner key: a look that began earlier is out of date.
+    var changedAt: BootInstant?
+    var orderBytes: [UInt8]?
+    var order: MigrationOrder?
+    /// The order that a transition under way answers.
+    var failedAttempts = 0
+    var nextAttemptAt: BootInstant?
+  }
+
+  let settings: Settings
+  let startedAt: BootInstant
+  /// Where the node stands.
+  public internal(set) var phase = Phase.checkingName
+  var health = HealthJudge.Verdict.unproven
+  var lease: OwnerLease
+  var counter: UInt64 = 0
+  var beatBytes: [UInt8]?
+  var hasLooked = false
+  var hasGivenUpBlindly = false
+  var ownBeat: BeatDetector
+  var peers: [NodeName: BeatDetector] = [:]
+  var disagreements: [NodeName: [String]] = [:]
+  var services: [ServiceName: ServiceState] = [:]
+
+  /// A node that starts at `now`.
+  public init(settings: Settings, now: BootInstant) {
+    self.settings = settings
+    startedAt = now
+    lease = OwnerLease(timings: settings.timings)
+    ownBeat = BeatDetector(timings: settings.timings, staleness: settings.staleness, now: now)
+    for definition in settings.services {
+      services[definition.name] = ServiceState(definition: definition)
+      for peer in definition.candidates where peer != settings.node {
+        peers[peer] = BeatDetector(timings: settings.timings, staleness: settings.staleness, now: now)
+      }
+    }
+  }
+
+  /// Due every beat interval.
+  public mutating func onTick(now: BootInstant) -> [NodeDirective] {
+    guard phase != .refused else { return [] }
+    var directives = onLeaseWatch(now: now)
+    if let renewal = renewal() { directives.append(.renew(renewal)) }
+    directives.append(.look)
+    return directives
+  }
+
+  /// Due at ``giveUpAt``, whatever else hangs: gives up what can't be served any longer.
+  public mutating func onLeaseWatch(now: BootInstant) -> [NodeDirective] {
+    var directives: [NodeDirective] = []
+    if !lease.isHeld(now: now) {
+      for name in orderedServices where services[name]?.activity.isServing == true {
+        directives += giveUp(name, because: "the lease could not be renewed in time")
+      }
+    }
+    // A daemon that starts while the store is away can't know what its predecessor served: the others may
+    // adopt it when the lease is over.
+    if !hasLooked, !hasGivenUpBlindly, now - startedAt >= settings.timings.safeLease - settings.timings.stopTime {
+      hasGivenUpBlindly = true
+      for name in orderedServices {
+        directives.append(.withdraw(name, because: "the store could not be read since the daemon started"))
+      }
+    }
+    return directives
+  }
+
+  /// When ``onLeaseWatch(now:)`` is due; nil while nothing depends on it.
+  public var giveUpAt: BootInstant? {
+    if !hasLooked, !hasGivenUpBlindly {
+      return startedAt + settings.timings.safeLease - settings.timings.stopTime
+    }
+    return services.values.contains { $0.activity.isServing } ? lease.giveUpAt : nil
+  }
+
+  /// The beat that was asked for was written, or not.
+  public mutating func onRenewal(
+    _ outcome: RenewalOutcome, of renewal: Renewal, sentAt: BootInstant, now: BootInstant
+  ) -> [NodeDirective] {
+    guard phase == .running else { return [] }
+    switch outcome {
+    case .renewed:
+      beatBytes = renewal.beat
+      lease.onRenewed(sentAt: sentAt)
+      return []
+    case .failed:
+      return []
+    case .foreignBeat(let actual):
+      if let actual, let beat = Beat(bytes: actual), beat.instance != settings.instance {
+        return refuse()
+      }
+      // Our own earlier beat, whose answer was lost, or a key that somebody deleted.
+      beatBytes = actual
+      return self.renewal().map { [.renew($0)] } ?? []
+    case .ownerChanged(let name, let actual):
+      let before = services[name]?.ownerBytes
+      let directives = onOwner(name, actual, now: now)
+      // The same epoch in another state is this node's own plan going on.
+      let isStillOurs = services[name]?.activity.isServing == true && services[name]?.ownerBytes != before
+      return directives + (isStillOurs ? self.renewal().map { [.renew($0)] } ?? [] : [])
+    }
+  }
+
+  /// The store was read.
+  public mutating func onLook(_ view: NodeView, now: BootInstant) -> [NodeDirective] {
+    guard phase != .refused else { return [] }
+    hasLooked = true
+    for peer in peers.keys { peers[peer]?.onLook(view.beats[peer], now: now) }
+    if phase == .checkingName {
+      let directives = checkName(view.beats[settings.node], now: now)
+      guard phase == .running else { return directives }
+    }
+    var directives: [NodeDirective] = []
+    for name in orderedServices {
+      guard let state = services[name] else { continue }
+      if let changedAt = state.changedAt, view.startedAt <= changedAt { continue }
+      services[name]?.orderBytes = view.orders[name]
+      services[name]?.order = view.orders[name].flatMap(MigrationOrder.init(bytes:))
+      directives += onOwner(name, view.owners[name], now: now)
+      directives += decide(name, now: now)
+    }
+    return directives
+  }
+
+  /// The probes' judgement.
+  public mutating func onHealth(_ verdict: HealthJudge.Verdict, now: BootInstant) -> [NodeDirective] {
+    health = verdict
+    return []
+  }
+
+  /// Where another node's definitions differ from ours; empty where they agree.
+  public mutating func onDefinitions(of peer: NodeName, disagreements found: [String]) {
+    disagreements[peer] = found.isEmpty ? nil : found
+  }
+
+  /// The transition that was asked for has ended.
+  public mutating func onTransition(
+    _ transition: Transition, _ outcome: TransitionOutcome, now: BootInstant
+  ) -> [NodeDirective] {
+    let name = transition.service
+    guard var state = services[name], state.activity == .claiming else { return [] }
+    state.changedAt = now
+    switch outcome {
+    case .done:
+      state.ownerBytes = transition.ownership.bytes
+      state.ownership = transition.ownership
+      state.activity = .plan(transition.plan.kind)
+      state.failedAttempts = 0
+      state.nextAttemptAt = nil
+      services[name] = state
+      return [.run(transition.plan)]
+    case .conflict, .failed:
+      // What is true now is seen at the next look; a write with an unknown end is seen there too.
+      state.activity = transition.ownership.state == .releasing ? .serving : .none
+      state.failedAttempts += 1
+      state.nextAttemptAt = now + settings.timings.interval * min(state.failedAttempts, 10)
+      services[name] = state
+      return []
+    }
+  }
+
+  /// A plan has ended.
+  public mutating func onPlanEnded(
+    _ name: ServiceName, _ outcome: PlanOutcome, now: BootInstant
+  ) -> [NodeDirective] {
+    guard var state = services[name], case .plan = state.activity else { return [] }
+    state.changedAt = now
+    switch outcome {
+    case .done(let ownership):
+      state.ownership = ownership
+      state.ownerBytes = ownership.bytes
+      state.activity = ownership.state == .online ? .serving : .none
+      services[name] = state
+      return []
+    case .gaveUp(let problem):
+      // The release is undone by adopting anew: what it had already stopped is recovered.
+      state.activity = .givenUp
+      services[name] = state
+      var directives: [NodeDirective] = [.note("\(name) is taken up again here: its release failed: \(problem)")]
+      if let bytes = state.orderBytes, var order = state.order, order.problem == nil {
+        order.problem = problem
+        directives.append(.refuseOrder(name, expected: bytes, order))
+      }
+      return directives
+    case .lost:
+      state.activity = .none
+      services[name] = state
+      return [.withdraw(name, because: "another node owns it now")]
+    case .stopped:
+      state.activity = .givenUp
+      services[name] = state
+      return []
+    }
+  }
+
+  /// There is no journal of a plan for the epoch that this node holds.
+  public mutating func onNoJournal(_ name: ServiceName, now: BootInstant) -> [NodeDirective] {
+    guard let state = services[name], case .plan = state.activity else { return [] }
+    services[name]?.activity = .givenUp
+    return []
+  }
+
+  /// The last beat of a daemon that is stopped on purpose; nil where no beat of it counts.
+  public mutating func onStop() -> Renewal? {
+    guard phase == .running, var last = renewal() else { return nil }
+    guard var beat = Beat(bytes: last.beat) else { return nil }
+    beat.stoppedForMilliseconds = settings.timings.daemonStopGrace.wholeMilliseconds
+    last.beat = beat.bytes
+    return last
+  }
+}
+
+extension NodeInstance {
+  var orderedServices: [ServiceName] { settings.services.map(\.name) }
+
+  var isBeating: Bool { phase == .running && health == .healthy }
+
+  /// Unhealthy means: no beat, and so no lease.
+  private mutating func renewal() -> Renewal? {
+    guard isBeating else { return nil }
+    counter += 1
+    let beat = Beat(
+      instance: settings.instance, counter: counter,
+      leaseMilliseconds: settings.timings.lease.wholeMilliseconds)
+    var owners: [ServiceName: [UInt8]] = [:]
+    for (name, state) in services where state.activity.isServing { owners[name] = state.ownerBytes }
+    return Renewal(expectedBeat: beatBytes, beat: beat.bytes, owners: owners)
+  }
+
+  /// A name is free when its last beat was written from this very place, or was the last one of a daemon
+  /// stopped on purpose, or has not changed for a lease.
+  private mutating func checkName(_ bytes: [UInt8]?, now: BootInstant) -> [NodeDirective] {
+    let isFirst = ownBeat.observed == nil
+    if !isFirst, bytes != ownBeat.observed { return refuse() }
+    ownBeat.onLook(bytes, now: now)
+    let isFree: Bool =
+      if let beat = bytes.flatMap(Beat.init(bytes:)) {
+        beat.instance.place == settings.instance.place || beat.stoppedForMilliseconds != nil
+          || now - startedAt >= settings.timings.lease && ownBeat.isSilentForALease
+      } else {
+        true
+      }
+    guard isFree else { return [] }
+    beatBytes = bytes
+    counter = (bytes.flatMap(Beat.init(bytes:))?.counter ?? 0)
+    phase = .running
+    return []
+  }
+
+  private mutating func refuse() -> [NodeDirective] {
+    phase = .refused
+    var directives: [NodeDirective] = []
+    for name in orderedServices where services[name]?.activity.isServing == true {
+      directives += giveUp(name, because: "another node beats under the name \(settings.node)")
+    }
+    directives.append(
+      .refuse(
+        "another live node beats under the name \(settings.node) in this store: give each node a name of its own "
+          + "('node:' in the node file) and start again"))
+    return directives
+  }
+
+  mutating func giveUp(_ name: ServiceName, because: String) -> [NodeDirective] {
+    services[name]?.activity = .givenUp
+    return [.stopPlan(name), .withdraw(name, because: because)]
+  }
+
+  /// What the owner key holds, by a look or by a conflict.
+  mutating func onOwner(_ name: ServiceName, _ bytes: [UInt8]?, now: BootInstant) -> [NodeDirective] {
+    guard let state = services[name] else { return [] }
+    services[name]?.hasBeenSeen = true
+    services[name]?.ownerBytes = bytes
+    let before = state.ownership
+    let ownership = bytes.flatMap(Ownership.init(bytes:))
+    services[name]?.ownership = ownership
+    if bytes != nil, ownership == nil, state.ownerBytes != bytes {
+      return [
+        .note("services/\(name)/owner in the store can't be read; nothing is done with \(name) until it is mended")
+      ]
+    }
+    let isOurs = ownership?.node == settings.node && ownership?.epoch == before?.epoch
+    switch state.activity {
+    case .plan, .serving:
+      guard !isOurs else { return [] }
+      services[name]?.activity = .none
+      let owner = ownership.map { "\($0.node) with epoch \($0.epoch)" } ?? "nobody"
+      return [.stopPlan(name), .withdraw(name, because: "the store says that it belongs to \(owner)")]
+    case .givenUp:
+      if ownership?.node != settings.node { services[name]?.activity = .none }
+      return []
+    case .none, .claiming:
+      return []
+    }
+  }
+}
