@@ -210,10 +210,10 @@ int64_t lfh_boot_nanoseconds(void) {
 
 // Network links
 
-bool lfh_link_is_up(const struct lfh_link *link) { return (link->flags & IFF_UP) != 0; }
+bool lfh_link_is_up(struct lfh_link link) { return (link.flags & IFF_UP) != 0; }
 
-bool lfh_link_has_neighbours(const struct lfh_link *link) {
-  return (link->flags & (IFF_NOARP | IFF_LOOPBACK)) == 0;
+bool lfh_link_has_neighbours(struct lfh_link link) {
+  return (link.flags & (IFF_NOARP | IFF_LOOPBACK)) == 0;
 }
 
 int lfh_find_link(const char *name, struct lfh_link *link) {

@@ -49,6 +49,7 @@ public struct NodeHostError: Error, Sendable, CustomStringConvertible {
     self.init(code, subject + ": " + systemErrorText(number) + (remedy.map { "; " + $0 } ?? ""))
   }
 
+  /// The message.
   public var description: String { message }
 }
 

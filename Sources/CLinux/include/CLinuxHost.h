@@ -84,9 +84,9 @@ struct lfh_link {
 };
 
 /// IFF_UP
-bool lfh_link_is_up(const struct lfh_link *link);
+bool lfh_link_is_up(struct lfh_link link);
 /// Whether neighbours on this link ask for link-layer addresses at all (neither IFF_NOARP nor IFF_LOOPBACK).
-bool lfh_link_has_neighbours(const struct lfh_link *link);
+bool lfh_link_has_neighbours(struct lfh_link link);
 
 /// The interface called `name`; -ENODEV where there is none.
 int lfh_find_link(const char *name, struct lfh_link *link);

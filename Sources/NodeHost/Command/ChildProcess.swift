@@ -227,7 +227,8 @@ final class ChildProcess: Sendable {
       case .limit: .timedOut
       case .stopped: .signalled(SIGTERM)
       case nil where failure != 0:
-        .notStarted("its exit status is lost (\(systemErrorText(-failure))): something else reaps children here")
+        .notStarted(
+          "its exit status is lost (\(systemErrorText(-failure))): something else reaps children here")
       case nil: signalled ? .signalled(value) : .exited(value)
       }
     finish(status)

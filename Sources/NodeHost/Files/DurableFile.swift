@@ -18,10 +18,12 @@ public enum DurableFile {
   }
 
   static func replace(
-    _ name: String, in directory: borrowing OpenDirectory, with bytes: [UInt8], mode: mode_t, owner: FileOwner?
+    _ name: String, in directory: borrowing OpenDirectory, with bytes: [UInt8], mode: mode_t,
+    owner: FileOwner?,
+    likeDirectory: Bool = false
   ) throws(NodeHostError) {
     let temporary = TemporaryName.of(name)
-    try directory.create(temporary, bytes, mode: mode, owner: owner)
+    try directory.create(temporary, bytes, mode: mode, owner: owner, likeDirectory: likeDirectory)
     do {
       try directory.sync(temporary)
       try directory.rename(temporary, to: name)

@@ -10,7 +10,8 @@ enum TemporaryName {
     // Long names differ at the end too; a hash (FNV-1a) keeps them apart.
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    return "." + String(decoding: name.utf8.prefix(220), as: UTF8.self) + "-" + String(hash, radix: 16) + suffix
+    return "." + String(decoding: name.utf8.prefix(220), as: UTF8.self) + "-" + String(hash, radix: 16)
+      + suffix
   }
 
   /// Whether a directory entry is one of them.

@@ -8,7 +8,8 @@ final class ThreadSignal: Sendable {
   init() throws(NodeHostError) {
     let number = lfh_event()
     guard number >= 0 else {
-      throw NodeHostError(-number, "can't make an eventfd", remedy: "raise the limit of open files (LimitNOFILE=)")
+      throw NodeHostError(
+        -number, "can't make an eventfd", remedy: "raise the limit of open files (LimitNOFILE=)")
     }
     self.descriptor = Descriptor(owning: number)
   }
