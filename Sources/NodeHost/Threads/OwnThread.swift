@@ -26,7 +26,7 @@ public enum OwnThread {
   /// Starts `body` on a new thread that nobody waits for.
   ///
   /// - Throws: ``NodeHostError`` where the kernel allows no further thread; then `body` never runs.
-  static func start(
+  public static func start(
     _ name: String, _ body: @escaping @Sendable () -> Void
   ) throws(NodeHostError) {
     let work = Unmanaged.passRetained(ThreadWork(name: name, body: body))

@@ -39,7 +39,7 @@ actor MirrorShell {
   init(
     directory: StatusDirectory, store: any SharedStore, timings: MirrorTimings, storeTimeout: Duration,
     log: Logger, ownerBytes: @escaping OwnerBytes
-  ) {
+  ) throws {
     self.directory = directory
     self.store = store
     self.timings = timings
@@ -47,7 +47,7 @@ actor MirrorShell {
     limit = max(storeTimeout, .seconds(10))
     self.log = log
     self.ownerBytes = ownerBytes
-    watch = StatusDirectoryWatch(directory: directory)
+    watch = try StatusDirectoryWatch(directory: directory)
   }
 
   /// Watches and mirrors until the task is cancelled.
@@ -138,7 +138,11 @@ actor MirrorShell {
   // MARK: - The directory
 
   private func followDirectory() async {
-    watch.start()
+    do {
+      try watch.start()
+    } catch {
+      log.error("no inotify: only the periodic rescan mirrors", metadata: ["error": "\(error)"])
+    }
     await rescan()
     for await _ in watch.changes {
       guard !Task.isCancelled else { break }
@@ -152,11 +156,12 @@ actor MirrorShell {
   }
 
   private func take(_ hints: StatusDirectoryHints) async {
-    guard hints.rescan == nil else {
-      log.info("reading the whole status directory", metadata: ["because": "\(hints.rescan ?? "")"])
-      await rescan()
-      return
+    guard !hints.rescan else {
+      let reasons = hints.rescanReasons.map(\.rawValue).sorted().joined(separator: ", ")
+      log.info("reading the whole status directory", metadata: ["because": "\(reasons)"])
+      return await rescan()
     }
+    for file in hints.refused { refuse(file.name, file.reason) }
     let looked = await read(hints.written.union(hints.removed))
     var gone: Set<ClientName> = []
     for (client, reading) in looked {
@@ -320,15 +325,16 @@ actor MirrorShell {
     entry.instance = nil
     entries[service] = entry
     let directives = body(&instance)
+    let epoch = entry.epoch
     entries[service]?.instance = instance
     for directive in directives {
       switch directive {
       case .commit(let batch):
-        jobs.start { await self.commit(batch, service, epoch: entry.epoch) }
+        jobs.start { await self.commit(batch, service, epoch: epoch) }
       case .wake(let moment):
         jobs.start {
           try? await Task.sleep(for: max(moment - .now, .zero))
-          await self.wake(service, epoch: entry.epoch)
+          await self.wake(service, epoch: epoch)
         }
       }
     }

@@ -76,20 +76,20 @@ extension NodeShell {
   private func look() async -> NodeView? {
     let startedAt = BootInstant.now
     var view = NodeView(startedAt: startedAt)
-    func left() throws(StoreError) -> Duration {
-      let left = configuration.beats.storeTimeout - (BootInstant.now - startedAt)
+    func timeLeft() throws(StoreError) -> Duration {
+      let left: Duration = configuration.beats.storeTimeout - (BootInstant.now - startedAt)
       guard left > .zero else { throw StoreError(.timedOut, "\(store.location) answers too slowly") }
       return left
     }
     do {
       for node in instance.peerNames + [configuration.node] {
-        view.beats[node] = try await store.read(try ClusterKeys.beat(node), within: try left())
+        view.beats[node] = try await store.read(try ClusterKeys.beat(node), within: try timeLeft())
       }
       for service in configuration.services {
         view.owners[service.name] = try await store.read(
-          try ClusterKeys.owner(service.name), within: try left())
+          try ClusterKeys.owner(service.name), within: try timeLeft())
         view.orders[service.name] = try await store.read(
-          try ClusterKeys.order(service.name), within: try left())
+          try ClusterKeys.order(service.name), within: try timeLeft())
       }
       return view
     } catch {
@@ -102,7 +102,7 @@ extension NodeShell {
 
   private func make(_ transition: Transition) async {
     var journal = PlanJournal(plan: transition.plan, boot: boot)
-    let start = BootClock.now
+    let sentAt = BootClock.now
     let outcome: TransitionOutcome
     do {
       var comparisons = [
@@ -132,7 +132,7 @@ extension NodeShell {
       outcome = .failed("\(error)")
     }
     if !journal.steps.isEmpty {
-      journal.steps = [Self.claimStep(transition, milliseconds: (BootClock.now - start).wholeMilliseconds)]
+      journal.steps = [Self.claimStep(transition, milliseconds: (BootClock.now - sentAt).wholeMilliseconds)]
     }
     log.notice(
       "ownership",
@@ -196,6 +196,7 @@ extension NodeShell {
       ownerBytes: { await self.ownerBytes($0, $1) }, onOwnerSeen: { await self.onOwnerSeen($0, $1) },
       onProgress: { await self.onProgress($0, $1) }, log: log)
     jobs.start {
+      await self.waitForRoom(name)
       await stop.whileNotStopped {
         // An adoption's mirror begins when the records are merged into the directory, see its step.
         let recordsAreMerged = journal.steps.contains { $0.step == "records" }
@@ -207,8 +208,20 @@ extension NodeShell {
         let outcome = await runner.run()
         await self.planEnded(name, epoch: epoch, journal.plan.kind, outcome)
       }
+      await self.leaveRoom(name)
     }
   }
+
+  /// One plan at a time touches a service, and none while the service is being given up: a plan that was told to
+  /// stop may still be ending a step.
+  private func waitForRoom(_ service: ServiceName) async {
+    while busy.contains(service) || withdrawals.contains(service) {
+      guard (try? await Task.sleep(for: .milliseconds(10))) != nil else { break }
+    }
+    busy.insert(service)
+  }
+
+  private func leaveRoom(_ service: ServiceName) { busy.remove(service) }
 
   private func planEnded(
     _ service: ServiceName, epoch: UInt64, _ kind: Plan.Kind, _ outcome: PlanOutcome

@@ -26,7 +26,10 @@ actor NodeShell {
   /// What the owner keys' epoch is while this node serves, and how to stop its plan.
   var running: [ServiceName: (epoch: UInt64, stop: StopSignal)] = [:]
   var planStatus: [ServiceName: NodeStatus.Plan] = [:]
+  /// Services that are being given up.
   var withdrawals: Set<ServiceName> = []
+  /// Services whose plan has not ended its last step.
+  var busy: Set<ServiceName> = []
   var lastTick: BootInstant
   let startedAt: BootInstant
   var isStopping = false
@@ -52,7 +55,7 @@ actor NodeShell {
     self.instance = NodeInstance(
       settings: NodeInstance.Settings(
         node: configuration.node, instance: instance, boot: boot, timings: configuration.beats,
-        staleness: configuration.storeStaleness, services: configuration.services.map(\.definition)),
+        staleness: configuration.storeStaleness, services: configuration.services.map(\.coreDefinition)),
       now: startedAt)
     _ = self.instance.onHealth(judge.verdict, now: startedAt)
   }
@@ -160,7 +163,7 @@ actor NodeShell {
 
 extension ServiceConfiguration {
   /// What the core needs to know.
-  var definition: ServiceDefinition {
+  var coreDefinition: ServiceDefinition {
     ServiceDefinition(
       name: name, home: home, candidates: candidates, hasFence: fence != .none,
       attachesStorage: attachStorage != nil, detachesStorage: detachStorage != nil,

@@ -1,4 +1,5 @@
 import Cluster
+import Glibc
 import Logging
 import NodeHost
 import StatusMonitor
@@ -111,7 +112,8 @@ actor NotificationBoard {
   private func privatePath(_ service: ServiceName) -> String { "\(stateDirectory)/notify/\(service)" }
 
   private func start(_ assignment: Assignment, _ directory: StatusDirectory) async throws {
-    guard let program = HostProgram.find("sm-notify") else {
+    let places = ["/usr/sbin/sm-notify", "/sbin/sm-notify"]
+    guard let program = places.first(where: { access($0, X_OK) == 0 }) else {
       throw PlanError("sm-notify is not in /usr/sbin or /sbin: install nfs-common (nfs-utils)")
     }
     let minutes = max(assignment.retry.wholeMilliseconds / 60_000, 1)

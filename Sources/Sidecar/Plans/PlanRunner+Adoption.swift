@@ -98,7 +98,7 @@ extension PlanRunner {
     case .interface(let address, let prefixLength, let interface):
       let link = try ServiceAddressLink(address: address, prefixLength: prefixLength, interface: interface)
       try await link.take()
-      try await OwnThread.run("lf-announce") { try link.announce() }
+      try await link.announce()
       return "\(address)/\(prefixLength) on \(interface), announced"
     case .command(let address, let take, _):
       try await command(take, "address")
