@@ -85,8 +85,8 @@ public final class HostProgram: Sendable {
     try await eventually("\(name) starts") { pid != nil || end != nil }
   }
 
-  /// Ends what waits for a program whose host is off.
-  func abandon() { entry.send(SIGKILL) }
+  /// Wakes `nsenter`, which stopped with its program, so that it notices that the program is dead.
+  func wakeParent() { entry.send(SIGCONT) }
 
   /// Removes what it wrote; for commands that were run to their end and read.
   func removeOutput() {

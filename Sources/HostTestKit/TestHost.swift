@@ -137,8 +137,8 @@ public final class TestHost: Sendable {
       return (state.holder, state.programs)
     }
     guard let holder else { return }
-    // A paused nsenter would keep its dead program from being reaped, and the host from ending.
-    for program in programs { program.abandon() }
+    // The host ends when its dead programs have been reaped.
+    for program in programs { program.wakeParent() }
     let deadline = ContinuousClock.now + .seconds(30)
     while holder.end == nil {
       // Not cancellable: a test that is being cancelled cleans up as well.
