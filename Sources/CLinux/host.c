@@ -188,6 +188,8 @@ int lfh_lock(int descriptor) {
   return result < 0 ? -errno : 0;
 }
 
+void lfh_unlock(int descriptor) { (void)flock(descriptor, LOCK_UN); }
+
 int lfh_copy_security_context(int source, int destination) {
   char context[4096];
   ssize_t length = fgetxattr(source, "security.selinux", context, sizeof context);

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+// getxattr(2) and setxattr(2), which the Glibc module leaves out.
+#include <sys/xattr.h>
 
 // Processes
 
@@ -55,6 +57,9 @@ int lfh_sync_file_system(int descriptor);
 
 /// flock(2), exclusive, without waiting.
 int lfh_lock(int descriptor);
+
+/// Gives the lock up, also for a child that was forked and has not reached its exec yet.
+void lfh_unlock(int descriptor);
 
 /// Copies the extended attribute `security.selinux` from one open file to another. 1: copied; 0: the source has
 /// none, or its file system knows none.

@@ -16,6 +16,10 @@ public final class NodeLock: Sendable {
     self.identity = identity
   }
 
+  deinit {
+    lfh_unlock(descriptor.number)
+  }
+
   /// Takes the lock without waiting; the file is made where it isn't there, and stays.
   ///
   /// - Throws: ``NodeHostError``: `held`, with the holder's process id, where another daemon (or another value in

@@ -13,7 +13,7 @@ public final class StatusDirectoryWatch: Sendable {
   /// An element whenever there may be something to ``take()``; ends after ``stop()``. For one reader.
   public let changes: AsyncStream<Void>
 
-  private let gathering: HintGathering
+  let gathering: HintGathering
   private let stopSignal: ThreadSignal
   private let directory: StatusDirectory
 

@@ -46,7 +46,10 @@ struct WatchLoop {
       ]
       _ = poll(&polled, 2, (compareAt - BootClock.now).pollMilliseconds)
       if polled[0].revents != 0 { return }
-      if polled[1].revents != 0 { drain(inotify.number) }
+      if polled[1].revents != 0 {
+        drain(inotify.number)
+        compareAt = min(compareAt, BootClock.now + period)
+      }
       // By the clock, not by poll's time-out: a directory that is always busy is compared too.
       if BootClock.now >= compareAt {
         compare(inotify.number)
