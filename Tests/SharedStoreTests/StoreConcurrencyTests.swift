@@ -90,13 +90,13 @@ struct StoreConcurrencyTests {
       // Lists see one round everywhere.
       group.addTask {
         var seen = 0
-        while !isOver.isUp {
+        repeat {
           let values = Set(try await store.b.list("t").values)
           #expect(values.count == 1)
           let round = try #require(values.first.flatMap { Int(String(decoding: $0, as: UTF8.self)) })
           #expect(round >= seen)
           seen = round
-        }
+        } while !isOver.isUp
         return 1
       }
       // Single reads one after the other never see an older round than the read before.
@@ -104,13 +104,13 @@ struct StoreConcurrencyTests {
         group.addTask {
           var seen = 0
           var next = 0
-          while !isOver.isUp {
+          repeat {
             let held = try #require(try await node.read(keys[next % keys.count]))
             let round = try #require(Int(String(decoding: held, as: UTF8.self)))
             #expect(round >= seen)
             seen = round
             next += 1
-          }
+          } while !isOver.isUp
           return next
         }
       }
@@ -134,14 +134,14 @@ struct StoreConcurrencyTests {
         isOver.raise()
       }
       group.addTask {
-        while !isOver.isUp {
+        repeat {
           let values = try await store.b.list("nodes")
           let rounds = try keys.map { key in
             try #require(values[key].flatMap { Int(String(decoding: $0, as: UTF8.self)) })
           }
           #expect(rounds == rounds.sorted(by: >), "not as of one moment: \(rounds)")
           #expect(rounds[0] - rounds[19] <= 1, "not as of one moment: \(rounds)")
-        }
+        } while !isOver.isUp
       }
       try await group.waitForAll()
     }
