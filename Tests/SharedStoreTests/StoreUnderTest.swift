@@ -75,7 +75,7 @@ extension SharedStore {
   @discardableResult
   func write(
     _ values: [String: [UInt8]?], where comparisons: [String: [UInt8]?] = [:],
-    durability: StoreTransaction.Durability = .durable
+    durability: StoreTransaction.Durability = .durable, within limit: Duration = generous
   ) async throws -> StoreOutcome {
     try await commit(
       StoreTransaction(
@@ -83,7 +83,7 @@ extension SharedStore {
           .init(try StoreKey(at: $0.key), equals: $0.value)
         },
         writes: values.sorted { $0.key < $1.key }.map { .init(try StoreKey(at: $0.key), $0.value) },
-        durability: durability), within: generous)
+        durability: durability), within: limit)
   }
 
   func list(_ prefix: String) async throws -> [String: [UInt8]] {
