@@ -55,11 +55,12 @@ public final class TestNetwork: Sendable {
     "\(folder)/logs/\(host)-\(program).\(kind)"
   }
 
-  /// A folder that every host sees under the same path: a shared file system.
-  public func sharedFolder(_ name: String) throws -> String {
-    let path = "\(folder)/shared/\(name)"
+  /// A path that every host sees: on a shared file system. Nothing is there yet.
+  public func sharedPath(_ name: String) -> String { "\(folder)/shared/\(name)" }
+
+  /// Makes a folder, and what is missing above it.
+  public func makeFolder(_ path: String) throws {
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    return path
   }
 
   // Names
