@@ -45,9 +45,8 @@ public struct TwoServers: Sendable {
       ])
   }
 
-  /// Makes the store's folder and writes both node files, each changed by `change` before.
+  /// Writes both node files, each changed by `change` before.
   public func writeNodeFiles(_ change: (inout NodeFile) -> Void = { _ in }) throws {
-    try network.makeFolder(store)
     for host in servers {
       var file = nodeFile(for: host)
       change(&file)

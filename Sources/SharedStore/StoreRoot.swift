@@ -42,8 +42,7 @@ final class StoreRoot {
         StoreError(
           .unavailable,
           "\(path) is there but holds no lockferry store (no \(Self.markerName)); nothing was written; if its file "
-            + "system isn't mounted, mount it; if this is to be a new store, create it once: "
-            + "echo '\(Self.markerLine)' > \(path)/\(Self.markerName)"))
+            + "system isn't mounted, mount it; if this is to be a new store, make it once: lockferry init"))
     }
     guard bytes.prefix(while: { $0 != UInt8(ascii: "\n") }).elementsEqual(Self.markerLine.utf8) else {
       throw StoreFailure(

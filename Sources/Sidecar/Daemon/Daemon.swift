@@ -91,6 +91,7 @@ final class Daemon: Service {
   /// that a file system is not mounted.
   private func makeStore() async {
     let memory = StoreMemory(stateDirectory: configuration.stateDirectory)
+    var told: String?
     while !Task.isCancelled {
       do {
         if try await OwnThread.run("lf-store", { try memory.mayCreate(self.backing.path) }) {
@@ -102,7 +103,8 @@ final class Daemon: Service {
         }
         return try await OwnThread.run("lf-store") { try memory.remember(self.backing.path) }
       } catch {
-        log.warning("waiting for the store", metadata: ["error": "\(error)"])
+        if told != "\(error)" { log.warning("waiting for the store", metadata: ["error": "\(error)"]) }
+        told = "\(error)"
         try? await Task.sleep(for: .seconds(2))
       }
     }

@@ -45,6 +45,18 @@ public enum Sidecar {
     withExtendedLifetime(lock) {}
   }
 
+  /// Makes the node file's store; one that is there stays as it is. Returns its location.
+  ///
+  /// - Throws: ``StoreError``.
+  public static func makeStore(configuration: NodeConfiguration) async throws -> String {
+    switch configuration.store {
+    case .directory(let path):
+      let store = DirectoryStore(path: path)
+      try await store.create(within: .seconds(10))
+      return store.location
+    }
+  }
+
   private static func takeLock(_ configuration: NodeConfiguration) throws -> NodeLock {
     do {
       try FileManager.default.createDirectory(

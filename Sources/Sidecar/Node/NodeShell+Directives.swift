@@ -193,6 +193,7 @@ extension NodeShell {
       services: Dictionary(uniqueKeysWithValues: configuration.services.map { ($0.name, $0) }), store: store,
       limit: configuration.beats.storeTimeout, directory: directory,
       stateDirectory: configuration.stateDirectory, mirror: mirror, notifications: notifications,
+      jobs: jobs,
       ownerBytes: { await self.ownerBytes($0, $1) }, onOwnerSeen: { await self.onOwnerSeen($0, $1) },
       onProgress: { await self.onProgress($0, $1) }, log: log)
     jobs.start {

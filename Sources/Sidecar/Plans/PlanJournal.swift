@@ -72,6 +72,6 @@ enum StoreJSON {
 enum WallClock {
   /// ISO 8601 in UTC with milliseconds.
   static var now: String {
-    Date().formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
+    Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
   }
 }

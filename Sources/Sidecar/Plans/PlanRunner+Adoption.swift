@@ -98,7 +98,17 @@ extension PlanRunner {
     case .interface(let address, let prefixLength, let interface):
       let link = try ServiceAddressLink(address: address, prefixLength: prefixLength, interface: interface)
       try await link.take()
-      try await link.announce()
+      try await link.announce(rounds: 1)
+      // A switch or neighbour may lose the first: the others go out while clients are already being told.
+      let log = context.log
+      context.jobs.start {
+        do {
+          try? await Task.sleep(for: .milliseconds(100))
+          try await link.announce(rounds: 2)
+        } catch {
+          log.warning("an announcement was not repeated", metadata: ["error": "\(error)"])
+        }
+      }
       return "\(address)/\(prefixLength) on \(interface), announced"
     case .command(let address, let take, _):
       try await command(take, "address")

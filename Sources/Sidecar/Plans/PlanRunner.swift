@@ -21,6 +21,8 @@ struct PlanRunner: Sendable {
     var stateDirectory: String
     var mirror: MirrorShell
     var notifications: NotificationBoard
+    /// For what goes on after a step has ended.
+    var jobs: JobQueue
     /// The owner key's bytes while this node holds the epoch.
     var ownerBytes: MirrorShell.OwnerBytes
     /// The store's own word on the owner key was read.
