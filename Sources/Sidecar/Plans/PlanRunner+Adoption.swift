@@ -1,4 +1,5 @@
 import Cluster
+import Logging
 import NodeHost
 import SharedStore
 import StatusMonitor
