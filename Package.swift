@@ -81,7 +81,8 @@ let package = Package(
       ]),
 
     .testTarget(name: "ONCRPCTests", dependencies: ["ONCRPC"]),
-    .testTarget(name: "StatusMonitorTests", dependencies: ["StatusMonitor"]),
+    .testTarget(name: "StatusMonitorTests", dependencies: ["StatusMonitor", "ONCRPC"]),
+    .testTarget(name: "RPCTransportTests", dependencies: ["RPCTransport", "ONCRPC"]),
     .testTarget(name: "ClusterTests", dependencies: ["Cluster", "StatusMonitor"]),
     .testTarget(name: "SharedStoreTests", dependencies: ["SharedStore", "CLinux"]),
     .testTarget(name: "NodeHostTests", dependencies: ["NodeHost", "StatusMonitor", "CLinux"]),

@@ -66,6 +66,7 @@ public final class DirectoryStore: SharedStore {
     }
   }
 
+  /// Reads the key's file; no lock, unless a transaction is under way that may concern it.
   public func read(_ key: StoreKey, within limit: Duration) async throws(StoreError) -> [UInt8]? {
     try await runInRoot(on: prompt, within: limit) { (root, progress) throws(StoreFailure) in
       // A committed transaction is never seen half: where one writes this key it is applied first.
@@ -80,6 +81,7 @@ public final class DirectoryStore: SharedStore {
     }
   }
 
+  /// Reads every file below the prefix's folder, under the lock.
   public func list(
     below prefix: StoreKey, within limit: Duration
   ) async throws(StoreError) -> [StoreKey: [UInt8]] {
@@ -90,6 +92,7 @@ public final class DirectoryStore: SharedStore {
     return values
   }
 
+  /// Commits as the type says.
   public func commit(
     _ transaction: StoreTransaction, within limit: Duration
   ) async throws(StoreError) -> StoreOutcome {

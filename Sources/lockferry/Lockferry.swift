@@ -13,7 +13,8 @@ struct Lockferry: AsyncParsableCommand {
       105 no such object, 107 unsafe, 108 exists, 112 unknown whether done, 113 precondition, 124 timed out.
       """,
     subcommands: [
-      InitCommand.self, RunCommand.self, StatusCommand.self, RecordsCommand.self, MigrateCommand.self, ThawCommand.self,
+      InitCommand.self, RunCommand.self, StatusCommand.self, RecordsCommand.self, MigrateCommand.self,
+      ThawCommand.self,
       HistoryCommand.self, ValidateCommand.self,
     ])
 

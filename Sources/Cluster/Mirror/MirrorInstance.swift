@@ -74,7 +74,9 @@ public struct MirrorInstance: Sendable {
   }
 
   /// One file was written, or moved into the directory.
-  public mutating func onWritten(_ client: ClientName, _ record: [UInt8], now: BootInstant) -> [MirrorDirective] {
+  public mutating func onWritten(_ client: ClientName, _ record: [UInt8], now: BootInstant)
+    -> [MirrorDirective]
+  {
     see(client, record, now: now)
     return directives(now: now)
   }

@@ -64,7 +64,8 @@ struct NodeControl: ControlService {
     let plans = await daemon.shell.plannedMigration(service, order)
     guard !request.dryRun else {
       return MigrationStatus(
-        id: "", service: service.text, state: "planned", steps: Self.steps(plans, state: "planned"), problem: nil)
+        id: "", service: service.text, state: "planned", steps: Self.steps(plans, state: "planned"),
+        problem: nil)
     }
     try await place(order, for: service)
     return MigrationStatus(
@@ -100,7 +101,9 @@ struct NodeControl: ControlService {
 
   // MARK: - Parts
 
-  private func underWay(_ order: MigrationOrder, of name: ServiceName) async throws(ControlError) -> MigrationStatus {
+  private func underWay(_ order: MigrationOrder, of name: ServiceName) async throws(ControlError)
+    -> MigrationStatus
+  {
     var steps: [MigrationStatus.PlannedStep] = []
     for entry in try await history(service: name.text) where entry.request == order.id {
       steps += Self.steps(entry)
@@ -112,7 +115,8 @@ struct NodeControl: ControlService {
       if order.problem == nil { state = "running" }
       let done = journal.steps.map {
         MigrationStatus.PlannedStep(
-          node: journal.plan.node, step: $0.step, detail: $0.detail, state: $0.state, milliseconds: $0.milliseconds)
+          node: journal.plan.node, step: $0.step, detail: $0.detail, state: $0.state,
+          milliseconds: $0.milliseconds)
       }
       let left = journal.plan.steps.dropFirst(journal.done).enumerated().map { index, step in
         MigrationStatus.PlannedStep(
@@ -121,7 +125,8 @@ struct NodeControl: ControlService {
       }
       steps += done + left
     }
-    return MigrationStatus(id: order.id, service: name.text, state: state, steps: steps, problem: order.problem)
+    return MigrationStatus(
+      id: order.id, service: name.text, state: state, steps: steps, problem: order.problem)
   }
 
   /// Writes the order where none is, or where the last one has ended with a problem.

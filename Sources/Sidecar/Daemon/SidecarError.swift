@@ -24,5 +24,6 @@ public struct SidecarError: Error, Sendable, CustomStringConvertible {
     self.message = message
   }
 
+  /// The message.
   public var description: String { message }
 }

@@ -210,7 +210,8 @@ actor MirrorShell {
       for (service, entry) in entries { raiseStoredState(service, epoch: entry.epoch) }
     } catch {
       if isDirectoryThere || lastScan == nil {
-        log.warning("the status directory can't be read; deletions are frozen", metadata: ["error": "\(error)"])
+        log.warning(
+          "the status directory can't be read; deletions are frozen", metadata: ["error": "\(error)"])
       }
       isDirectoryThere = false
       lastScan = nil

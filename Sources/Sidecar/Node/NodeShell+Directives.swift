@@ -158,7 +158,8 @@ extension NodeShell {
       do {
         let bytes = try await store.read(
           try ClusterKeys.plan(service), within: configuration.beats.storeTimeout)
-        guard var journal = bytes.flatMap({ StoreJSON.value(PlanJournal.self, $0) }), journal.plan.epoch == epoch
+        guard var journal = bytes.flatMap({ StoreJSON.value(PlanJournal.self, $0) }),
+          journal.plan.epoch == epoch
         else {
           return await carryOut(instance.onNoJournal(service, now: .now))
         }
@@ -170,7 +171,9 @@ extension NodeShell {
         }
         log.notice(
           "a plan goes on",
-          metadata: ["service": "\(service)", "plan": "\(journal.plan.kind.rawValue)", "done": "\(journal.done)"])
+          metadata: [
+            "service": "\(service)", "plan": "\(journal.plan.kind.rawValue)", "done": "\(journal.done)",
+          ])
         return start(journal)
       } catch {
         try? await Task.sleep(for: configuration.beats.interval)

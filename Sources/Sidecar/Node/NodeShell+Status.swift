@@ -5,7 +5,8 @@ extension NodeShell {
   func status() -> NodeStatus {
     let now = BootInstant.now
     return NodeStatus(
-      node: configuration.node.text, state: isStopping ? "stopping" : instance.phase == .running ? "running" : "starting",
+      node: configuration.node.text,
+      state: isStopping ? "stopping" : instance.phase == .running ? "running" : "starting",
       uptimeSeconds: (now - startedAt).wholeMilliseconds / 1000, health: healthStatus(now: now),
       store: store.status, peers: instance.peerNames.map { peerStatus($0, now: now) },
       services: configuration.services.map { serviceStatus($0, now: now) }, warnings: orderWarnings)
@@ -53,7 +54,8 @@ extension NodeShell {
       service: service.name.text, state: state, owner: standing.ownership?.node.text,
       epoch: Int(clamping: standing.ownership?.epoch ?? 0), home: service.home.text,
       candidates: service.candidates.map(\.text), candidate: !isOwner && reasons.isEmpty,
-      whyNotCandidate: reasons, address: service.address?.address, plan: planStatus[service.name], mirror: nil)
+      whyNotCandidate: reasons, address: service.address?.address, plan: planStatus[service.name], mirror: nil
+    )
   }
 
   private var orderWarnings: [String] {
@@ -88,7 +90,8 @@ extension NodeShell {
     if order.to == configuration.node {
       let reasons = instance.whyNotCandidate(service, now: .now)
       if !reasons.isEmpty {
-        return ControlError(.preconditionFailed, "\(order.to) can't adopt \(service): \(reasons.joined(separator: "; "))")
+        return ControlError(
+          .preconditionFailed, "\(order.to) can't adopt \(service): \(reasons.joined(separator: "; "))")
       }
     } else if instance.peer(order.to)?.verdict != .alive {
       return ControlError(.preconditionFailed, "\(order.to) does not beat: it could not adopt \(service)")
@@ -105,7 +108,8 @@ extension NodeShell {
     guard definition.hasFence || order.fenceConfirmed else {
       return ControlError(
         .unsafe,
-        "\(service) has 'fence: none': make sure that \(owner) is off, then repeat with --force --fence-confirmed")
+        "\(service) has 'fence: none': make sure that \(owner) is off, then repeat with --force --fence-confirmed"
+      )
     }
     return nil
   }

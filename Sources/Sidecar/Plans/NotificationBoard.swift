@@ -78,7 +78,8 @@ actor NotificationBoard {
     let path = privatePath(assignment.service)
     let epoch = assignment.epoch
     guard
-      let directory = try await OwnThread.run("lf-notify", { NotifyDirectory(path: path).interrupted(epoch: epoch) })
+      let directory = try await OwnThread.run(
+        "lf-notify", { NotifyDirectory(path: path).interrupted(epoch: epoch) })
     else { return 0 }
     let left = try await Self.left(in: directory)
     guard !left.isEmpty else { return 0 }

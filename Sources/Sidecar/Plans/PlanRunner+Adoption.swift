@@ -82,7 +82,8 @@ extension PlanRunner {
 
   func recoverServer() async throws -> String {
     guard let recovery = service.serverRecovery else { return "nothing to run" }
-    try await command(recovery, "server", ["LOCKFERRY_STATE_NUMBER": journal.stateNumber.map(String.init) ?? ""])
+    try await command(
+      recovery, "server", ["LOCKFERRY_STATE_NUMBER": journal.stateNumber.map(String.init) ?? ""])
     let facts = NFSServerFacts.read()
     if plan.kind == .adoption, facts.isServing, facts.graceEnded == true {
       throw PlanError(
@@ -90,7 +91,8 @@ extension PlanRunner {
           + "(/proc/fs/lockd/nlm_end_grace says Y): reclaims would be refused. An NFSv3 mount on this node keeps lockd "
           + "up across a restart; see docs/failure-model.md")
     }
-    let grace = facts.graceEnded.map { $0 ? "" : "; its grace period runs" } ?? "; no kernel lock manager to ask"
+    let grace =
+      facts.graceEnded.map { $0 ? "" : "; its grace period runs" } ?? "; no kernel lock manager to ask"
     return recovery.arguments.joined(separator: " ") + grace
   }
 

@@ -23,7 +23,8 @@ extension PlanRunner {
   }
 
   private func goOnNotifying(retry: Duration) async throws -> String {
-    let (stored, _) = try await ServiceStateNumber.read(service.name, store: context.store, limit: context.limit)
+    let (stored, _) = try await ServiceStateNumber.read(
+      service.name, store: context.store, limit: context.limit)
     guard let stored else { return "no client was ever told anything" }
     let left = try await context.notifications.goOn(assignment(stored, retry: retry))
     return left == 0 ? "no client is left to tell" : "sm-notify goes on with \(left) clients"
@@ -42,7 +43,8 @@ extension PlanRunner {
         "LOCKFERRY_CLIENTS": records.keys.sorted().map(\.text).joined(separator: " "),
       ])
     journal.clients = records.keys.sorted().map {
-      HistoryEntry.Client(client: $0.text, told: true, problem: "by \(notify.arguments.first ?? "command")'s word")
+      HistoryEntry.Client(
+        client: $0.text, told: true, problem: "by \(notify.arguments.first ?? "command")'s word")
     }
     return "\(records.count) clients by \(notify.arguments.joined(separator: " "))"
   }

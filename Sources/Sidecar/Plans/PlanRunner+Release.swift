@@ -15,7 +15,8 @@ extension PlanRunner {
     }
     guard status.recordsMirrored == status.recordsSeen else {
       throw PlanError(
-        "\(status.recordsSeen - status.recordsMirrored) records are not in the store yet: \(status.problem ?? "waiting")")
+        "\(status.recordsSeen - status.recordsMirrored) records are not in the store yet: \(status.problem ?? "waiting")"
+      )
     }
     return "\(status.recordsMirrored) records are in the store"
   }

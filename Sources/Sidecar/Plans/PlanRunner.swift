@@ -202,7 +202,8 @@ extension PlanRunner {
   }
 
   private func historyWrite(outcome: String, problem: String?) async throws -> StoreTransaction.Write {
-    let past = try await context.store.list(below: try ClusterKeys.history(service.name), within: context.limit)
+    let past = try await context.store.list(
+      below: try ClusterKeys.history(service.name), within: context.limit)
     let number = (past.keys.compactMap { $0.components.last.flatMap { Int($0) } }.max() ?? 0) + 1
     let milliseconds = journal.elapsed(boot: context.boot)
     var entry = journal.entry(
@@ -212,7 +213,8 @@ extension PlanRunner {
   }
 
   /// Runs an operator's command for the service.
-  func command(_ command: CommandConfiguration, _ step: String, _ extra: [String: String] = [:]) async throws {
+  func command(_ command: CommandConfiguration, _ step: String, _ extra: [String: String] = [:]) async throws
+  {
     var environment = [
       "LOCKFERRY_SERVICE": service.name.text, "LOCKFERRY_NODE": context.node.text,
       "LOCKFERRY_EPOCH": String(epoch), "LOCKFERRY_STEP": step,
@@ -221,7 +223,9 @@ extension PlanRunner {
     ]
     environment.merge(extra) { _, new in new }
     let outcome = await HostCommand.run(command.arguments, environment: environment, within: command.timeout)
-    guard outcome.succeeded else { throw PlanError("\(command.arguments.joined(separator: " ")): \(outcome.explanation)") }
+    guard outcome.succeeded else {
+      throw PlanError("\(command.arguments.joined(separator: " ")): \(outcome.explanation)")
+    }
   }
 }
 
