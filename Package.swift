@@ -1,7 +1,6 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let nio = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -48,7 +47,10 @@ let package = Package(
       dependencies: [
         "ONCRPC", "StatusMonitor", "Cluster", "RPCTransport", "SharedStore", "NodeHost", logging,
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
       ]),
     .executableTarget(
@@ -79,7 +81,8 @@ let package = Package(
       ]),
 
     .testTarget(name: "ONCRPCTests", dependencies: ["ONCRPC"]),
-    .testTarget(name: "StatusMonitorTests", dependencies: ["StatusMonitor"]),
+    .testTarget(name: "StatusMonitorTests", dependencies: ["StatusMonitor", "ONCRPC"]),
+    .testTarget(name: "RPCTransportTests", dependencies: ["RPCTransport", "ONCRPC"]),
     .testTarget(name: "ClusterTests", dependencies: ["Cluster", "StatusMonitor"]),
     .testTarget(name: "SharedStoreTests", dependencies: ["SharedStore", "CLinux"]),
     .testTarget(name: "NodeHostTests", dependencies: ["NodeHost", "StatusMonitor", "CLinux"]),

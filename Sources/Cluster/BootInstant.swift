@@ -10,6 +10,7 @@ public struct BootInstant: Hashable, Comparable, Sendable {
     self.sinceBoot = sinceBoot
   }
 
+  /// `left` came before `right`.
   public static func < (left: BootInstant, right: BootInstant) -> Bool { left.sinceBoot < right.sinceBoot }
 
   /// The moment `duration` later.

@@ -74,7 +74,9 @@ public struct MirrorInstance: Sendable {
   }
 
   /// One file was written, or moved into the directory.
-  public mutating func onWritten(_ client: ClientName, _ record: [UInt8], now: BootInstant) -> [MirrorDirective] {
+  public mutating func onWritten(_ client: ClientName, _ record: [UInt8], now: BootInstant)
+    -> [MirrorDirective]
+  {
     see(client, record, now: now)
     return directives(now: now)
   }
@@ -185,7 +187,10 @@ public struct MirrorInstance: Sendable {
   }
 
   private mutating func see(_ client: ClientName, _ record: [UInt8], now: BootInstant) {
-    departures[client] = nil
+    // statd renews a record by unlinking and creating it: coming back, it never left.
+    if let left = departures.removeValue(forKey: client), let index = recentDepartures.firstIndex(of: left) {
+      recentDepartures.remove(at: index)
+    }
     if heldBack.remove(client) != nil, heldBack.isEmpty {
       freezes.remove(.burst)
       recentDepartures = []

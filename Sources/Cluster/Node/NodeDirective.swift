@@ -8,9 +8,10 @@ public enum NodeDirective: Sendable, Equatable {
   case transition(Transition)
   /// Run the plan; its journal is in the store. Report by ``NodeInstance/onPlanEnded(_:_:now:)``.
   case run(Plan)
-  /// Read the plan's journal and run what is left of it; where there is none that fits, report by
+  /// Read the plan's journal and run what is left of it, or all of it where the steps that were done can't
+  /// be trusted to hold any more; where there is none that fits, report by
   /// ``NodeInstance/onNoJournal(_:now:)``.
-  case resumePlan(ServiceName, epoch: UInt64)
+  case resumePlan(ServiceName, epoch: UInt64, fromStart: Bool)
   /// Let the service's plan go no further.
   case stopPlan(ServiceName)
   /// Stop serving at once, whatever the store says: address away, server command.

@@ -24,29 +24,34 @@ extension NodeInstance {
   /// the service was given up.
   private mutating func takeUp(_ state: ServiceState, _ ownership: Ownership) -> [NodeDirective] {
     let name = state.definition.name
-    guard state.activity != .givenUp, ownership.boot == settings.boot else {
+    let hasStopped = state.activity == .givenUp || ownership.boot != settings.boot
+    switch ownership.state {
+    case .adopting:
+      // Also after a reboot the journal is what counts: it knows whether the old owner had to be fenced.
+      services[name]?.activity = .plan(.adoption)
+      return [.resumePlan(name, epoch: ownership.epoch, fromStart: hasStopped)]
+    case .releasing where !hasStopped:
+      services[name]?.activity = .plan(.release)
+      return [.resumePlan(name, epoch: ownership.epoch, fromStart: false)]
+    case .online where !hasStopped:
+      services[name]?.activity = .plan(.resumption)
+      return [.run(Plan.resumption(of: state.definition, by: settings.node, epoch: ownership.epoch))]
+    case .online, .releasing, .released:
       let because =
         state.activity == .givenUp ? "\(settings.node) can serve again" : "\(settings.node) has rebooted"
       return claim(state, from: .here(settings.node), because: because)
     }
-    switch ownership.state {
-    case .adopting, .releasing:
-      services[name]?.activity = .plan(ownership.state == .adopting ? .adoption : .release)
-      return [.resumePlan(name, epoch: ownership.epoch)]
-    case .online, .released:
-      services[name]?.activity = .plan(.opening)
-      return [
-        .run(
-          Plan.opening(
-            of: state.definition, by: settings.node, epoch: ownership.epoch, because: "the daemon started again",
-            isFirst: false))
-      ]
-    }
+  }
+
+  /// There is no journal of a plan for the epoch that this node holds: somebody removed it.
+  public mutating func onNoJournal(_ name: ServiceName, now: BootInstant) -> [NodeDirective] {
+    guard let state = services[name], case .plan = state.activity else { return [] }
+    return [.note("the journal of \(name) is gone from the store; the service is adopted from the start")]
+      + claim(state, from: .here(settings.node), because: "the journal of the last plan is gone")
   }
 
   private mutating func open(_ state: ServiceState) -> [NodeDirective] {
-    let plan = Plan.opening(
-      of: state.definition, by: settings.node, epoch: 1, because: "opened for the first time", isFirst: true)
+    let plan = Plan.opening(of: state.definition, by: settings.node, because: "opened for the first time")
     return transition(state, plan, to: .adopting)
   }
 
@@ -60,9 +65,11 @@ extension NodeInstance {
       }
       return release(state, ownership, to: order.to, because: order.reason, request: order.id)
     }
-    if case .unhealthy(let problems) = health, let heir = aliveCandidates(state, besides: settings.node).first {
+    if case .unhealthy(let problems) = health, let heir = aliveCandidates(state, besides: settings.node).first
+    {
       return release(
-        state, ownership, to: heir, because: "\(settings.node) is unhealthy: \(problems.joined(separator: "; "))",
+        state, ownership, to: heir,
+        because: "\(settings.node) is unhealthy: \(problems.joined(separator: "; "))",
         request: nil)
     }
     return []
@@ -77,7 +84,8 @@ extension NodeInstance {
       return "\(order.to) does not beat; nothing was released"
     }
     if let differences = disagreements[order.to], !differences.isEmpty {
-      return "the node files of \(settings.node) and \(order.to) differ: \(differences.joined(separator: ", "))"
+      return
+        "the node files of \(settings.node) and \(order.to) differ: \(differences.joined(separator: ", "))"
     }
     return nil
   }

@@ -65,6 +65,9 @@ extension NodeInstance {
   /// Another node's beat as seen from here.
   public func peer(_ node: NodeName) -> BeatDetector? { peers[node] }
 
+  /// Where `node`'s definitions differ from ours.
+  public func disagreementsWith(_ node: NodeName) -> [String] { disagreements[node] ?? [] }
+
   /// Every other node that a service names.
   public var peerNames: [NodeName] { peers.keys.sorted() }
 

@@ -73,11 +73,13 @@ public struct NodeInstance: Sendable {
     var ownerBytes: [UInt8]?
     var ownership: Ownership?
     var hasBeenSeen = false
+    /// A release goes on though the lease is over: what it serves is withdrawn already.
+    var hasWithdrawn = false
     /// When this node last changed the owner key: a look that began earlier is out of date.
     var changedAt: BootInstant?
     var orderBytes: [UInt8]?
     var order: MigrationOrder?
-    /// The order that a transition under way answers.
+    /// Transitions that failed one after the other.
     var failedAttempts = 0
     var nextAttemptAt: BootInstant?
   }
@@ -124,15 +126,26 @@ public struct NodeInstance: Sendable {
   public mutating func onLeaseWatch(now: BootInstant) -> [NodeDirective] {
     var directives: [NodeDirective] = []
     if !lease.isHeld(now: now) {
-      for name in orderedServices where services[name]?.activity.isServing == true {
-        directives += giveUp(name, because: "the lease could not be renewed in time")
+      let because = "the lease could not be renewed in time"
+      for name in orderedServices {
+        guard let state = services[name], state.activity.isServing, !state.hasWithdrawn else { continue }
+        if state.activity == .plan(.release) {
+          // It stops serving as it must, and goes on handing over: every step compares the epoch.
+          services[name]?.hasWithdrawn = true
+          directives.append(.withdraw(name, because: because))
+        } else {
+          directives += giveUp(name, because: because)
+        }
       }
     }
     // A daemon that starts while the store is away can't know what its predecessor served: the others may
     // adopt it when the lease is over.
-    if !hasLooked, !hasGivenUpBlindly, now - startedAt >= settings.timings.safeLease - settings.timings.stopTime {
+    if !hasLooked, !hasGivenUpBlindly,
+      now - startedAt >= settings.timings.safeLease - settings.timings.stopTime
+    {
       hasGivenUpBlindly = true
       for name in orderedServices {
+        services[name]?.activity = .givenUp
         directives.append(.withdraw(name, because: "the store could not be read since the daemon started"))
       }
     }
@@ -144,7 +157,7 @@ public struct NodeInstance: Sendable {
     if !hasLooked, !hasGivenUpBlindly {
       return startedAt + settings.timings.safeLease - settings.timings.stopTime
     }
-    return services.values.contains { $0.activity.isServing } ? lease.giveUpAt : nil
+    return services.values.contains { $0.activity.isServing && !$0.hasWithdrawn } ? lease.giveUpAt : nil
   }
 
   /// The beat that was asked for was written, or not.
@@ -196,6 +209,12 @@ public struct NodeInstance: Sendable {
     return directives
   }
 
+  /// A plan of this node read the owner key before a step.
+  public mutating func onOwnerKey(_ name: ServiceName, _ bytes: [UInt8]?, now: BootInstant) -> [NodeDirective]
+  {
+    onOwner(name, bytes, now: now)
+  }
+
   /// The probes' judgement.
   public mutating func onHealth(_ verdict: HealthJudge.Verdict, now: BootInstant) -> [NodeDirective] {
     health = verdict
@@ -219,13 +238,19 @@ public struct NodeInstance: Sendable {
       state.ownerBytes = transition.ownership.bytes
       state.ownership = transition.ownership
       state.activity = .plan(transition.plan.kind)
+      state.hasWithdrawn = false
       state.failedAttempts = 0
       state.nextAttemptAt = nil
       services[name] = state
       return [.run(transition.plan)]
     case .conflict, .failed:
       // What is true now is seen at the next look; a write with an unknown end is seen there too.
-      state.activity = transition.ownership.state == .releasing ? .serving : .none
+      if transition.ownership.state == .releasing {
+        state.activity = .serving
+      } else {
+        // Its own service, which it had stopped serving, stays so.
+        state.activity = state.ownership?.node == settings.node ? .givenUp : .none
+      }
       state.failedAttempts += 1
       state.nextAttemptAt = now + settings.timings.interval * min(state.failedAttempts, 10)
       services[name] = state
@@ -250,7 +275,9 @@ public struct NodeInstance: Sendable {
       // The release is undone by adopting anew: what it had already stopped is recovered.
       state.activity = .givenUp
       services[name] = state
-      var directives: [NodeDirective] = [.note("\(name) is taken up again here: its release failed: \(problem)")]
+      var directives: [NodeDirective] = [
+        .note("\(name) is taken up again here: its release failed: \(problem)")
+      ]
       if let bytes = state.orderBytes, var order = state.order, order.problem == nil {
         order.problem = problem
         directives.append(.refuseOrder(name, expected: bytes, order))
@@ -265,13 +292,6 @@ public struct NodeInstance: Sendable {
       services[name] = state
       return []
     }
-  }
-
-  /// There is no journal of a plan for the epoch that this node holds.
-  public mutating func onNoJournal(_ name: ServiceName, now: BootInstant) -> [NodeDirective] {
-    guard let state = services[name], case .plan = state.activity else { return [] }
-    services[name]?.activity = .givenUp
-    return []
   }
 
   /// The last beat of a daemon that is stopped on purpose; nil where no beat of it counts.
@@ -349,7 +369,9 @@ extension NodeInstance {
     services[name]?.ownership = ownership
     if bytes != nil, ownership == nil, state.ownerBytes != bytes {
       return [
-        .note("services/\(name)/owner in the store can't be read; nothing is done with \(name) until it is mended")
+        .note(
+          "services/\(name)/owner in the store can't be read; nothing is done with \(name) until it is mended"
+        )
       ]
     }
     let isOurs = ownership?.node == settings.node && ownership?.epoch == before?.epoch

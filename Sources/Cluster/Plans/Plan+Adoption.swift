@@ -25,7 +25,8 @@ extension Plan {
   /// reclaimed; clients are told last, when whoever they call back is ready (RFC 1813 section 4, NSM
   /// specification of X/Open XNFS chapter 11).
   public static func adoption(
-    of service: ServiceDefinition, by node: NodeName, epoch: UInt64, from former: FormerOwner, because: String,
+    of service: ServiceDefinition, by node: NodeName, epoch: UInt64, from former: FormerOwner,
+    because: String,
     request: String? = nil
   ) -> Plan {
     var steps: [PlanStep] = []
@@ -61,22 +62,33 @@ extension Plan {
       to: node.text, because: because, request: request, steps: steps)
   }
 
-  /// The first opening of `service` here, or its going on here after only the daemon was away.
-  public static func opening(
-    of service: ServiceDefinition, by node: NodeName, epoch: UInt64, because: String, isFirst: Bool
-  ) -> Plan {
-    var steps = [
-      isFirst ? storage(service) : .skipped(.storage, "only the daemon was away"),
-      isFirst && service.recoversServer
+  /// The first opening of `service`.
+  public static func opening(of service: ServiceDefinition, by node: NodeName, because: String) -> Plan {
+    let steps = [
+      storage(service),
+      service.recoversServer
         ? PlanStep(.server, "the NFS server takes up the service, unless clients hold locks here already")
-        : .skipped(.server, "no client lost a lock"),
+        : .skipped(.server, "no recovery.server command"),
+      takeAddress(service),
+      PlanStep(.verify, "a step that can't show its effect has failed"),
+      PlanStep(.finish, "online"),
     ]
-    steps.append(takeAddress(service))
-    steps.append(PlanStep(.verify, "a step that can't show its effect has failed"))
-    steps.append(PlanStep(.finish, "online"))
     return Plan(
-      kind: .opening, service: service.name.text, node: node.text, epoch: epoch, from: nil, to: node.text,
+      kind: .opening, service: service.name.text, node: node.text, epoch: 1, from: nil, to: node.text,
       because: because, request: nil, steps: steps)
+  }
+
+  /// Going on with `service` after only the daemon was away.
+  public static func resumption(of service: ServiceDefinition, by node: NodeName, epoch: UInt64) -> Plan {
+    let steps = [
+      takeAddress(service),
+      PlanStep(.notify, "clients that the last adoption has not told yet are told"),
+      PlanStep(.verify, "a step that can't show its effect has failed"),
+      PlanStep(.finish, "online"),
+    ]
+    return Plan(
+      kind: .resumption, service: service.name.text, node: node.text, epoch: epoch, from: nil, to: node.text,
+      because: "the daemon started again", request: nil, steps: steps)
   }
 
   /// The release of `service` by its owner `node`.

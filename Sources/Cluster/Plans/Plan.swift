@@ -7,9 +7,10 @@ public struct Plan: Sendable, Equatable, Codable {
   public enum Kind: String, Sendable, Codable {
     /// The service comes here, with lock recovery.
     case adoption
-    /// The service is served here for the first time, or goes on here after a restart of the daemon: no
-    /// client lost anything, so nothing is recovered.
+    /// The service is served here for the first time: no client lost anything, so nothing is recovered.
     case opening
+    /// The service goes on here after only the daemon was away. Leaves no history.
+    case resumption
     /// The service leaves here.
     case release
   }

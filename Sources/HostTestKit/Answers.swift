@@ -1,0 +1,201 @@
+public import Foundation
+
+// What the programs print as JSON, as far as tests and the demo read it: an operator's view of the interface, on
+// purpose not the product's own types.
+
+/// `lockferry status -o json`
+public struct StatusAnswer: Decodable, Sendable {
+  /// The node.
+  public let node: String
+  /// `starting`, `running` or `stopping`.
+  public let state: String
+  /// The node's health.
+  public let health: Health
+  /// The store.
+  public let store: Store
+  /// The other nodes.
+  public let peers: [Peer]
+  /// The services.
+  public let services: [Service]
+  /// What the operator should know.
+  public let warnings: [String]
+
+  /// The node's health.
+  public struct Health: Decodable, Sendable {
+    /// No probe has failed too often.
+    public let healthy: Bool
+    /// Beats are written.
+    public let beating: Bool
+    /// Why not.
+    public let reasons: [String]
+  }
+
+  /// The store.
+  public struct Store: Decodable, Sendable {
+    /// The last call succeeded.
+    public let reachable: Bool
+    /// Why not.
+    public let problem: String?
+  }
+
+  /// Another node.
+  public struct Peer: Decodable, Sendable {
+    /// Its name.
+    public let node: String
+    /// `unknown`, `alive`, `late`, `dead` or `stopped`.
+    public let beat: String
+  }
+
+  /// One service.
+  public struct Service: Decodable, Sendable {
+    /// Its name.
+    public let service: String
+    /// `unowned`, `adopting`, `online`, `releasing`, `released` or `unknown`.
+    public let state: String
+    /// Its owner.
+    public let owner: String?
+    /// The owner's epoch.
+    public let epoch: Int
+    /// This node could adopt it now.
+    public let candidate: Bool
+    /// The plan that runs.
+    public let plan: Plan?
+    /// The mirror, on the owner.
+    public let mirror: Mirror?
+  }
+
+  /// A running plan.
+  public struct Plan: Decodable, Sendable {
+    /// `adoption` or `release`.
+    public let kind: String
+    /// The step that runs.
+    public let step: String
+  }
+
+  /// The mirror of a service.
+  public struct Mirror: Decodable, Sendable {
+    /// Records in the status directory.
+    public let recordsSeen: Int
+    /// Of these, in the store.
+    public let recordsMirrored: Int
+    /// Age of the oldest that is not.
+    public let lagMilliseconds: Int
+    /// Deletions wait.
+    public let frozen: Bool
+    /// Files that are no records.
+    public let refused: [Refusal]
+    /// Why the last commit failed.
+    public let problem: String?
+  }
+
+  /// A file that is no record.
+  public struct Refusal: Decodable, Sendable {
+    /// Its name.
+    public let name: String
+    /// Why.
+    public let reason: String
+  }
+
+  /// The service `name`; nil where the node does not know it.
+  public func service(_ name: String) -> Service? { services.first { $0.service == name } }
+
+  /// The node `name` as seen from here; nil where this node does not know it.
+  public func peer(_ name: String) -> Peer? { peers.first { $0.node == name } }
+}
+
+/// One entry of `lockferry history -o json`.
+public struct HistoryAnswer: Decodable, Sendable {
+  /// Counts up per service.
+  public let number: Int
+  /// The service.
+  public let service: String
+  /// `adoption` or `release`.
+  public let kind: String
+  /// The owner before.
+  public let from: String?
+  /// The node that ran it.
+  public let to: String?
+  /// Its epoch.
+  public let epoch: Int
+  /// Why.
+  public let because: String
+  /// Wall clock, ISO 8601.
+  public let startedAt: String
+  /// In all.
+  public let milliseconds: Int
+  /// `done` or `failed`.
+  public let outcome: String
+  /// Why it failed.
+  public let problem: String?
+  /// The number that clients were told.
+  public let stateNumber: Int?
+  /// The steps in order.
+  public let steps: [Step]
+  /// The clients that were to be told.
+  public let clients: [Client]
+
+  /// One step.
+  public struct Step: Decodable, Sendable {
+    /// Its name.
+    public let step: String
+    /// What it did.
+    public let detail: String
+    /// `done`, `skipped` or `failed`.
+    public let state: String
+    /// From the start of the plan.
+    public let startedAtMilliseconds: Int
+    /// How long it took.
+    public let milliseconds: Int
+  }
+
+  /// One client.
+  public struct Client: Decodable, Sendable {
+    /// The record's name.
+    public let client: String
+    /// It answered.
+    public let told: Bool
+    /// What went wrong.
+    public let problem: String?
+  }
+
+  /// ``startedAt`` as a date; nil where it is not ISO 8601.
+  public var started: Date? {
+    for options: ISO8601DateFormatter.Options in [
+      [.withInternetDateTime, .withFractionalSeconds], .withInternetDateTime,
+    ] {
+      let formatter = ISO8601DateFormatter()
+      formatter.formatOptions = options
+      if let date = formatter.date(from: startedAt) { return date }
+    }
+    return nil
+  }
+}
+
+/// One line of `nsm-peer listen`: the status monitor called back the program that had registered.
+public struct Callback: Decodable, Sendable {
+  /// The name under which the host is monitored whose state has changed.
+  public let monName: String
+  /// That host's new state number.
+  public let state: Int
+  /// CLOCK_BOOTTIME at the callback, in nanoseconds.
+  public let bootNs: Int64
+}
+
+/// `nsm-peer monitor`
+public struct MonitorAnswer: Decodable, Sendable {
+  /// `success`, or why not.
+  public let result: String
+  /// The state number of the status monitor that answered.
+  public let state: Int
+}
+
+/// Decodes what a program printed; keys may be written in either of JSON's usual ways.
+func answer<Value: Decodable>(_ type: Value.Type, from text: String, of program: String) throws -> Value {
+  let decoder = JSONDecoder()
+  decoder.keyDecodingStrategy = .convertFromSnakeCase
+  do {
+    return try decoder.decode(type, from: Data(text.utf8))
+  } catch {
+    throw HostTestError("\(program) printed what can't be read (\(error)): \(text.prefix(2000))")
+  }
+}

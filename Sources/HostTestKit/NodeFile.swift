@@ -1,0 +1,141 @@
+import Foundation
+
+/// The text of a node file, as an operator would write it.
+public struct NodeFile: Sendable {
+  /// `node`
+  public var node: String
+  /// The folder of `store: directory:…`
+  public var store: String
+  /// `state_directory`
+  public var stateDirectory: String
+  /// `health.probes`, each as written. Default: rpc.statd over UDP.
+  public var probes = ["{program: status, transport: udp, host: 127.0.0.1, timeout: 1s}"]
+  /// `beats`, as written; nil leaves it out.
+  public var beats: String?
+  /// `mirror`, as written; nil leaves it out.
+  public var mirror: String?
+  /// `services`
+  public var services: [Service]
+
+  /// One service of a node file.
+  public struct Service: Sendable {
+    /// `name`
+    public var name: String
+    /// `home`
+    public var home: String
+    /// `candidates`
+    public var candidates: [String]
+    /// `names`
+    public var names: [String]
+    /// `address`, with its prefix length.
+    public var address: String
+    /// `fence`
+    public var fence = Command.none
+    /// `storage.attach`
+    public var attachStorage: Command?
+    /// `storage.detach`
+    public var detachStorage: Command?
+    /// `recovery.server`
+    public var serverRecovery: Command?
+    /// `recovery.withdraw`
+    public var serverWithdrawal: Command?
+    /// The command that takes the address instead of lockferry itself.
+    public var takeAddress: Command?
+    /// The command that releases the address.
+    public var releaseAddress: Command?
+    /// `recovery.notify`; nil is sm-notify.
+    public var notification: Command?
+
+    /// A service with address and names, its notification by sm-notify, no fence, and no commands.
+    public init(name: String, home: String, candidates: [String], names: [String], address: String) {
+      self.name = name
+      self.home = home
+      self.candidates = candidates
+      self.names = names
+      self.address = address
+    }
+  }
+
+  /// A command of a node file.
+  public enum Command: Sendable {
+    /// The word `none`, where it may stand.
+    case none
+    /// A shell script, with its timeout in seconds.
+    case script(String, timeout: Int = 60)
+
+    var text: String {
+      switch self {
+      case .none: return "none"
+      case .script(let script, let timeout):
+        return "{command: [/bin/bash, -c, \(quoted(script))], timeout: \(timeout)s}"
+      }
+    }
+  }
+
+  /// A node file with the service of the demo: `home` of `nfs.demo.test` at 10.77.0.10.
+  public init(node: String, store: String, stateDirectory: String, services: [Service]) {
+    self.node = node
+    self.store = store
+    self.stateDirectory = stateDirectory
+    self.services = services
+  }
+
+  /// The file's text.
+  public var text: String {
+    var lines = [
+      "node: \(node)",
+      "store: \(quoted("directory:" + store))",
+      "state_directory: \(quoted(stateDirectory))",
+      "run_directory: /run/lockferry",
+      "health:",
+      "  listen: 127.0.0.1:\(Self.healthPort)",
+      "  probes: [\(probes.joined(separator: ", "))]",
+    ]
+    if let beats { lines.append("beats: \(beats)") }
+    if let mirror { lines.append("mirror: \(mirror)") }
+    lines.append("services:")
+    for service in services { lines += service.lines }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// The port of the health endpoint, on 127.0.0.1 of each host.
+  public static let healthPort = 9943
+}
+
+extension NodeFile.Service {
+  fileprivate var lines: [String] {
+    var lines = [
+      "  - name: \(name)",
+      "    home: \(home)",
+      "    candidates: [\(candidates.joined(separator: ", "))]",
+      "    names: [\(names.joined(separator: ", "))]",
+    ]
+    if let takeAddress, let releaseAddress {
+      let plain = address.split(separator: "/").first.map(String.init) ?? address
+      lines.append(
+        "    address: {address: \(plain), take: \(takeAddress.text), release: \(releaseAddress.text)}")
+    } else {
+      lines += ["    address: \(address)", "    interface: eth0"]
+    }
+    lines.append("    fence: \(fence.text)")
+    if attachStorage != nil || detachStorage != nil {
+      lines.append("    storage:")
+      lines += command("attach", attachStorage) + command("detach", detachStorage)
+    }
+    lines.append("    recovery:")
+    lines += command("server", serverRecovery) + command("withdraw", serverWithdrawal)
+    lines.append("      notify: \(notification?.text ?? "sm-notify")")
+    return lines
+  }
+
+  private func command(_ key: String, _ command: NodeFile.Command?) -> [String] {
+    command.map { ["      \(key): \($0.text)"] } ?? []
+  }
+}
+
+/// A YAML double-quoted scalar; JSON's escapes are YAML's.
+private func quoted(_ text: String) -> String {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = .withoutEscapingSlashes
+  return (try? encoder.encode(text)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
+}

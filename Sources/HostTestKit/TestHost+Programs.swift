@@ -1,0 +1,149 @@
+import Foundation
+
+/// The real programs of a host.
+extension TestHost {
+  // The base system's
+
+  /// Starts rpcbind and waits until it answers.
+  @discardableResult
+  public func startPortMapper() async throws -> HostProgram {
+    let program = try await start(["rpcbind", "-w", "-f"])
+    // rpcinfo's first question before the port is open would wait for libtirpc's retry, two seconds.
+    try await run(["bash", "-c", "until (exec 3<>/dev/tcp/127.0.0.1/111) 2>&-; do sleep 0.01; done"])
+      .orThrow()
+    try await answers("portmapper", program)
+    return program
+  }
+
+  /// Starts rpc.statd, as its systemd unit would on a machine whose boot notification is not its own affair, and
+  /// waits until it answers.
+  @discardableResult
+  public func startStatusMonitor() async throws -> HostProgram {
+    let program = try await start(["rpc.statd", "--no-notify", "--foreground", "--no-syslog"])
+    try await answers("status", program)
+    return program
+  }
+
+  private func answers(_ service: String, _ program: HostProgram) async throws {
+    try await eventually("\(program.name) answers") {
+      if let end = program.end { throw HostTestError("\(program.name): \(end): \(program.errors)") }
+      return try await run(["rpcinfo", "-T", "tcp", "127.0.0.1", service], within: .seconds(70)).end.succeeded
+    }
+  }
+
+  // lockferry
+
+  /// Where the host's node file is.
+  public var nodeFilePath: String { disk + "/lockferry.yaml" }
+
+  /// Writes the host's node file.
+  public func write(_ file: NodeFile) throws {
+    try file.text.write(toFile: nodeFilePath, atomically: true, encoding: .utf8)
+  }
+
+  /// Starts the daemon with the host's node file; does not wait for it.
+  public func startLockferry() async throws -> HostProgram {
+    try await start([HostTestKit.builtProgram("lockferry"), "run", "--config", nodeFilePath])
+  }
+
+  /// Runs a lockferry command against the host's daemon.
+  public func lockferry(_ arguments: String..., within limit: Duration = .seconds(60)) async throws
+    -> CommandResult
+  {
+    try await run([HostTestKit.builtProgram("lockferry")] + arguments, within: limit)
+  }
+
+  /// `lockferry status`
+  public func status() async throws -> StatusAnswer {
+    try answer(
+      StatusAnswer.self, from: try await lockferry("status", "-o", "json").orThrow().output,
+      of: "lockferry status on \(name)")
+  }
+
+  /// `lockferry history SERVICE`
+  public func history(_ service: String) async throws -> [HistoryAnswer] {
+    try answer(
+      [HistoryAnswer].self, from: try await lockferry("history", service, "-o", "json").orThrow().output,
+      of: "lockferry history on \(name)")
+  }
+
+  /// What the health endpoint of the host's daemon says, asked with curl's little brother in bash: the status code,
+  /// or nil where nothing answers within two seconds.
+  public func healthCode(_ path: String) async throws -> Int? {
+    let script = """
+      exec 3<>/dev/tcp/127.0.0.1/\(NodeFile.healthPort) || exit 7
+      printf 'GET %s HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' "$1" >&3
+      IFS=' ' read -r -t 2 _ code _ <&3 || exit 28
+      echo "$code"
+      """
+    let result = try await run(["bash", "-c", script, "health", path])
+    return Int(result.output.trimmingCharacters(in: .whitespacesAndNewlines))
+  }
+
+  /// The interfaces' addresses include `address`.
+  public func has(address: String) async throws -> Bool {
+    try await run(["ip", "-o", "address", "show", "dev", "eth0"]).orThrow().output.contains(" \(address)/")
+  }
+
+  /// What the state file of the status directory holds; nil where it is empty or not there.
+  public var stateNumber: Int32? {
+    guard let bytes = FileManager.default.contents(atPath: statusDirectory + "/state"), bytes.count == 4
+    else {
+      return nil
+    }
+    return bytes.withUnsafeBytes { $0.loadUnaligned(as: Int32.self) }
+  }
+
+  // nsm-peer: the lock manager's side of the status monitor's protocol
+
+  /// Asks the host's status monitor to monitor `peer`, as the lock manager does with the first lock.
+  @discardableResult
+  public func monitor(_ peer: String, as myName: String) async throws -> MonitorAnswer {
+    let result = try await run([
+      HostTestKit.builtProgram("nsm-peer"), "monitor", "--mon-name", peer, "--my-name", myName,
+    ])
+    return try answer(MonitorAnswer.self, from: try result.orThrow().output, of: result.command)
+  }
+
+  /// Asks it to monitor `peer` no more.
+  public func unmonitor(_ peer: String, as myName: String) async throws {
+    try await run([
+      HostTestKit.builtProgram("nsm-peer"), "unmonitor", "--mon-name", peer, "--my-name", myName,
+    ])
+    .orThrow()
+  }
+
+  /// Starts the program that plays the lock manager and waits for callbacks, and waits until it is registered.
+  public func listen(callbacks: Int, within limit: Duration = .seconds(120)) async throws -> CallbackListener
+  {
+    let ready = "\(disk)/listening-\(UUID())"
+    let program = try await start([
+      HostTestKit.builtProgram("nsm-peer"), "listen", "--ready", ready, "--count", "\(callbacks)",
+      "--timeout", "\(limit.components.seconds)",
+    ])
+    try await eventually("\(program.name) is registered") {
+      if let end = program.end { throw HostTestError("\(program.name): \(end): \(program.errors)") }
+      return FileManager.default.fileExists(atPath: ready)
+    }
+    return CallbackListener(program: program)
+  }
+}
+
+/// `nsm-peer listen` in a host.
+public struct CallbackListener: Sendable {
+  let program: HostProgram
+
+  /// The callbacks so far.
+  public func callbacks() throws -> [Callback] {
+    try program.output.split(separator: "\n").map { line in
+      try answer(Callback.self, from: String(line), of: program.name)
+    }
+  }
+
+  /// Waits for the first callback that `isWanted`.
+  public func callback(
+    within limit: Duration = .seconds(60), _ what: String, where isWanted: (Callback) -> Bool = { _ in true }
+  ) async throws -> Callback {
+    try await value(within: limit, what) { try callbacks().first(where: isWanted) }
+  }
+}

@@ -1,0 +1,15 @@
+/// Procedure 0, which every RPC program has and which does nothing: it shows that the program answers.
+public enum NullCall {
+  /// Returns when the program answered.
+  ///
+  /// - Parameters:
+  ///   - host: a name or an IPv4 or IPv6 literal.
+  ///   - limit: the call is over by then.
+  /// - Throws: ``RPCError`` that says why the program doesn't answer.
+  public static func run(
+    program: UInt32, version: UInt32, over transport: RPCProtocol, host: String, within limit: Duration
+  ) async throws(RPCError) {
+    _ = try await RPCClient(host: host, over: transport).call(
+      program: program, version: version, procedure: 0, within: limit)
+  }
+}

@@ -1,0 +1,200 @@
+import Glibc
+import Synchronization
+
+/// Runs blocking calls of libtirpc and of the resolver on threads of their own, with a limit on how long the
+/// caller waits and on how many threads may be stuck.
+///
+/// Such a call can't be interrupted. One that outlasts its limit is left behind, its thread ends when the call
+/// does, and until then it counts as stuck. A probe repeated every second against a host that swallows
+/// everything would otherwise pile up threads for ever.
+final class RPCThreads: Sendable {
+  static let shared = RPCThreads()
+
+  /// The most that may be stuck with the same subject, and altogether.
+  static let stuckPerSubject = 2
+  static let stuckAltogether = 8
+  /// The most that may run at once, stuck or not.
+  static let runningAltogether = 32
+
+  private struct Counts {
+    var running = 0
+    var stuck: [String: Int] = [:]
+  }
+  private let counts = Mutex(Counts())
+
+  /// Runs `body` on a thread of its own and returns what it returns, or throws what it throws.
+  ///
+  /// - Parameters:
+  ///   - subject: whom the call goes to; names it in errors.
+  ///   - limit: the longest that the caller waits.
+  ///   - body: told by when it should have finished, a twentieth of the limit before its end.
+  func run<Value: Sendable>(
+    _ subject: String, within limit: Duration,
+    _ body: @escaping @Sendable (Deadline) throws(RPCError) -> Value
+  ) async throws(RPCError) -> Value {
+    let end = ContinuousClock.now + limit
+    // The call itself ends a little earlier, because it knows better than the clock what it waited for.
+    let deadline = Deadline(after: limit - min(limit / 20, .milliseconds(50)))
+    try admit(subject)
+    let answer = PendingAnswer<Value>()
+    let job = Job { [self] in
+      let result: Result<Value, RPCError>
+      do throws(RPCError) {
+        result = .success(try body(deadline))
+      } catch {
+        result = .failure(error)
+      }
+      retire(subject, wasStuck: !answer.settle(result))
+    }
+    guard job.start() else {
+      retire(subject, wasStuck: false)
+      throw RPCError(.failed, "\(subject): the system has no thread left for the call")
+    }
+    // Whoever is first settles the answer: the call, the clock, or cancellation.
+    let result = await withTaskGroup(of: Void.self) { group in
+      group.addTask {
+        do {
+          try await Task.sleep(until: end, clock: .continuous)
+          self.giveUp(answer, subject, RPCError(.timedOut, "\(subject): no answer within \(limit)"))
+        } catch {
+          // Cancelled because the answer is there, or together with the caller.
+        }
+      }
+      let result = await withTaskCancellationHandler {
+        await answer.value
+      } onCancel: {
+        self.giveUp(answer, subject, RPCError(.cancelled, "\(subject): the call was cancelled"))
+      }
+      group.cancelAll()
+      return result
+    }
+    return try result.get()
+  }
+
+  private func admit(_ subject: String) throws(RPCError) {
+    let reason: String? = counts.withLock { counts in
+      let stuck = counts.stuck.values.reduce(0, +)
+      if let same = counts.stuck[subject], same >= RPCThreads.stuckPerSubject {
+        return "\(same) earlier calls still hang and no further one is started; does the host drop packets, "
+          + "or does its name resolve too slowly?"
+      }
+      if stuck >= RPCThreads.stuckAltogether {
+        return "\(stuck) earlier calls to several hosts still hang and no further one is started"
+      }
+      if counts.running >= RPCThreads.runningAltogether {
+        return "\(counts.running) calls are running already and no further one is started"
+      }
+      counts.running += 1
+      return nil
+    }
+    if let reason { throw RPCError(.busy, "\(subject): \(reason)") }
+  }
+
+  /// Settles the answer in the call's place. The count goes up first, so that the thread, which learns that it
+  /// came too late, always finds something to take away.
+  private func giveUp<Value>(_ answer: PendingAnswer<Value>, _ subject: String, _ error: RPCError) {
+    counts.withLock { $0.stuck[subject, default: 0] += 1 }
+    if !answer.settle(.failure(error)) { release(subject) }
+  }
+
+  private func release(_ subject: String) {
+    counts.withLock { counts in
+      let left = counts.stuck[subject, default: 1] - 1
+      counts.stuck[subject] = left > 0 ? left : nil
+    }
+  }
+
+  private func retire(_ subject: String, wasStuck: Bool) {
+    if wasStuck { release(subject) }
+    counts.withLock { $0.running -= 1 }
+  }
+}
+
+/// A point in time by which a call should be over.
+struct Deadline: Sendable {
+  let end: ContinuousClock.Instant
+
+  init(after limit: Duration) { end = .now + limit }
+
+  /// What is left, in whole milliseconds, 0 when it has passed.
+  var milliseconds: Int32 {
+    let left = ContinuousClock.now.duration(to: end)
+    guard left > .zero else { return 0 }
+    let (seconds, attoseconds) = left.components
+    return Int32(clamping: min(seconds, 1_000_000) * 1_000 + attoseconds / 1_000_000_000_000_000 + 1)
+  }
+}
+
+/// A result that is settled once and awaited once.
+private final class PendingAnswer<Value: Sendable>: Sendable {
+  private enum State {
+    case open
+    case awaited(CheckedContinuation<Result<Value, RPCError>, Never>)
+    case settled(Result<Value, RPCError>)
+  }
+  private let state = Mutex(State.open)
+
+  /// False where it was settled before.
+  func settle(_ result: Result<Value, RPCError>) -> Bool {
+    let (isFirst, waiting) = state.withLock {
+      state -> (Bool, CheckedContinuation<Result<Value, RPCError>, Never>?) in
+      switch state {
+      case .open:
+        state = .settled(result)
+        return (true, nil)
+      case .awaited(let continuation):
+        state = .settled(result)
+        return (true, continuation)
+      case .settled: return (false, nil)
+      }
+    }
+    waiting?.resume(returning: result)
+    return isFirst
+  }
+
+  var value: Result<Value, RPCError> {
+    get async {
+      await withCheckedContinuation { continuation in
+        let settled = state.withLock { state -> Result<Value, RPCError>? in
+          if case .settled(let result) = state { return result }
+          state = .awaited(continuation)
+          return nil
+        }
+        if let settled { continuation.resume(returning: settled) }
+      }
+    }
+  }
+}
+
+/// A closure on its way to a new thread.
+final class Job: Sendable {
+  private let body: @Sendable () -> Void
+
+  init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+
+  /// Starts a detached thread; false where the system refuses.
+  func start() -> Bool {
+    var attributes = pthread_attr_t()
+    guard pthread_attr_init(&attributes) == 0 else { return false }
+    defer { pthread_attr_destroy(&attributes) }
+    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    // Enough for the resolver's plug-ins.
+    pthread_attr_setstacksize(&attributes, 1 << 20)
+    let handle = Unmanaged.passRetained(self)
+    var thread = pthread_t()
+    let status = pthread_create(
+      &thread, &attributes,
+      { handle in
+        // A peer that closes its connection must not end the process with SIGPIPE, and signals sent to the
+        // process belong to its other threads.
+        var all = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_SETMASK, &all, nil)
+        guard let handle else { return nil }
+        Unmanaged<Job>.fromOpaque(handle).takeRetainedValue().body()
+        return nil
+      }, handle.toOpaque())
+    if status != 0 { handle.release() }
+    return status == 0
+  }
+}

@@ -1,0 +1,47 @@
+import Glibc
+
+/// One JSON object on one line, its members in the order in which they were added.
+struct JSONLine {
+  private var members: [String] = []
+
+  /// Adds a number.
+  func with(_ key: String, _ value: some BinaryInteger) -> JSONLine { adding(key, "\(value)") }
+
+  /// Adds text.
+  func with(_ key: String, _ value: String) -> JSONLine { adding(key, JSONLine.quoted(value)) }
+
+  /// The object.
+  var text: String { "{" + members.joined(separator: ",") + "}" }
+
+  /// Writes the line to standard output at once: a buffer would be lost with the process.
+  func printNow() {
+    var rest = Array((text + "\n").utf8)[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { return }
+      rest = rest.dropFirst(count)
+    }
+  }
+
+  private func adding(_ key: String, _ value: String) -> JSONLine {
+    var line = self
+    line.members.append(JSONLine.quoted(key) + ":" + value)
+    return line
+  }
+
+  private static func quoted(_ text: String) -> String {
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": quoted += "\\\""
+      case "\\": quoted += "\\\\"
+      case "\u{0}"..<" ":
+        let digits = String(scalar.value, radix: 16)
+        quoted += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
+      default: quoted.unicodeScalars.append(scalar)
+      }
+    }
+    return quoted + "\""
+  }
+}

@@ -1,0 +1,21 @@
+import ArgumentParser
+
+/// The command line of `nsm-peer`.
+@main
+struct NSMPeer: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "nsm-peer",
+    abstract: "Speaks the status monitor's protocol as a lock manager or a restarted server would.",
+    discussion: """
+      For demonstrations and tests. Results go to standard output, one JSON object a line; errors go to \
+      standard error, and the exit status is 1 then.
+      """,
+    subcommands: [Monitor.self, Unmonitor.self, Listen.self, Notify.self, Status.self])
+}
+
+/// Why a command failed; exit status 1.
+struct NSMPeerError: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) { self.description = description }
+}
