@@ -25,8 +25,7 @@ struct StatusCommand: AsyncParsableCommand {
       {
         text = "lockferry: \(failure.message)\n"
       }
-      // Home, the text, then whatever the last one had below it: nothing flickers.
-      Terminal.write(Terminal.isOutput ? "\u{1b}[H\u{1b}[2J" + text : text + "\n")
+      Terminal.write(Terminal.isOutput ? Terminal.redraw(text) : text + "\n")
       try await Task.sleep(for: .seconds(1))
     }
   }

@@ -12,7 +12,13 @@ enum Terminal {
   }
 
   static func write(_ text: String) {
-    FileHandle.standardOutput.write(Data((text.hasSuffix("\n") || text.isEmpty ? text : text + "\n").utf8))
+    FileHandle.standardOutput.write(Data((text.hasSuffix("\n") || text.hasSuffix("\u{1b}[J") ? text : text + "\n").utf8))
+  }
+
+  /// `text` in place of what the screen showed. Each line clears the rest of its own and the last what is below:
+  /// clearing the screen first would flicker.
+  static func redraw(_ text: String) -> String {
+    "\u{1b}[H" + text.replacing("\n", with: "\u{1b}[K\n") + "\u{1b}[J"
   }
 
   /// Messages for the operator, each line with the program's name in front.

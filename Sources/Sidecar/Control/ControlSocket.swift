@@ -143,6 +143,7 @@ public struct ControlSocket: Sendable {
     guard lstat(privatePath, &status) == 0 else { throw failure("look at", privatePath) }
     guard rename(privatePath, path) == 0 else { throw failure("rename into its place", privatePath) }
     published.set(status.st_ino)
+    rmdir(privateDirectory)
   }
 
   /// Removes what this daemon made, and nothing of another.
