@@ -1,3 +1,5 @@
+import Foundation
+
 /// The set-up of the demo and of most tests: two servers that share a folder, and an NFS client; one service
 /// whose home is the first server.
 public struct TwoServers: Sendable {
@@ -45,9 +47,16 @@ public struct TwoServers: Sendable {
       ])
   }
 
-  /// Makes the store's folder and writes both node files, each changed by `change` before.
-  public func writeNodeFiles(_ change: (inout NodeFile) -> Void = { _ in }) throws {
+  /// Makes the store, as its operator does once: a folder with the file that marks it. Without that a mount point
+  /// whose file system is missing would be taken for an empty store.
+  public func makeStore() throws {
     try network.makeFolder(store)
+    try "lockferry directory store, format 1\n".write(
+      toFile: store + "/.lockferry-store", atomically: true, encoding: .utf8)
+  }
+
+  /// Writes both node files, each changed by `change` before.
+  public func writeNodeFiles(_ change: (inout NodeFile) -> Void = { _ in }) throws {
     for host in servers {
       var file = nodeFile(for: host)
       change(&file)
