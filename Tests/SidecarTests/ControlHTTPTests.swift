@@ -114,6 +114,36 @@ struct ControlHTTPTests {
     }
   }
 
+  /// Connections that are accepted while the endpoint stops must not take the process with them.
+  @Test func stoppingAmongNewConnectionsHarmsNobody() async throws {
+    let log = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+    for round in 0..<60 {
+      try await withFolder { folder in
+        let (listening, continuation) = AsyncStream.makeStream(of: Void.self)
+        let endpoint = ControlEndpoint(
+          runDirectory: folder, group: nil, service: ScriptedDaemon(), log: log,
+          onListening: { continuation.yield() })
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+          tasks.addTask { try await endpoint.run() }
+          if round % 3 == 0 {
+            // Stopped before, while or after it begins to listen.
+            for _ in 0..<round { await Task.yield() }
+          } else {
+            for await _ in listening { break }
+            let http = RawHTTP(address: .unix(folder + "/control.sock"))
+            let open = try (0..<40).map { _ in try http.connected() }
+            if round % 3 == 1 { for descriptor in open { close(descriptor) } }
+            tasks.cancelAll()
+            _ = await tasks.nextResult()
+            if round % 3 == 2 { for descriptor in open { close(descriptor) } }
+          }
+          tasks.cancelAll()
+          try await tasks.waitForAll()
+        }
+      }
+    }
+  }
+
   @Test func theControlSocketAnswersEveryRoute() async throws {
     let daemon = ScriptedDaemon(pollsUntilDone: 1)
     try await withControlEndpoint(daemon) { folder in

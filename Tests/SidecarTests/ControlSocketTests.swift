@@ -20,20 +20,6 @@ struct ControlSocketTests {
     return error?.message ?? ""
   }
 
-  /// Binds a socket and keeps or closes it.
-  private func bindSocket(_ path: String) -> Int32 {
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-    let result = withUnsafeBytes(of: &address) { bytes in
-      bind(descriptor, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t(bytes.count))
-    }
-    #expect(result == 0)
-    #expect(listen(descriptor, 1) == 0)
-    return descriptor
-  }
-
   @Test func rootAloneWithoutAGroup() async throws {
     try await withControlEndpoint(ScriptedDaemon()) { folder in
       #expect(mode(folder + "/control.sock") == 0o600)

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Testing
 
 /// A client that sends exactly the bytes it is given, on a thread of its own.
 struct RawHTTP: Sendable {
@@ -89,4 +90,18 @@ struct RawHTTP: Sendable {
     }
     return descriptor
   }
+}
+
+/// A listening UNIX socket; the caller closes it.
+func bindSocket(_ path: String) -> Int32 {
+  let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+  var address = sockaddr_un()
+  address.sun_family = sa_family_t(AF_UNIX)
+  withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+  let result = withUnsafeBytes(of: &address) { bytes in
+    bind(descriptor, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress, socklen_t(bytes.count))
+  }
+  #expect(result == 0)
+  #expect(listen(descriptor, 1) == 0)
+  return descriptor
 }

@@ -24,7 +24,7 @@ enum NodeFileDocument {
       do {
         var composed = String.UnicodeScalarView()
         composed.append(contentsOf: scalars)
-        let parser = try Parser(yaml: String(composed), encoding: .utf8)
+        let parser = try Parser(yaml: String(composed), resolver: .basic, encoding: .utf8)
         context.parser = parser
         guard let root = try parser.singleRoot() else {
           context.report(.start, "the file is empty; it needs at least `node`, `store` and `services`")

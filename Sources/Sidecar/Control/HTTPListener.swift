@@ -22,7 +22,7 @@ struct HTTPListener {
   /// Nobody keeps a connection, or half a request, for longer without a word.
   private static let idleTimeout = TimeAmount.seconds(15)
   /// What requests in flight get to end in.
-  private static let shutdownGrace = Duration.milliseconds(150)
+  private static let shutdownGrace = Duration.milliseconds(100)
 
   var address: Address
   var log: Logger
@@ -31,27 +31,45 @@ struct HTTPListener {
   var onListening: @Sendable (Int) async throws -> Void
 
   /// Serves until graceful shutdown or cancellation.
+  ///
+  /// A connection that NIO has accepted but nobody has taken up yet traps when it is dropped ("Deinited
+  /// NIOAsyncWriter without calling finish()"), and Hummingbird drops those when its task is cancelled, or told to
+  /// stop between binding and listening. So it runs in a task of its own, which is always awaited and never
+  /// cancelled, is told to stop only once it listens, and the requests in flight are ended by ``hardStop``.
   func run() async throws {
     let refusal = Refusal()
-    let application = application(refusal: refusal)
-    let outcome: Result<Void, any Error> = await withTaskGroup(of: Result<Void, any Error>?.self) { group in
-      group.addTask {
-        do { return .success(try await application.run()) } catch { return .failure(error) }
+    let (stop, listens, hardStop) = (Latch(), Latch(), Latch())
+    let application = application(refusal: refusal, listens: listens, hardStop: hardStop)
+    let services = ServiceGroup(services: [application], logger: quietLog)
+    let server = Task.detached { try await services.run() }
+    let outcome = await withTaskCancellationOrGracefulShutdownHandler {
+      await withTaskGroup(of: Void.self) { group in
+        group.addTask { await Self.end(services, stop: stop, listens: listens, hardStop: hardStop) }
+        let outcome = await server.result
+        for latch in [stop, listens, hardStop] { latch.fire() }
+        return outcome
       }
-      group.addTask {
-        // Hummingbird closes idle connections on its own; whoever has not ended by then is cancelled.
-        guard (try? await gracefulShutdown()) != nil else { return nil }
-        try? await Task.sleep(for: Self.shutdownGrace)
-        return nil
-      }
-      let first = await group.next() ?? nil
-      let endsAsAsked = first == nil || Task.isCancelled || Task.isShuttingDownGracefully
-      group.cancelAll()
-      await group.waitForAll()
-      return endsAsAsked ? .success(()) : first ?? .success(())
+    } onCancelOrGracefulShutdown: {
+      stop.fire()
     }
     if let error = refusal.error { throw error }
     try outcome.get()
+  }
+
+  /// Waits for the word to stop, then lets idle connections go at once and requests in flight soon.
+  private static func end(_ services: ServiceGroup, stop: Latch, listens: Latch, hardStop: Latch) async {
+    await uncancelled {
+      await stop.wait()
+      await listens.wait()
+      await services.triggerGracefulShutdown()
+    }
+    try? await Task.sleep(for: shutdownGrace)
+    hardStop.fire()
+  }
+
+  /// Runs `body` where the cancellation of this task does not reach it.
+  private static func uncancelled(_ body: @escaping @Sendable () async -> Void) async {
+    await Task.detached { await body() }.value
   }
 
   /// What ``onListening`` threw.
@@ -61,20 +79,26 @@ struct HTTPListener {
     func keep(_ error: any Error) { thrown.withLock { $0 = error } }
   }
 
-  private func application(refusal: Refusal) -> some ApplicationProtocol {
+  private var quietLog: Logger {
+    var log = log
+    log.logLevel = max(log.logLevel, .error)
+    return log
+  }
+
+  private func application(refusal: Refusal, listens: Latch, hardStop: Latch) -> some ApplicationProtocol {
     let bindAddress: BindAddress =
       switch address {
       case .tcp(let host, let port): .hostname(host, port: port)
       case .unix(let path): .unixDomainSocket(path: path)
       }
-    var quiet = log
-    quiet.logLevel = max(log.logLevel, .error)
     return Application(
-      responder: CallbackResponder<BasicRequestContext> { request, _ in await respond(to: request) },
+      responder: CallbackResponder<BasicRequestContext> { request, _ in
+        await respond(to: request, hardStop: hardStop)
+      },
       server: .http1(configuration: HTTP1Channel.Configuration(idleTimeout: Self.idleTimeout)),
       configuration: ApplicationConfiguration(
         address: bindAddress,
-        availableConnectionsDelegate: MaximumAvailableConnections(Self.mostConnections, logger: quiet)),
+        availableConnectionsDelegate: MaximumAvailableConnections(Self.mostConnections, logger: quietLog)),
       onServerRunning: { channel in
         do {
           try await onListening(channel.localAddress?.port ?? 0)
@@ -82,23 +106,21 @@ struct HTTPListener {
           refusal.keep(error)
           channel.close(promise: nil)
         }
+        listens.fire()
       },
-      logger: quiet)
+      logger: quietLog)
   }
 
-  private func respond(to request: Request) async -> Response {
-    var request = request
-    let answer: HTTPAnswer
-    do {
-      let body = try await request.collectBody(upTo: Self.largestBody)
-      answer = await self.answer(
-        HTTPQuestion(
-          method: request.method.rawValue, path: request.uri.path, query: Self.parameters(request.uri.query),
-          body: Array(body.readableBytesView)))
-    } catch {
-      answer = HTTPAnswer(
-        code: 413,
-        json: ControlError(.badRequest, "the request's body is larger than \(Self.largestBody) bytes"))
+  private func respond(to request: Request, hardStop: Latch) async -> Response {
+    let answer = await withTaskGroup(of: HTTPAnswer?.self) { group in
+      group.addTask { await read(request) }
+      group.addTask {
+        await hardStop.wait()
+        return nil
+      }
+      let first = await group.next() ?? nil
+      group.cancelAll()
+      return first ?? HTTPAnswer(code: 503, json: ControlError(.indeterminate, "the daemon is stopping"))
     }
     var headers = HTTPFields()
     if !answer.body.isEmpty { headers[.contentType] = "application/json" }
@@ -107,6 +129,21 @@ struct HTTPListener {
     return Response(
       status: HTTPResponse.Status(code: answer.code), headers: headers,
       body: answer.body.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))
+  }
+
+  private func read(_ request: Request) async -> HTTPAnswer {
+    var request = request
+    do {
+      let body = try await request.collectBody(upTo: Self.largestBody)
+      return await answer(
+        HTTPQuestion(
+          method: request.method.rawValue, path: request.uri.path, query: Self.parameters(request.uri.query),
+          body: Array(body.readableBytesView)))
+    } catch {
+      return HTTPAnswer(
+        code: 413,
+        json: ControlError(.badRequest, "the request's body is larger than \(Self.largestBody) bytes"))
+    }
   }
 
   /// `a=1&b=%20` decoded; what can't be decoded is taken as it is written.
