@@ -38,11 +38,7 @@ public struct StoreKey: Hashable, Comparable, Sendable, CustomStringConvertible 
   /// The path.
   public var description: String { path }
 
-<<<<<<< HEAD
-  /// By components, so that a folder's keys stand together.
-=======
   /// By components, from the root down.
->>>>>>> 19f50504bf8409165b7d54d796f33b983953670c
   public static func < (left: StoreKey, right: StoreKey) -> Bool {
     left.components.lexicographicallyPrecedes(right.components)
   }
