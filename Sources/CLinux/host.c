@@ -20,6 +20,7 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -191,10 +192,46 @@ int lfh_lock(int descriptor) {
 void lfh_unlock(int descriptor) { (void)flock(descriptor, LOCK_UN); }
 
 int lfh_copy_security_context(int source, int destination) {
-  char context[4096];
+  char context[4096], present[4096];
   ssize_t length = fgetxattr(source, "security.selinux", context, sizeof context);
   if (length < 0) return errno == ENODATA || errno == ENOTSUP ? 0 : -errno;
+  // The kernel gives new files the context of their directory; a process that may not set contexts need not.
+  if (fgetxattr(destination, "security.selinux", present, sizeof present) == length &&
+      memcmp(present, context, (size_t)length) == 0)
+    return 1;
   return fsetxattr(destination, "security.selinux", context, (size_t)length, 0) < 0 ? -errno : 1;
+}
+
+int lfh_open_trusted_directory(const char *folder, const char *name, uid_t *maker) {
+  char target[4096];
+  struct stat status;
+  int result;
+  int parent = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (parent < 0) return -errno;
+  // Looked at and followed through one descriptor: the link can't be swapped in between.
+  int entry = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (entry < 0) {
+    result = -errno;
+    close(parent);
+    return result;
+  }
+  if (fstat(entry, &status) < 0) {
+    result = -errno;
+  } else if (!S_ISLNK(status.st_mode)) {
+    result = openat(entry, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (result < 0) result = -errno;
+  } else if (status.st_uid != 0 && status.st_uid != geteuid()) {
+    *maker = status.st_uid;
+    result = -ELOOP;
+  } else {
+    ssize_t length = readlinkat(entry, "", target, sizeof target - 1);
+    if (length >= 0) target[length] = 0;
+    result = length < 0 ? -1 : openat(parent, target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (result < 0) result = -errno;
+  }
+  close(entry);
+  close(parent);
+  return result;
 }
 
 int lfh_open_directory_path(const char *path) {

@@ -94,12 +94,16 @@ public final class HostProgram: Sendable {
     unlink(errorPath)
   }
 
+  /// What rpc.statd says for every question.
+  private static let chatter = ["Waiting for client connections", "check_default: access by"]
+
   /// The last lines of what it wrote, for a failure's report.
   var report: String {
     var report = "--- \(name): \(end.map(\.description) ?? "running")\n"
     for (stream, text) in [("stdout", output), ("stderr", errors)] where !text.isEmpty {
       report += "  \(stream):\n"
-      for line in text.split(separator: "\n").suffix(60) { report += "    \(line)\n" }
+      let lines = text.split(separator: "\n").filter { line in !Self.chatter.contains { line.contains($0) } }
+      for line in lines.suffix(100) { report += "    \(line)\n" }
     }
     return report
   }

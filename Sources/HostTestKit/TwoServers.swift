@@ -1,3 +1,5 @@
+import Foundation
+
 /// The set-up of the demo and of most tests: two servers that share a folder, and an NFS client; one service
 /// whose home is the first server.
 public struct TwoServers: Sendable {
@@ -43,6 +45,14 @@ public struct TwoServers: Sendable {
           name: Self.service, home: primary.name, candidates: servers.map(\.name), names: [Self.serverName],
           address: Self.address + "/\(TestNetwork.prefixLength)")
       ])
+  }
+
+  /// Makes the store, as its operator does once: a folder with the file that marks it. Without that a mount point
+  /// whose file system is missing would be taken for an empty store.
+  public func makeStore() throws {
+    try network.makeFolder(store)
+    try "lockferry directory store, format 1\n".write(
+      toFile: store + "/.lockferry-store", atomically: true, encoding: .utf8)
   }
 
   /// Writes both node files, each changed by `change` before.
@@ -108,8 +118,7 @@ public struct TwoServers: Sendable {
   }
 
   /// The entry of the last adoption by `host`, once it is in the history.
-  public func adoption(by host: TestHost, within limit: Duration = .seconds(60)) async throws -> HistoryAnswer
-  {
+  public func adoption(by host: TestHost, within limit: Duration = .seconds(60)) async throws -> HistoryAnswer {
     try await value(within: limit, "the adoption by \(host.name) is in the history") {
       try await host.history(Self.service).last { $0.kind == "adoption" && $0.to == host.name }
     }

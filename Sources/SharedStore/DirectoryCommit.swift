@@ -17,11 +17,7 @@ struct DirectoryCommit {
   func run() throws(StoreFailure) -> StoreOutcome {
     guard transaction.writes.count > 1 else {
       return try StoreLock.with(root, progress) { (lock) throws(StoreFailure) in
-        if transaction.comparisons.isEmpty {
-          if let write = transaction.writes.first { try lockKeyAlone(write.key, lock) }
-        } else if let conflict = try lockAndCompare(lock) {
-          return conflict
-        }
+        if let conflict = try lockAndCompare(lock) { return conflict }
         if let write = transaction.writes.first { try put(write) }
         return .committed
       }
@@ -38,19 +34,19 @@ struct DirectoryCommit {
     }
   }
 
-  /// Locks for one write without a comparison.
+  /// One write without a comparison, unless it would have to wait for a lock: then nil, and nothing happened.
   ///
   /// It needs no order against transactions on other keys, so it doesn't wait for them: a beat passes a batch.
   /// The key's own range keeps it out between the comparison and the commit of a transaction that compares
   /// this key. Against one that writes the key unseen the order of the renames decides.
-  private func lockKeyAlone(_ key: StoreKey, _ lock: StoreLock) throws(StoreFailure) {
-    try lock.take([.key(key)])
-    // A journal that writes this key was committed before this write began, so it has to come first.
-    guard try root.journal()?.entries.contains(where: { $0.key == key }) == true else { return }
-    lock.release(.key(key))
-    try lock.take([.transactions])
-    try root.finishJournal()
-    try lock.take([.key(key)])
+  func runAtOnce() throws(StoreFailure) -> StoreOutcome? {
+    guard let write = transaction.writes.first else { return .committed }
+    return try StoreLock.with(root, progress) { (lock) throws(StoreFailure) in
+      // A journal that writes this key was committed before this write began, so it has to come first.
+      guard try lock.takeAtOnce(.key(write.key)), try !root.isInJournal(write.key) else { return nil }
+      try put(write)
+      return .committed
+    }
   }
 
   private func lockAndCompare(_ lock: StoreLock) throws(StoreFailure) -> StoreOutcome? {

@@ -10,8 +10,8 @@ internal import Synchronization
 /// `.new-…` (values that aren't visible yet).
 ///
 /// All file calls run on three threads of its own, each of which works off its queue in order:
-/// - prompt: reads of one key, and single writes without a comparison. They take no lock that a transaction on
-///   other keys holds, so that a beat passes everything else.
+/// - prompt: reads of one key, and single writes without a comparison. They never wait for a lock here, so that
+///   a beat passes everything else; the few that have to wait for a transaction on their own key move on to the next.
 /// - transactions: what compares, or writes several keys, up to eight.
 /// - bulk: transactions of more than eight writes, lists, creation.
 ///
@@ -30,7 +30,7 @@ public final class DirectoryStore: SharedStore {
   private let limits = TimeLimits()
   private let nextSweep = Mutex<ContinuousClock.Instant?>(nil)
 
-  private static let promptWrites = 8
+  private static let smallTransaction = 8
   private static let sweepInterval = Duration.seconds(3600)
 
   /// The store in the folder at `path`, which needn't be there yet: until it is, every call says so.
@@ -61,19 +61,24 @@ public final class DirectoryStore: SharedStore {
   /// disk beneath.
   public func create(within limit: Duration) async throws(StoreError) {
     let (path, steps) = (path, steps)
-    try await run(on: bulk, within: limit) { (progress) throws(StoreFailure) in
+    try await run(on: bulk, until: Self.deadline(limit)) { (progress) throws(StoreFailure) in
       try StoreRoot.create(path, steps: steps, progress)
     }
   }
 
-  /// Reads the key's file; no lock, unless a transaction is under way that may concern it.
+  /// The bytes of `key`, or nil where it is absent.
+  ///
+  /// - Throws: ``StoreError``; ``StoreError/Code/damaged`` where something that isn't a value lies in the key's place.
   public func read(_ key: StoreKey, within limit: Duration) async throws(StoreError) -> [UInt8]? {
-    try await runInRoot(on: prompt, within: limit) { (root, progress) throws(StoreFailure) in
-      // A committed transaction is never seen half: where one writes this key it is applied first.
-      guard try root.journal()?.entries.contains(where: { $0.key == key }) == true else {
-        return try root.value(of: key)
-      }
-      return try StoreLock.with(root, progress) { (lock) throws(StoreFailure) in
+    let deadline = Self.deadline(limit)
+    let atOnce = try await runInRoot(on: prompt, until: deadline) {
+      (root, _) throws(StoreFailure) -> [UInt8]?? in
+      try root.isInJournal(key) ? nil : .some(try root.value(of: key))
+    }
+    if let atOnce { return atOnce }
+    // A committed transaction is never seen half: one that writes this key is applied first.
+    return try await runInRoot(on: transactions, until: deadline) { (root, progress) throws(StoreFailure) in
+      try StoreLock.with(root, progress) { (lock) throws(StoreFailure) in
         try lock.take([.transactions])
         try root.finishJournal()
         return try root.value(of: key)
@@ -81,30 +86,36 @@ public final class DirectoryStore: SharedStore {
     }
   }
 
-  /// Reads every file below the prefix's folder, under the lock.
+  /// Every key below `prefix` (not `prefix` itself) with its bytes, as of one moment. Files that no store
+  /// writes, hidden ones and links among them, are left out.
   public func list(
     below prefix: StoreKey, within limit: Duration
   ) async throws(StoreError) -> [StoreKey: [UInt8]] {
-    let values = try await runInRoot(on: bulk, within: limit) { (root, progress) throws(StoreFailure) in
+    let values = try await runInRoot(on: bulk, until: Self.deadline(limit)) {
+      (root, progress) throws(StoreFailure) in
       try StoreScan.run(root, progress, below: prefix)
     }
     sweepWhenDue()
     return values
   }
 
-  /// Commits as the type says.
+  /// Commits all of `transaction` or nothing of it. Several writes are made durable even where they need only be
+  /// visible.
   public func commit(
     _ transaction: StoreTransaction, within limit: Duration
   ) async throws(StoreError) -> StoreOutcome {
     try transaction.checkWrites()
-    let lane =
-      switch transaction.writes.count {
-      case 1 where transaction.comparisons.isEmpty: prompt
-      case ...Self.promptWrites: transactions
-      default: bulk
-      }
+    let deadline = Self.deadline(limit)
     do throws(StoreError) {
-      return try await runInRoot(on: lane, within: limit) { (root, progress) throws(StoreFailure) in
+      if transaction.writes.count == 1 && transaction.comparisons.isEmpty {
+        let atOnce = try await runInRoot(on: prompt, until: deadline) {
+          (root, progress) throws(StoreFailure) in
+          try DirectoryCommit(root: root, progress: progress, transaction: transaction).runAtOnce()
+        }
+        if let atOnce { return atOnce }
+      }
+      let lane = transaction.writes.count > Self.smallTransaction ? bulk : transactions
+      return try await runInRoot(on: lane, until: deadline) { (root, progress) throws(StoreFailure) in
         try DirectoryCommit(root: root, progress: progress, transaction: transaction).run()
       }
     } catch {
@@ -114,21 +125,25 @@ public final class DirectoryStore: SharedStore {
     }
   }
 
+  private static func deadline(_ limit: Duration) -> ContinuousClock.Instant {
+    .now + min(max(limit, .zero), StoreLimits.longestCall)
+  }
+
   private func runInRoot<Value: Sendable>(
-    on lane: StoreLane, within limit: Duration,
+    on lane: StoreLane, until deadline: ContinuousClock.Instant,
     _ work: @escaping @Sendable (StoreRoot, CallProgress) throws(StoreFailure) -> Value
   ) async throws(StoreError) -> Value {
     let (path, steps) = (path, steps)
-    return try await run(on: lane, within: limit) { (progress) throws(StoreFailure) in
+    return try await run(on: lane, until: deadline) { (progress) throws(StoreFailure) in
       try work(try StoreRoot(path, steps: steps), progress)
     }
   }
 
   private func run<Value: Sendable>(
-    on lane: StoreLane, within limit: Duration,
+    on lane: StoreLane, until deadline: ContinuousClock.Instant,
     _ work: @escaping @Sendable (CallProgress) throws(StoreFailure) -> Value
   ) async throws(StoreError) -> Value {
-    let progress = CallProgress(deadline: .now + min(max(limit, .zero), StoreLimits.longestCall))
+    let progress = CallProgress(deadline: deadline)
     let (location, limits) = (location, limits)
     let answer = await withCheckedContinuation { caller in
       let call = StoreCall(location, progress, caller: caller, work: work)

@@ -3,6 +3,8 @@ public actor MemoryStore: SharedStore {
   /// Where it is, for messages.
   public nonisolated let location = "memory"
   private var values: [StoreKey: [UInt8]] = [:]
+  /// How many keys lie below each folder, so that a write needn't look at every key.
+  private var below: [StoreKey: Int] = [:]
 
   /// An empty store.
   public init() {}
@@ -29,11 +31,22 @@ public actor MemoryStore: SharedStore {
     }
     // What files and folders can't hold, this store refuses as well.
     for write in transaction.writes where write.value != nil {
-      for key in values.keys where key.isBelow(write.key) || write.key.isBelow(key) {
-        throw .nested(write.key, and: key)
+      if below[write.key] != nil { throw .keysBelow(write.key) }
+      for folder in write.key.foldersAbove where values[folder] != nil {
+        throw .nested(write.key, and: folder)
       }
     }
-    for write in transaction.writes { values[write.key] = write.value }
+    for write in transaction.writes { put(write) }
     return .committed
+  }
+
+  private func put(_ write: StoreTransaction.Write) {
+    let change = (write.value == nil ? 0 : 1) - (values[write.key] == nil ? 0 : 1)
+    values[write.key] = write.value
+    guard change != 0 else { return }
+    for folder in write.key.foldersAbove {
+      let count = below[folder, default: 0] + change
+      below[folder] = count == 0 ? nil : count
+    }
   }
 }

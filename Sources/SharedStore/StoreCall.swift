@@ -118,7 +118,7 @@ final class StoreCall<Value: Sendable>: LaneEntry {
   }
 }
 
-/// Work for which nobody waits, and which fails silently: it is tried again another time.
+/// Work for which nobody waits.
 final class StoreChore: LaneEntry {
   private let progress: CallProgress
   private let work: @Sendable (CallProgress) throws(StoreFailure) -> Void
@@ -133,6 +133,10 @@ final class StoreChore: LaneEntry {
   func start() {
     guard !progress.isLate else { return }
     progress.stage = .working
-    try? work(progress)
+    do throws(StoreFailure) {
+      try work(progress)
+    } catch {
+      // It is tried again another time; whatever is wrong with the store, the next caller is told.
+    }
   }
 }

@@ -198,6 +198,11 @@ extension StoreRoot {
     return nil
   }
 
+  /// Whether a committed transaction that isn't applied yet writes `key`.
+  func isInJournal(_ key: StoreKey) throws(StoreFailure) -> Bool {
+    try journal()?.entries.contains { $0.key == key } ?? false
+  }
+
   /// Applies a journal that a dead or failed call left behind. Under the lock, exclusively.
   func finishJournal() throws(StoreFailure) {
     if let journal = try journal() { try apply(journal) }

@@ -38,7 +38,7 @@ public struct StoreKey: Hashable, Comparable, Sendable, CustomStringConvertible 
   /// The path.
   public var description: String { path }
 
-  /// By components, so that a folder's keys stand together.
+  /// By components, from the root down.
   public static func < (left: StoreKey, right: StoreKey) -> Bool {
     left.components.lexicographicallyPrecedes(right.components)
   }

@@ -25,10 +25,7 @@ extension StoreTransaction {
       }
     }
     for key in set {
-      for count in 0..<key.components.count where count > 0 {
-        guard let above = try? StoreKey(Array(key.components.prefix(count))) else { continue }
-        if set.contains(above) { throw .nested(above, and: key) }
-      }
+      for folder in key.foldersAbove where set.contains(folder) { throw .nested(folder, and: key) }
     }
   }
 }
@@ -37,6 +34,11 @@ extension StoreKey {
   /// Whether `prefix` is a folder on the way to this key.
   func isBelow(_ prefix: StoreKey) -> Bool {
     components.count > prefix.components.count && components.starts(with: prefix.components)
+  }
+
+  /// The folders on the way to this key, as keys.
+  var foldersAbove: [StoreKey] {
+    components.indices.dropFirst().compactMap { try? StoreKey(Array(components.prefix($0))) }
   }
 
   /// The components of the folder that holds this key.

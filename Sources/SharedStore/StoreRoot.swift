@@ -95,10 +95,8 @@ final class StoreRoot {
   }
 
   private func keyHoldingValue(above key: StoreKey) -> StoreKey? {
-    for count in 0..<key.components.count where count > 0 {
-      guard let above = try? StoreKey(Array(key.components.prefix(count))),
-        let folder = try? folder(at: above.folder),
-        let version = try? folder.version(of: above.name)
+    for above in key.foldersAbove {
+      guard let folder = try? folder(at: above.folder), let version = try? folder.version(of: above.name)
       else { continue }
       if version.isRegular { return above }
     }

@@ -2,9 +2,9 @@ internal import Glibc
 
 /// Every key below a prefix as of one moment. Runs on a lane's thread.
 ///
-/// A shared lock keeps transactions out. What single writes without a comparison change meanwhile is found by
-/// looking at every file a second time: where no version has changed between the two looks, all of them held at
-/// one moment, the one between.
+/// Every file is read first, without a lock, since that may take long. Then a shared lock keeps transactions out
+/// while every file is looked at again: where no version has changed between the two looks, all of them held
+/// at one moment, the one when the second look began. What changed is read again, under the lock.
 struct StoreScan {
   private let root: StoreRoot
   private let progress: CallProgress
@@ -23,16 +23,20 @@ struct StoreScan {
   ) throws(StoreFailure) -> [StoreKey: [UInt8]] {
     var scan = StoreScan(root, progress, below: prefix)
     return try StoreLock.with(root, progress) { (lock) throws(StoreFailure) in
+      try scan.readAll()
       try scan.takeShared(lock)
-      try scan.collect(lock)
+      try scan.verify(lock)
       return scan.found.mapValues(\.bytes)
     }
   }
 
-  private mutating func collect(_ lock: StoreLock) throws(StoreFailure) {
+  private mutating func readAll() throws(StoreFailure) {
     try visit { (scan, key, folder) throws(StoreFailure) in
       if let value = try scan.root.value(of: key, in: folder) { scan.found[key] = value }
     }
+  }
+
+  private mutating func verify(_ lock: StoreLock) throws(StoreFailure) {
     for round in 1... {
       let changed = try changedKeys()
       if changed.isEmpty { return }
@@ -120,13 +124,16 @@ struct StoreSweep {
 
   /// Sweeps the whole store, unless somebody holds the lock now.
   func run() throws(StoreFailure) {
-    try StoreLock.with(root, progress) { (lock) throws(StoreFailure) in
-      guard try lock.takeAtOnce(.transactions) else { return }
+    let touched = try StoreLock.with(root, progress) { (lock) throws(StoreFailure) -> FileVersion? in
+      guard try lock.takeAtOnce(.transactions) else { return nil }
       try root.finishJournal()
-      // Drafts younger than this may belong to a call that still runs. Age by the clock of the file system.
-      let oldest = try lock.touch().modifiedSeconds - Int(StoreLimits.longestCall.components.seconds) - 60
-      try sweep(root.folder, depth: 0, before: oldest)
+      return try lock.touch()
     }
+    // Age by the clock of the file system. No journal was left when it was read, and no call that commits one later
+    // has drafts older than the longest call: so what is older is nobody's, and the lock isn't needed any more.
+    guard let touched else { return }
+    let oldest = touched.modifiedSeconds - Int(StoreLimits.longestCall.components.seconds) - 60
+    try sweep(root.folder, depth: 0, before: oldest)
   }
 
   private func sweep(_ folder: StoreFile, depth: Int, before oldest: Int) throws(StoreFailure) {

@@ -36,6 +36,7 @@ struct Story {
   private func play(in network: TestNetwork) async throws {
     let site = try await TwoServers(in: network)
     let (primary, adoptive, client) = (site.primary, site.adoptive, site.client)
+    try site.makeStore()
     try site.writeNodeFiles()
     try await site.startStatusMonitors()
     say(

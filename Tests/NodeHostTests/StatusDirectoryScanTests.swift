@@ -92,6 +92,20 @@ struct StatusDirectoryScanTests {
     try mustSucceed(symlink(folder.path + "/shared", directory.records), "symlink")
     try writeFile(directory.records + "/a", "line\n".utf8)
     #expect(try directory.scan().records.count == 1)
+
+    // Also by a relative path, and only if statd's user didn't make the link.
+    try mustSucceed(unlink(directory.records), "unlink")
+    try mustSucceed(symlink("../shared", directory.records), "symlink")
+    #expect(try directory.scan().records.count == 1)
+    guard isRoot else { return }
+    try mustSucceed(lchown(directory.records, 12_345, 12_345), "lchown")
+    let planted = #expect(throws: NodeHostError.self) {
+      try directory.install([65, 10], as: try client("b"))
+    }
+    #expect(planted?.code == .conflict)
+    #expect(planted?.message.contains("user 12345") == true)
+    #expect(throws: NodeHostError.self) { try directory.scan() }
+    #expect(try fileNames(folder.path + "/shared") == ["a"])
   }
 
   @Test("A record that is replaced while it is read is seen whole, the old or the new one")

@@ -40,9 +40,16 @@ final class MountRoom: Sendable {
     try #require(failure == 0, "mount of \(kind): \(String(cString: strerror(failure)))")
   }
 
+  /// Unmounts as soon as nobody has a file open there, which a call that just gave up may still have.
   func unmount(_ path: String) async throws {
-    let failure = try await run { umount2(path, 0) == 0 ? 0 : errno }
-    try #require(failure == 0, "unmount: \(String(cString: strerror(failure)))")
+    let deadline = ContinuousClock.now + generous
+    while true {
+      let failure = try await run { umount2(path, 0) == 0 ? 0 : errno }
+      if failure == 0 { return }
+      try #require(
+        failure == EBUSY && ContinuousClock.now < deadline, "unmount: \(String(cString: strerror(failure)))")
+      try await Task.sleep(for: .milliseconds(5))
+    }
   }
 
   private final class Visit: LaneEntry {

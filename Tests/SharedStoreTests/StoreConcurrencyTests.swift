@@ -174,4 +174,40 @@ struct StoreConcurrencyTests {
       try await group.waitForAll()
     }
   }
+
+  @Test("C4 B5: of two processes on one folder that race for the owner one wins each time")
+  func oneWinnerOfTwoProcesses() async throws {
+    let folder = try ScratchFolder()
+    let store = DirectoryStore(path: folder.path)
+    try await store.create(within: generous)
+    async let other: Void = #expect(processExitsWith: .success) { [path = folder.path as String] in
+      let store = DirectoryStore(path: path)
+      let wins = try await Self.race(store, to: 500)
+      try await store.write(["wins": bytes("\(wins)")])
+    }
+    let wins = try await Self.race(store, to: 500)
+    await other
+    let others = try #require(try await store.read("wins").flatMap(Self.epoch))
+    // Whoever wins raises the number by one: a second winner of one number would make the sum larger.
+    #expect(wins + others == 500)
+    #expect(try await store.read("owner") == bytes("500"))
+  }
+
+  /// Raises the number in `owner` together with everybody else, and counts how often this one did it.
+  private static func race(_ store: DirectoryStore, to end: Int) async throws -> Int {
+    var wins = 0
+    var held = try await store.read("owner")
+    while true {
+      let number = held.flatMap(epoch) ?? 0
+      if number >= end { return wins }
+      let next = bytes("\(number + 1)")
+      switch try await store.write(["owner": next], where: ["owner": held], durability: .visible) {
+      case .committed:
+        wins += 1
+        held = next
+      case .conflict(_, let actual):
+        held = actual
+      }
+    }
+  }
 }

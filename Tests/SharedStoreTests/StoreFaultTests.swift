@@ -240,6 +240,32 @@ struct StoreFaultTests {
     #expect(try await store.read("more") == nil)
   }
 
+  @Test("a node that freezes in the middle of a commit: beats pass although reads of its keys wait")
+  func frozenCommitter() async throws {
+    let store = DirectoryStore(path: folder.path)
+    try await store.create(within: generous)
+    try await store.write(["owner": [1], "beat": [1]])
+    // What the frozen node has done: its journal is in place, its lock held, its renames not made yet.
+    let other = open(folder.path + "/.lock", O_RDWR | O_CLOEXEC)
+    try #require(other >= 0)
+    #expect(lff_lock_range(other, true, 0, 1) == 0)
+    try bytes("new").write(to: folder.path + "/.new-frozen-1")
+    try StoreJournal(entries: [.set(try StoreKey(at: "owner"), from: ".new-frozen-1")]).bytes.write(
+      to: folder.path + "/.journal")
+    async let read = store.read("owner")
+    async let written: StoreOutcome = store.write(["owner": bytes("later")])
+    for beat in UInt8(0)..<50 {
+      try await store.write(["beat": [beat]], durability: .visible, within: .seconds(30))
+      #expect(try await store.read("beat") == [beat])
+    }
+    #expect(try directoryNames(folder.path).contains(".new-frozen-1"))
+    #expect(close(other) == 0)
+    #expect(try await written == .committed)
+    let seen = try await read
+    #expect(seen == bytes("new") || seen == bytes("later"))
+    #expect(try await store.read("owner") == bytes("later"))
+  }
+
   @Test("a call without time returns at once and writes nothing")
   func noTime() async throws {
     let store = DirectoryStore(path: folder.path)

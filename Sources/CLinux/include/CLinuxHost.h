@@ -65,7 +65,11 @@ void lfh_unlock(int descriptor);
 /// none, or its file system knows none.
 int lfh_copy_security_context(int source, int destination);
 
-/// openat(2) with O_PATH and O_DIRECTORY: a descriptor that names a directory without reading it.
+/// Opens the directory `name` in `folder` for reading. Where `name` is a symbolic link it is followed only if root or
+/// this process's user made it; else -ELOOP, with its maker in `*maker`.
+int lfh_open_trusted_directory(const char *folder, const char *name, uid_t *maker);
+
+/// open(2) with O_PATH and O_DIRECTORY: a descriptor that names a directory without reading it.
 int lfh_open_directory_path(const char *path);
 
 // The boot clock

@@ -25,7 +25,7 @@ public final class LongRunningCommand: Sendable {
         arguments: arguments, environment: environment, limit: nil, networkNamespace: networkNamespace,
         onLine: onLine))
     guard let pid = await child.processIdentifier() else {
-      throw NodeHostError(.failed, "\(arguments.first ?? "no program"): \(await child.outcome())")
+      throw NodeHostError(.failed, "\(await child.outcome())")
     }
     return LongRunningCommand(child: child, pid: pid)
   }

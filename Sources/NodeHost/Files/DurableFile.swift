@@ -23,9 +23,9 @@ public enum DurableFile {
     likeDirectory: Bool = false
   ) throws(NodeHostError) {
     let temporary = TemporaryName.of(name)
-    try directory.create(temporary, bytes, mode: mode, owner: owner, likeDirectory: likeDirectory)
+    try directory.create(
+      temporary, bytes, mode: mode, owner: owner, likeDirectory: likeDirectory, flush: true)
     do {
-      try directory.sync(temporary)
       try directory.rename(temporary, to: name)
     } catch {
       directory.remove(temporary)

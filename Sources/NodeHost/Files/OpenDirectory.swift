@@ -12,6 +12,26 @@ struct OpenDirectory: ~Copyable {
     self.path = path
   }
 
+  /// Opens `name` in `folder`, which may belong to a user that isn't trusted: a symbolic link is followed only where
+  /// root or our own user made it. Else statd's user, once it is broken into from the network, could have root
+  /// write wherever a link of its points (compare CVE-2019-3689).
+  init(trusted name: String, in folder: String) throws(NodeHostError) {
+    let path = folder + "/" + name
+    var maker: uid_t = 0
+    let number = lfh_open_trusted_directory(folder, name, &maker)
+    guard number >= 0 else {
+      if number == -ELOOP, maker != 0 {
+        throw NodeHostError(
+          .conflict,
+          "\(path) is a symbolic link made by user \(maker), which isn't followed; "
+            + "if it is meant, chown -h root \(path)")
+      }
+      throw NodeHostError(-number, path)
+    }
+    self.descriptor = Descriptor(owning: number)
+    self.path = path
+  }
+
   /// Who owns the directory, and which one it is.
   func status() throws(NodeHostError) -> stat {
     do {
@@ -60,11 +80,13 @@ struct OpenDirectory: ~Copyable {
 
   /// Writes a new file; nothing is left of it where that fails.
   ///
-  /// What a killed process of ours left under the same name is removed first. The content isn't on the disk yet.
+  /// What a killed process of ours left under the same name is removed first. With `flush` the content
+  /// is on the disk when this returns.
   ///
   /// - Parameter likeDirectory: with the SELinux context of the directory, where it has one.
   func create(
-    _ name: String, _ bytes: [UInt8], mode: mode_t, owner: FileOwner?, likeDirectory: Bool = false
+    _ name: String, _ bytes: [UInt8], mode: mode_t, owner: FileOwner?, likeDirectory: Bool = false,
+    flush: Bool
   ) throws(NodeHostError) {
     unlinkat(descriptor.number, name, 0)
     let number = openat(
@@ -84,18 +106,11 @@ struct OpenDirectory: ~Copyable {
         if copied < 0 { throw NodeHostError(-copied, "can't set the SELinux context of \(path)/\(name)") }
       }
       if let failure = file.write(bytes) { throw NodeHostError(failure, path + "/" + name) }
+      if flush, fsync(number) != 0 { throw NodeHostError(errno, path + "/" + name) }
     } catch {
       unlinkat(descriptor.number, name, 0)
       throw error
     }
-  }
-
-  /// Puts the content of `name` on the disk.
-  func sync(_ name: String) throws(NodeHostError) {
-    let number = openat(descriptor.number, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC)
-    guard number >= 0 else { throw NodeHostError(errno, path + "/" + name) }
-    let file = Descriptor(owning: number)
-    guard fsync(file.number) == 0 else { throw NodeHostError(errno, path + "/" + name) }
   }
 
   /// Renames within the directory, over whatever is there.

@@ -47,7 +47,7 @@ extension StatusDirectory {
       owner = FileOwner(status)
     case .absent:
       mode = 0o644
-      owner = FileOwner(try OpenDirectory(records).status())
+      owner = FileOwner(try open(.records).status())
     case .refused(let reason):
       throw NodeHostError(.conflict, "\(stateFile): \(reason); remove it, statd makes a new one")
     }

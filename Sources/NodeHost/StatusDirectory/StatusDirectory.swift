@@ -31,11 +31,16 @@ public struct StatusDirectory: Sendable {
     case retired
   }
 
+  /// Opens one of the folders, as whatever it is now.
+  func open(_ folder: Folder) throws(NodeHostError) -> OpenDirectory {
+    try OpenDirectory(trusted: folder == .records ? "sm" : "sm.bak", in: path)
+  }
+
   /// The clients that have a file in the folder, names only; names that no client can have are left out.
   ///
   /// - Throws: ``NodeHostError`` where the folder can't be listed; `absent` where it isn't there.
   public func clients(in folder: Folder) throws(NodeHostError) -> Set<ClientName> {
-    let directory = try OpenDirectory(folder == .records ? records : retired)
+    let directory = try open(folder)
     var clients: Set<ClientName> = []
     for name in try directory.names() {
       if let client = try? ClientName(name) { clients.insert(client) }
@@ -47,7 +52,7 @@ public struct StatusDirectory: Sendable {
   ///
   /// - Throws: ``NodeHostError`` where the folder can't be read; a record that can't be is `.refused`.
   public func read(_ client: ClientName) throws(NodeHostError) -> RecordReading {
-    let directory = try OpenDirectory(records)
+    let directory = try open(.records)
     switch RecordFile(client: client).read(in: directory) {
     case .read(let bytes, _): return .record(bytes)
     case .absent: return .absent

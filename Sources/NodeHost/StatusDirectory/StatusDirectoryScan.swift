@@ -29,7 +29,7 @@ extension StatusDirectory {
   /// - Throws: ``NodeHostError`` where a folder can't be listed from beginning to end; `absent` where there is no
   ///   `sm/`.
   public func scan(previous: StatusDirectoryScan? = nil) throws(NodeHostError) -> StatusDirectoryScan {
-    let directory = try OpenDirectory(records)
+    let directory = try open(.records)
     let identity = DirectoryIdentity(try directory.status())
     let names = try directory.names()
     let known = previous?.identity == identity ? previous : nil

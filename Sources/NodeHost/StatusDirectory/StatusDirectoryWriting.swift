@@ -24,8 +24,9 @@ extension StatusDirectory {
   /// - Throws: ``NodeHostError``, as for one.
   public func installAll(_ records: [ClientName: [UInt8]]) throws(NodeHostError) {
     guard !records.isEmpty else { return }
-    let directory = try OpenDirectory(self.records)
+    let directory = try open(.records)
     let owner = FileOwner(try directory.status())
+    let flushEach = records.count < Self.flushAllFrom
     var temporaries: [(temporary: String, name: String)] = []
     do throws(NodeHostError) {
       for (client, bytes) in records {
@@ -36,12 +37,11 @@ extension StatusDirectory {
           )
         }
         let temporary = TemporaryName.of(client.text)
-        try directory.create(temporary, bytes, mode: 0o600, owner: owner, likeDirectory: true)
+        try directory.create(
+          temporary, bytes, mode: 0o600, owner: owner, likeDirectory: true, flush: flushEach)
         temporaries.append((temporary, client.text))
       }
-      if temporaries.count < Self.flushAllFrom {
-        for (temporary, _) in temporaries { try directory.sync(temporary) }
-      } else {
+      if !flushEach {
         let failure = lfh_sync_file_system(directory.descriptor.number)
         if failure != 0 { throw NodeHostError(-failure, "can't flush the file system of \(self.records)") }
       }
@@ -64,13 +64,13 @@ extension StatusDirectory {
   @discardableResult
   public func removeLeftovers() throws(NodeHostError) -> [String] {
     var removed: [String] = []
-    for folder in [path, records] {
+    for isRecords in [false, true] {
       do {
-        let directory = try OpenDirectory(folder)
+        let directory = try isRecords ? open(.records) : OpenDirectory(path)
         for name in try directory.names() where TemporaryName.matches(name) {
           let text = String(decoding: name, as: UTF8.self)
           guard unlinkat(directory.descriptor.number, text, 0) == 0 else { continue }
-          removed.append(folder + "/" + printableText(name))
+          removed.append(directory.path + "/" + printableText(name))
         }
       } catch {
         if error.code != .absent { throw error }
@@ -90,7 +90,7 @@ extension StatusDirectory {
   public static func makePrivate(
     at path: String, like live: StatusDirectory
   ) throws(NodeHostError) -> StatusDirectory {
-    let model = try OpenDirectory(live.records)
+    let model = try live.open(.records)
     let owner = FileOwner(try model.status())
     let made = StatusDirectory(path: path)
     for folder in [path, made.records, made.retired] {

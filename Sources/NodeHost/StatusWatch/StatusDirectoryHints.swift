@@ -23,17 +23,20 @@ public struct StatusDirectoryHints: Sendable, Equatable {
   }
 
   /// Records that were written and closed, or moved in under their name.
-  public internal(set) var written: Set<ClientName> = []
+  public var written: Set<ClientName> = []
   /// Records that were unlinked. A `written` that follows makes it a refresh (statd unlinks and writes anew when a
   /// client's cookie changes).
-  public internal(set) var removed: Set<ClientName> = []
+  public var removed: Set<ClientName> = []
   /// Records that were moved out, as sm-notify does when it retires them to `sm.bak/`: no departure.
-  public internal(set) var retired: Set<ClientName> = []
+  public var retired: Set<ClientName> = []
   /// Files that were written under names that no client can have; statd's and our own temporary files are left
   /// out.
-  public internal(set) var refused: Set<RefusedFile> = []
+  public var refused: Set<RefusedFile> = []
   /// Why everything should be read again; empty: it need not be.
-  public internal(set) var rescanReasons: Set<RescanReason> = []
+  public var rescanReasons: Set<RescanReason> = []
+
+  /// No hints yet.
+  public init() {}
 
   /// Whether everything should be read again.
   public var rescan: Bool { !rescanReasons.isEmpty }
