@@ -18,7 +18,6 @@ let package = Package(
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
@@ -35,11 +34,7 @@ let package = Package(
     // The world, seen through narrow doors.
     .target(name: "RPCTransport", dependencies: ["ONCRPC", "CTirpc"]),
     .target(name: "SharedStore", dependencies: ["CLinux"]),
-    .target(
-      name: "NodeHost",
-      dependencies: [
-        "CLinux", "StatusMonitor", .product(name: "Subprocess", package: "swift-subprocess"),
-      ]),
+    .target(name: "NodeHost", dependencies: ["CLinux", "StatusMonitor"]),
 
     // The shell and its programs.
     .target(
@@ -73,7 +68,7 @@ let package = Package(
       ]),
     .target(
       name: "HostTestKit",
-      dependencies: ["CLinux", .product(name: "Subprocess", package: "swift-subprocess")]),
+      dependencies: ["CLinux"]),
     .executableTarget(
       name: "lockferry-demo",
       dependencies: [
@@ -88,7 +83,7 @@ let package = Package(
     .testTarget(name: "NodeHostTests", dependencies: ["NodeHost", "StatusMonitor", "CLinux"]),
     .testTarget(
       name: "SidecarTests",
-      dependencies: ["Sidecar", "Cluster", "StatusMonitor", "SharedStore", "NodeHost"]),
+      dependencies: ["Sidecar", "Cluster", "StatusMonitor", "SharedStore", "NodeHost", "lockferry"]),
     .testTarget(name: "HostTests", dependencies: ["HostTestKit"]),
   ],
   swiftLanguageModes: [.v6]

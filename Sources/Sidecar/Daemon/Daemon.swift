@@ -51,6 +51,7 @@ final class Daemon: Service {
   }
 
   func run() async throws {
+    await removeLeftovers()
     await shell.connect(mirror)
     let refusal = Mutex<String?>(nil)
     await cancelWhenGracefulShutdown {
@@ -71,6 +72,15 @@ final class Daemon: Service {
       }
     }
     if let problem = refusal.withLock({ $0 }) { throw SidecarError(.nameTaken, problem) }
+  }
+
+  /// Half-written records of a daemon that was killed: under the node lock nobody else writes any.
+  private func removeLeftovers() async {
+    let directory = directory
+    guard let found = try? await OwnThread.run("lf-leftovers", { try directory.removeLeftovers() }),
+      !found.isEmpty
+    else { return }
+    log.notice("removed half-written records", metadata: ["files": "\(found.joined(separator: ", "))"])
   }
 
   /// Stops beating on purpose, and sees to it that the process ends though a call to the store hangs.
