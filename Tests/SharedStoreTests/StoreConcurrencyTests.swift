@@ -180,17 +180,21 @@ struct StoreConcurrencyTests {
     let folder = try ScratchFolder()
     let store = DirectoryStore(path: folder.path)
     try await store.create(within: generous)
-    async let other: Void = #expect(processExitsWith: .success) { [path = folder.path as String] in
-      let store = DirectoryStore(path: path)
-      let wins = try await Self.race(store, to: 500)
-      try await store.write(["wins": bytes("\(wins)")])
-    }
+    async let ended: Void = Self.raceInOtherProcess(folder.path)
     let wins = try await Self.race(store, to: 500)
-    await other
+    await ended
     let others = try #require(try await store.read("wins").flatMap(Self.epoch))
     // Whoever wins raises the number by one: a second winner of one number would make the sum larger.
     #expect(wins + others == 500)
     #expect(try await store.read("owner") == bytes("500"))
+  }
+
+  private static func raceInOtherProcess(_ path: String) async {
+    await #expect(processExitsWith: .success) { [path = path as String] in
+      let store = DirectoryStore(path: path)
+      let wins = try await Self.race(store, to: 500)
+      try await store.write(["wins": bytes("\(wins)")])
+    }
   }
 
   /// Raises the number in `owner` together with everybody else, and counts how often this one did it.

@@ -99,8 +99,10 @@ struct StoreCrashTests {
     var endings: Set<[UInt8]> = []
     for round in 1...200 {
       async let ending: Void = Self.writeUntilKilled(folder.path)
-      try await Self.killWriter(folder.path + "/.writer", after: Int.random(in: 0...60_000))
+      try await Self.killWriter(folder.path, afterCommits: round % 3, and: Int.random(in: 0...20_000))
       await ending
+      // Only now: the dying process may still announce itself, and its number must not be met again.
+      unlink(folder.path + "/.writer")
       let store = DirectoryStore(path: folder.path)
       // The dead writer counted in four keys at once, and then in one of its own.
       var values = try await store.list("count")
@@ -130,9 +132,8 @@ struct StoreCrashTests {
   private static func writeUntilKilled(_ path: String) async {
     await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
       let store = DirectoryStore(path: path)
-      var pid = getpid()
-      try withUnsafeBytes(of: &pid) { Array($0) }.write(to: path + "/.writer.new")
-      rename(path + "/.writer.new", path + "/.writer")
+      try Self.announce(0, in: path)
+      var commits: Int32 = 0
       while true {
         let held = try await store.read("count/a")
         let next = bytes("\(try #require(held.flatMap(Self.number)) + 1)")
@@ -140,21 +141,34 @@ struct StoreCrashTests {
           ["count/a": next, "count/b": next, "count/c/d": next, "count/c/e": next],
           where: ["guard": bytes("1")])
         try await store.write(["count/single": next], where: ["count/a": next])
+        commits += 1
+        try Self.announce(commits, in: path)
       }
     }
   }
 
-  /// Waits until the writer says that it begins, gives it some microseconds, and kills it.
-  private static func killWriter(_ path: String, after microseconds: Int) async throws {
+  /// Says which process has done so many commits.
+  private static func announce(_ commits: Int32, in path: String) throws {
+    let numbers = [Int32(getpid()), commits]
+    try numbers.withUnsafeBytes { Array($0) }.write(to: path + "/.writer.new")
+    rename(path + "/.writer.new", path + "/.writer")
+  }
+
+  /// Waits until the writer has done so many commits, gives it some microseconds more, and kills it.
+  private static func killWriter(_ path: String, afterCommits commits: Int, and microseconds: Int)
+    async throws
+  {
     while true {
-      if let file = try? StoreFile(path, in: nil, flags: O_RDONLY) {
-        let pid = try file.contents(limit: 4, expecting: 4).withUnsafeBytes {
-          $0.loadUnaligned(as: pid_t.self)
+      if let file = try? StoreFile(path + "/.writer", in: nil, flags: O_RDONLY) {
+        let numbers = try file.contents(limit: 8, expecting: 8).withUnsafeBytes {
+          Array($0.bindMemory(to: Int32.self))
         }
-        unlink(path)
-        try await Task.sleep(for: .microseconds(microseconds))
-        #expect(kill(pid, SIGKILL) == 0)
-        return
+        try #require(numbers.count == 2)
+        if numbers[1] >= commits {
+          try await Task.sleep(for: .microseconds(microseconds))
+          #expect(kill(numbers[0], SIGKILL) == 0)
+          return
+        }
       }
       try await Task.sleep(for: .milliseconds(1))
     }
