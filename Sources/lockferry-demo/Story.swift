@@ -39,7 +39,9 @@ struct Story {
     try site.makeStore()
     try site.writeNodeFiles()
     try await site.startStatusMonitors()
-    say("Three hosts are up: server a (\(primary.address)), server b (\(adoptive.address)), client (\(client.address)).")
+    say(
+      "Three hosts are up: server a (\(primary.address)), server b (\(adoptive.address)), client (\(client.address))."
+    )
     try await site.startDaemons()
     say(
       """
@@ -57,10 +59,13 @@ struct Story {
       will call nsm-peer back if that server says that it has restarted.
       """)
     let mirror = try await site.waitUntilMirrored(primary, records: 1)
-    say("The record is in the shared store (\(mirror.recordsMirrored) of \(mirror.recordsSeen), byte for byte).")
+    say(
+      "The record is in the shared store (\(mirror.recordsMirrored) of \(mirror.recordsSeen), byte for byte)."
+    )
 
     let cut = try await primary.powerCut()
-    say("\nNow server a loses its power: every process on it got SIGKILL at once, its network cable is dead.\n")
+    say(
+      "\nNow server a loses its power: every process on it got SIGKILL at once, its network cable is dead.\n")
     let callback = try await listener.callback(within: .seconds(40), "the client's program is called back")
     let entry = try await site.adoption(by: adoptive, within: .seconds(10))
     say(Timeline(cut: cut, entry: entry, callback: callback).text)
@@ -85,7 +90,8 @@ struct Story {
   ) throws {
     guard callback.state > seen, callback.state != 0 else {
       throw HostTestError(
-        "the callback's state number \(callback.state) is not newer than \(seen): the client would not reclaim")
+        "the callback's state number \(callback.state) is not newer than \(seen): the client would not reclaim"
+      )
     }
     guard callback.monName == TwoServers.serverName else {
       throw HostTestError("the callback was for \(callback.monName), not for \(TwoServers.serverName)")

@@ -10,7 +10,10 @@ struct Timeline {
     lines.append((0, nil, "power cut: server a is dead"))
     let start = entry.started.map { cut.milliseconds(to: $0) }
     lines.append(
-      (start, nil, "server b notices: \(entry.because); adoption number \(entry.number) begins, epoch \(entry.epoch)")
+      (
+        start, nil,
+        "server b notices: \(entry.because); adoption number \(entry.number) begins, epoch \(entry.epoch)"
+      )
     )
     for step in entry.steps {
       let words = Self.words[step.step].map { "\(step.step): \($0)" } ?? step.step
