@@ -63,6 +63,9 @@ public final class TestHost: Sendable {
     ((try? FileManager.default.contentsOfDirectory(atPath: statusDirectory + "/sm")) ?? []).sorted()
   }
 
+  /// Its first process as this machine sees it; nil while it is off.
+  var firstProcessID: pid_t? { state.withLock { $0.firstProcess } }
+
   /// The host runs.
   public var isOn: Bool { state.withLock { $0.firstProcess != nil } }
 

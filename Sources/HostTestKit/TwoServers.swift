@@ -11,8 +11,8 @@ public struct TwoServers: Sendable {
   public let adoptive: TestHost
   /// The NFS client's machine.
   public let client: TestHost
-  /// The folder of the shared store, which both servers see under this path. Not made by ``init(in:)``.
-  public let store: String
+  /// The folder of the shared store, which both servers see under this path. ``makeStore()`` makes it.
+  public var store: String
 
   /// The service.
   public static let service = "home"
@@ -118,7 +118,8 @@ public struct TwoServers: Sendable {
   }
 
   /// The entry of the last adoption by `host`, once it is in the history.
-  public func adoption(by host: TestHost, within limit: Duration = .seconds(60)) async throws -> HistoryAnswer {
+  public func adoption(by host: TestHost, within limit: Duration = .seconds(60)) async throws -> HistoryAnswer
+  {
     try await value(within: limit, "the adoption by \(host.name) is in the history") {
       try await host.history(Self.service).last { $0.kind == "adoption" && $0.to == host.name }
     }
