@@ -12,7 +12,8 @@ enum Terminal {
   }
 
   static func write(_ text: String) {
-    FileHandle.standardOutput.write(Data((text.hasSuffix("\n") || text.hasSuffix("\u{1b}[J") ? text : text + "\n").utf8))
+    FileHandle.standardOutput.write(
+      Data((text.hasSuffix("\n") || text.hasSuffix("\u{1b}[J") ? text : text + "\n").utf8))
   }
 
   /// `text` in place of what the screen showed. Each line clears the rest of its own and the last what is below:

@@ -139,10 +139,8 @@ public struct ControlSocket: Sendable {
     guard chmod(privatePath, groupID == nil ? 0o600 : 0o660) == 0 else {
       throw failure("set the mode of", privatePath)
     }
-    var status = stat()
-    guard lstat(privatePath, &status) == 0 else { throw failure("look at", privatePath) }
     guard rename(privatePath, path) == 0 else { throw failure("rename into its place", privatePath) }
-    published.set(status.st_ino)
+    published.set(Identity(path: path))
     rmdir(privateDirectory)
   }
 
@@ -150,19 +148,33 @@ public struct ControlSocket: Sendable {
   func remove() {
     unlink(privatePath)
     rmdir(privateDirectory)
-    var status = stat()
-    if lstat(path, &status) == 0, status.st_ino == published.inode { unlink(path) }
+    if let identity = published.identity, identity == Identity(path: path) { unlink(path) }
   }
 
   private func failure(_ verb: String, _ path: String) -> EndpointError {
     EndpointError("control socket: can't \(verb) \(path): \(String(cString: strerror(errno)))")
   }
 
-  /// The inode of the socket that was shown.
+  /// Which file is at a path. An inode's number alone is given to the next file as soon as it is free.
+  private struct Identity: Equatable {
+    var inode: ino_t
+    var seconds: Int
+    var nanoseconds: Int
+
+    init?(path: String) {
+      var status = stat()
+      guard lstat(path, &status) == 0 else { return nil }
+      inode = status.st_ino
+      seconds = status.st_ctim.tv_sec
+      nanoseconds = status.st_ctim.tv_nsec
+    }
+  }
+
+  /// The socket that was shown.
   private final class Published: Sendable {
-    private let value = Mutex<ino_t?>(nil)
-    var inode: ino_t? { value.withLock { $0 } }
-    func set(_ inode: ino_t) { value.withLock { $0 = inode } }
+    private let value = Mutex<Identity?>(nil)
+    var identity: Identity? { value.withLock { $0 } }
+    func set(_ identity: Identity?) { value.withLock { $0 = identity } }
   }
 }
 
