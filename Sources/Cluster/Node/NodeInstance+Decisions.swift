@@ -65,9 +65,11 @@ extension NodeInstance {
       }
       return release(state, ownership, to: order.to, because: order.reason, request: order.id)
     }
-    if case .unhealthy(let problems) = health, let heir = aliveCandidates(state, besides: settings.node).first {
+    if case .unhealthy(let problems) = health, let heir = aliveCandidates(state, besides: settings.node).first
+    {
       return release(
-        state, ownership, to: heir, because: "\(settings.node) is unhealthy: \(problems.joined(separator: "; "))",
+        state, ownership, to: heir,
+        because: "\(settings.node) is unhealthy: \(problems.joined(separator: "; "))",
         request: nil)
     }
     return []
@@ -82,7 +84,8 @@ extension NodeInstance {
       return "\(order.to) does not beat; nothing was released"
     }
     if let differences = disagreements[order.to], !differences.isEmpty {
-      return "the node files of \(settings.node) and \(order.to) differ: \(differences.joined(separator: ", "))"
+      return
+        "the node files of \(settings.node) and \(order.to) differ: \(differences.joined(separator: ", "))"
     }
     return nil
   }

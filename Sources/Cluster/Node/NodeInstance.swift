@@ -140,7 +140,9 @@ public struct NodeInstance: Sendable {
     }
     // A daemon that starts while the store is away can't know what its predecessor served: the others may
     // adopt it when the lease is over.
-    if !hasLooked, !hasGivenUpBlindly, now - startedAt >= settings.timings.safeLease - settings.timings.stopTime {
+    if !hasLooked, !hasGivenUpBlindly,
+      now - startedAt >= settings.timings.safeLease - settings.timings.stopTime
+    {
       hasGivenUpBlindly = true
       for name in orderedServices {
         services[name]?.activity = .givenUp
@@ -208,7 +210,8 @@ public struct NodeInstance: Sendable {
   }
 
   /// A plan of this node read the owner key before a step.
-  public mutating func onOwnerKey(_ name: ServiceName, _ bytes: [UInt8]?, now: BootInstant) -> [NodeDirective] {
+  public mutating func onOwnerKey(_ name: ServiceName, _ bytes: [UInt8]?, now: BootInstant) -> [NodeDirective]
+  {
     onOwner(name, bytes, now: now)
   }
 
@@ -272,7 +275,9 @@ public struct NodeInstance: Sendable {
       // The release is undone by adopting anew: what it had already stopped is recovered.
       state.activity = .givenUp
       services[name] = state
-      var directives: [NodeDirective] = [.note("\(name) is taken up again here: its release failed: \(problem)")]
+      var directives: [NodeDirective] = [
+        .note("\(name) is taken up again here: its release failed: \(problem)")
+      ]
       if let bytes = state.orderBytes, var order = state.order, order.problem == nil {
         order.problem = problem
         directives.append(.refuseOrder(name, expected: bytes, order))
@@ -307,7 +312,7 @@ extension NodeInstance {
   /// Unhealthy means: no beat, and so no lease.
   private mutating func renewal() -> Renewal? {
     guard isBeating else { return nil }
-    counter += 1
+    counter &+= 1
     let beat = Beat(
       instance: settings.instance, counter: counter,
       leaseMilliseconds: settings.timings.lease.wholeMilliseconds)
@@ -364,7 +369,9 @@ extension NodeInstance {
     services[name]?.ownership = ownership
     if bytes != nil, ownership == nil, state.ownerBytes != bytes {
       return [
-        .note("services/\(name)/owner in the store can't be read; nothing is done with \(name) until it is mended")
+        .note(
+          "services/\(name)/owner in the store can't be read; nothing is done with \(name) until it is mended"
+        )
       ]
     }
     let isOurs = ownership?.node == settings.node && ownership?.epoch == before?.epoch

@@ -25,7 +25,8 @@ extension Plan {
   /// reclaimed; clients are told last, when whoever they call back is ready (RFC 1813 section 4, NSM
   /// specification of X/Open XNFS chapter 11).
   public static func adoption(
-    of service: ServiceDefinition, by node: NodeName, epoch: UInt64, from former: FormerOwner, because: String,
+    of service: ServiceDefinition, by node: NodeName, epoch: UInt64, from former: FormerOwner,
+    because: String,
     request: String? = nil
   ) -> Plan {
     var steps: [PlanStep] = []
