@@ -11,6 +11,7 @@ func at(milliseconds: Int) -> BootInstant { BootInstant(sinceBoot: .milliseconds
 func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
 extension NodeName: ExpressibleByStringLiteral {
+  /// A name that a test writes down; one that can't be a name ends the test run.
   public init(stringLiteral text: String) {
     guard let name = NodeName(text) else { preconditionFailure("a test names a node '\(text)'") }
     self = name
@@ -18,6 +19,7 @@ extension NodeName: ExpressibleByStringLiteral {
 }
 
 extension ServiceName: ExpressibleByStringLiteral {
+  /// A name that a test writes down; one that can't be a name ends the test run.
   public init(stringLiteral text: String) {
     guard let name = ServiceName(text) else { preconditionFailure("a test names a service '\(text)'") }
     self = name
@@ -25,6 +27,7 @@ extension ServiceName: ExpressibleByStringLiteral {
 }
 
 extension ClientName: ExpressibleByStringLiteral {
+  /// A name that a test writes down; one that can't be a name ends the test run.
   public init(stringLiteral text: String) {
     do {
       try self.init(text)
@@ -38,8 +41,10 @@ extension ClientName: ExpressibleByStringLiteral {
 struct SeededNumbers: RandomNumberGenerator {
   private var state: UInt64
 
+  /// Neighbouring seeds give numbers that have nothing to do with each other.
   init(seed: Int) {
-    state = UInt64(truncatingIfNeeded: seed) &* 0x9e37_79b9_7f4a_7c15 &+ 0x1234_5678_9abc_def1
+    state = UInt64(truncatingIfNeeded: seed)
+    state = next() ^ 0x2545_f491_4f6c_dd1d
   }
 
   mutating func next() -> UInt64 {

@@ -124,6 +124,18 @@ struct MirrorDepartureTests {
     #expect(mirror.batches.isEmpty)
   }
 
+  @Test func filesThatHadNotReachedTheStoreCountForABurst() {
+    var mirror = settled(3)
+    mirror.written("new0", bytes("r"))
+    mirror.failed(retryAfter: .seconds(60))
+    for number in 1...9 { mirror.written(ClientName(stringLiteral: "new\(number)"), bytes("r")) }
+    // The store was away for a moment; then the server stops and unmonitors everybody.
+    mirror.removed(Set((0..<10).map { ClientName(stringLiteral: "new\($0)") }).union(clients(0..<3).keys))
+    #expect(mirror.report.frozenBecause == [.burst])
+    mirror.pass(.seconds(3600))
+    #expect(mirror.deleted == [])
+  }
+
   @Test func aBurstThawsByItselfWhenEverybodyIsBack() {
     var mirror = settled()
     mirror.removed(Set(clients(0..<8).keys))
