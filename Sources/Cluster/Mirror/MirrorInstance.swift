@@ -88,9 +88,12 @@ public struct MirrorInstance: Sendable {
   /// Files were unlinked one by one and have not come back.
   public mutating func onRemoved(_ clients: Set<ClientName>, now: BootInstant) -> [MirrorDirective] {
     for client in clients.sorted() {
-      present[client] = nil
+      let wasPresent = present.removeValue(forKey: client) != nil
       pending[client] = nil
-      guard stored[client] != nil || isUncertain(client), departures[client] == nil else { continue }
+      // One that had not reached the store yet counts as well: it may be part of a burst.
+      guard wasPresent || stored[client] != nil || isUncertain(client), departures[client] == nil else {
+        continue
+      }
       departures[client] = now
       recentDepartures.append(now)
     }
