@@ -17,7 +17,7 @@ public struct Ownership: Sendable, Equatable {
 
   /// The owner, or the last one where the state is ``State/released``.
   public var node: NodeName
-  /// Counts up from 1.
+  /// Counts up from 1; never above ``largestEpoch``.
   public var epoch: UInt64
   /// What the owner does.
   public var state: State
@@ -37,10 +37,13 @@ public struct Ownership: Sendable, Equatable {
     self.reservedFor = reservedFor
   }
 
+  /// Nobody changes owner that often: a greater number in the store is damage, and leaves no room for the next.
+  public static let largestEpoch = UInt64(Int64.max)
+
   /// Reads what ``bytes`` wrote; nil where it is something else.
   public init?(bytes: [UInt8]) {
     guard let fields = FieldText(bytes), let node = fields["node"].flatMap(NodeName.init),
-      let epoch = fields["epoch"].flatMap({ UInt64($0) }), epoch > 0,
+      let epoch = fields["epoch"].flatMap({ UInt64($0) }), (1...Self.largestEpoch).contains(epoch),
       let state = fields["state"].flatMap(State.init), let boot = fields["boot"]
     else { return nil }
     self.init(

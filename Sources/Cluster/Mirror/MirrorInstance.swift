@@ -43,6 +43,8 @@ public struct MirrorInstance: Sendable {
   private var freezes: Set<Freeze> = []
   private var planFreezeEnds: BootInstant?
   private var inFlight: MirrorBatch?
+  /// Of batches with an unknown end: what the store holds is not known until one of them ends well.
+  private var uncertain: Set<ClientName> = []
   private var retryAt: BootInstant?
   private var nextNumber: UInt64 = 1
   private var wakeAt: BootInstant?
@@ -65,7 +67,9 @@ public struct MirrorInstance: Sendable {
       present[client] = nil
       pending[client] = nil
     }
-    let changed = records.filter { present[$0.key] != $0.value || stored[$0.key] != $0.value }
+    let changed = records.filter {
+      present[$0.key] != $0.value || stored[$0.key] != $0.value || uncertain.contains($0.key)
+    }
     for client in changed.keys.sorted() { see(client, changed[client] ?? [], now: now) }
     for client in records.keys where departures[client] != nil || heldBack.contains(client) {
       see(client, records[client] ?? [], now: now)
@@ -84,11 +88,12 @@ public struct MirrorInstance: Sendable {
   /// Files were unlinked one by one and have not come back.
   public mutating func onRemoved(_ clients: Set<ClientName>, now: BootInstant) -> [MirrorDirective] {
     for client in clients.sorted() {
-      present[client] = nil
+      let wasPresent = present.removeValue(forKey: client) != nil
       pending[client] = nil
-      guard stored[client] != nil || inFlight?.changes.contains(where: { $0.client == client }) == true,
-        departures[client] == nil
-      else { continue }
+      // One that had not reached the store yet counts as well: it may be part of a burst.
+      guard wasPresent || stored[client] != nil || isUncertain(client), departures[client] == nil else {
+        continue
+      }
       departures[client] = now
       recentDepartures.append(now)
     }
@@ -155,6 +160,7 @@ public struct MirrorInstance: Sendable {
     problem = nil
     for change in batch.changes {
       stored[change.client] = change.record
+      uncertain.remove(change.client)
       if change.record == nil {
         departures[change.client] = nil
       } else if pending[change.client]?.record == change.record {
@@ -175,6 +181,7 @@ public struct MirrorInstance: Sendable {
     guard let batch = inFlight, batch.number == number else { return [] }
     inFlight = nil
     problem = text
+    uncertain.formUnion(batch.changes.map(\.client))
     queue = batch.changes.map(\.client).filter { pending[$0] != nil } + queue
     retryAt = now + delay
     return directives(now: now)
@@ -182,7 +189,7 @@ public struct MirrorInstance: Sendable {
 
   /// A moment that was asked for has come.
   public mutating func onTimer(now: BootInstant) -> [MirrorDirective] {
-    wakeAt = nil
+    if let wakeAt, now >= wakeAt { self.wakeAt = nil }
     return directives(now: now)
   }
 
@@ -199,7 +206,7 @@ public struct MirrorInstance: Sendable {
     // a reason to overwrite one.
     guard !record.isEmpty else { return }
     present[client] = record
-    if stored[client] == record, inFlight?.changes.contains(where: { $0.client == client }) != true {
+    if stored[client] == record, !isUncertain(client) {
       pending[client] = nil
     } else if pending[client]?.record != record {
       enqueue(client, record, since: pending[client]?.since ?? now)
@@ -209,6 +216,11 @@ public struct MirrorInstance: Sendable {
   private mutating func enqueue(_ client: ClientName, _ record: [UInt8], since: BootInstant) {
     pending[client] = Pending(record: record, since: since)
     queue.append(client)
+  }
+
+  /// A change of it is on its way, or may have arrived though nobody said so.
+  private func isUncertain(_ client: ClientName) -> Bool {
+    uncertain.contains(client) || inFlight?.changes.contains { $0.client == client } == true
   }
 
   private mutating func holdBackDepartures() {
@@ -259,7 +271,8 @@ public struct MirrorInstance: Sendable {
     var moments: [BootInstant] = []
     if let retryAt { moments.append(retryAt) }
     if let planFreezeEnds { moments.append(planFreezeEnds) }
-    if freezes.isEmpty, inFlight == nil, let first = departures.values.min() {
+    // What is due already goes with the next batch that may go.
+    if freezes.isEmpty, hasScanned, inFlight == nil, retryAt == nil, let first = departures.values.min() {
       moments.append(first + timings.departureDelay)
     }
     return moments.min()

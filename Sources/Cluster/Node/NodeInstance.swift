@@ -312,7 +312,7 @@ extension NodeInstance {
   /// Unhealthy means: no beat, and so no lease.
   private mutating func renewal() -> Renewal? {
     guard isBeating else { return nil }
-    counter += 1
+    counter &+= 1
     let beat = Beat(
       instance: settings.instance, counter: counter,
       leaseMilliseconds: settings.timings.lease.wholeMilliseconds)
