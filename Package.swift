@@ -10,6 +10,8 @@ let package = Package(
     .executable(name: "lockferry", targets: ["lockferry"]),
     .executable(name: "lockferry-demo", targets: ["lockferry-demo"]),
     .executable(name: "nsm-peer", targets: ["nsm-peer"]),
+    .executable(name: "lockferry-lab", targets: ["lockferry-lab"]),
+    .executable(name: "lab-locks", targets: ["lab-locks"]),
     .library(name: "SharedStore", targets: ["SharedStore"]),
   ],
   dependencies: [
@@ -72,6 +74,14 @@ let package = Package(
       dependencies: ["CLinux"]),
     .executableTarget(
       name: "lockferry-demo",
+      dependencies: [
+        "HostTestKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    // The kernel lab: see docs/lab.md.
+    .executableTarget(name: "lab-locks"),
+    .executableTarget(
+      name: "lockferry-lab",
       dependencies: [
         "HostTestKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),

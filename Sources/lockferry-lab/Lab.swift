@@ -1,0 +1,172 @@
+import ArgumentParser
+import Foundation
+import HostTestKit
+
+/// `make lab`
+@main
+struct Lab: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "lockferry-lab",
+    abstract: "Shows on real kernels, with real nfsd, lockd and NFSv3 clients, which locks survive.",
+    discussion: """
+      Boots five virtual machines for each scenario, without KVM, in a network of their own, as root. Exit status 0 means \
+      that every verdict is as it must be.
+      """)
+
+  @Option(name: .long, help: "A scenario; may be repeated. All without it.")
+  var scenario: [String] = []
+
+  @Option(name: .long, help: "A kernel: 6.1 or 6.12; may be repeated. Both without it.")
+  var kernel: [String] = []
+
+  @Option(name: .long, help: "The file of any other Debian kernel package for amd64, instead.")
+  var kernelDeb: String?
+
+  @Option(
+    name: .long, help: "The folder of the programs lockferry and lab-locks. Default: where this program is.")
+  var programs: String?
+
+  @Flag(
+    help: "Leaves disks, logs and consoles in a folder, and names it. A scenario that fails does so always.")
+  var keep = false
+
+  @Flag(help: "Lists the scenarios.")
+  var list = false
+
+  /// The longest that one scenario may take.
+  static let limit = Duration.seconds(600)
+
+  private struct Interrupted: Error {
+    var signal: Int32
+  }
+
+  func run() async throws {
+    if list {
+      for scenario in Scenario.all { say("\(scenario.name)  \(scenario.what)") }
+      return
+    }
+    signal(SIGPIPE, SIG_IGN)
+    if let obstacle = LabTools.unavailableBecause {
+      say("The kernel lab can't run here: \(obstacle)")
+      throw ExitCode(69)
+    }
+    let chosen =
+      try scenario.isEmpty
+      ? Scenario.all
+      : scenario.map { name in
+        guard let scenario = Scenario.all.first(where: { $0.name == name }) else {
+          throw ValidationError("no scenario \(name); --list shows them")
+        }
+        return scenario
+      }
+    do {
+      let rows = try await untilSignalled { try await play(chosen) }
+      say("\n" + Row.table(rows))
+      guard rows.allSatisfy(\.isAsExpected) else { throw ExitCode.failure }
+    } catch let interrupted as Interrupted {
+      say("\nInterrupted. Everything that was started has been ended.")
+      throw ExitCode(128 + interrupted.signal)
+    }
+  }
+
+  private func play(_ scenarios: [Scenario]) async throws -> [Row] {
+    let repository = FileManager.default.currentDirectoryPath
+    let scripts = repository + "/lab/guest"
+    guard FileManager.default.fileExists(atPath: scripts + "/init") else {
+      throw HostTestError("no lab/guest here: run it in the repository")
+    }
+    let cache = repository + "/.build/lab"
+    try FileManager.default.createDirectory(atPath: cache, withIntermediateDirectories: true)
+    try await LabTools.install()
+    let programs =
+      try self.programs
+      ?? URL(fileURLWithPath: HostTestKit.builtProgram("lockferry")).deletingLastPathComponent().path
+    let place = LabPlace(
+      scripts: scripts, programs: URL(fileURLWithPath: programs).standardizedFileURL.path,
+      serverTools: try await LabTools.unpackServerTools(cache: cache), cache: cache)
+    var rows: [Row] = []
+    for kernel in try await kernels(cache) {
+      for scenario in scenarios { rows.append(try await play(scenario, on: kernel, place)) }
+    }
+    return rows
+  }
+
+  private func kernels(_ cache: String) async throws -> [KernelPackage] {
+    if let kernelDeb { return [try await KernelPackage.file(kernelDeb, cache: cache)] }
+    var kernels: [KernelPackage] = []
+    for label in kernel.isEmpty ? ["6.1", "6.12"] : kernel {
+      kernels.append(try await KernelPackage.named(label, cache: cache))
+    }
+    return kernels
+  }
+
+  private func play(_ scenario: Scenario, on kernel: KernelPackage, _ place: LabPlace) async throws -> Row {
+    say("\n\(scenario.name) on \(kernel.label): \(scenario.what)")
+    let folder = "\(place.cache)/run-\(scenario.name)-\(kernel.label)"
+    try? FileManager.default.removeItem(atPath: folder)
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    var row = Row(scenario: scenario.name, kernel: kernel.label, expectedToFail: scenario.expectedToFail)
+    do {
+      row.outcome = try await withTestNetwork { network in
+        let rack = try await Rack.build(
+          in: network, kernel: kernel, place: place, folder: folder, fence: scenario.fence)
+        let site = try await Site(in: rack)
+        return try await withThrowingTaskGroup(of: Outcome?.self) { group in
+          group.addTask { try await scenario.play(site) }
+          group.addTask {
+            try await site.serveFence()
+            return nil
+          }
+          group.addTask {
+            try await Task.sleep(for: Self.limit)
+            throw HostTestError("took longer than \(Self.limit)")
+          }
+          defer { group.cancelAll() }
+          return try await group.next() ?? nil
+        }
+      }
+    } catch is CancellationError {
+      throw CancellationError()
+    } catch {
+      row.failure = "\(error)"
+    }
+    if keep || !row.isAsExpected {
+      say("  logs and consoles: \(folder)")
+    } else {
+      try FileManager.default.removeItem(atPath: folder)
+    }
+    say("  " + row.verdict)
+    return row
+  }
+
+  /// Runs `body`, cancelled by the signals that end programs, which first ends its machines.
+  private func untilSignalled<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value)
+    async throws
+    -> Value
+  {
+    let (signals, signalled) = AsyncStream.makeStream(of: Int32.self)
+    let sources = [SIGINT, SIGTERM, SIGHUP].map { number in
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number)
+      source.setEventHandler { signalled.yield(number) }
+      source.activate()
+      return source
+    }
+    defer { for source in sources { source.cancel() } }
+    return try await withThrowingTaskGroup(of: Value?.self) { group in
+      group.addTask {
+        for await number in signals { throw Interrupted(signal: number) }
+        throw CancellationError()
+      }
+      defer { group.cancelAll() }
+      group.addTask { try await body() }
+      guard let value = try await group.next(), let value else { throw CancellationError() }
+      return value
+    }
+  }
+}
+
+/// Prints at once, also into a pipe.
+func say(_ text: String) {
+  FileHandle.standardOutput.write(Data((text + "\n").utf8))
+}

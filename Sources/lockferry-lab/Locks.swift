@@ -1,0 +1,58 @@
+/// The locks of every scenario.
+enum Locks {
+  /// One record lock, and what it is called in logs.
+  struct Lock: Sendable {
+    var name: String
+    var file: String
+    var isExclusive: Bool
+    var start: Int
+    /// 0 reaches to the end of the file.
+    var length: Int
+
+    /// As `lab-locks` takes it.
+    var argument: String { "\(name):/mnt/home/\(file):\(isExclusive ? "w" : "r"):\(start):\(length)" }
+  }
+
+  /// What the holder holds: whole files and byte ranges, exclusive and shared.
+  static let held = [
+    Lock(name: "whole-exclusive", file: "whole.dat", isExclusive: true, start: 0, length: 0),
+    Lock(name: "range-exclusive", file: "ranges.dat", isExclusive: true, start: 100, length: 100),
+    Lock(name: "second-exclusive", file: "ranges.dat", isExclusive: true, start: 300, length: 50),
+    Lock(name: "range-shared", file: "ranges.dat", isExclusive: false, start: 1000, length: 10),
+    Lock(name: "whole-shared", file: "shared.dat", isExclusive: false, start: 0, length: 0),
+  ]
+
+  /// What nobody else may get while the holder lives.
+  static let conflicting = [
+    Lock(name: "whole-exclusive", file: "whole.dat", isExclusive: true, start: 0, length: 0),
+    Lock(name: "whole-shared", file: "whole.dat", isExclusive: false, start: 5, length: 1),
+    Lock(name: "range-exclusive", file: "ranges.dat", isExclusive: true, start: 150, length: 10),
+    Lock(name: "range-shared", file: "ranges.dat", isExclusive: false, start: 199, length: 1),
+    Lock(name: "second-exclusive", file: "ranges.dat", isExclusive: true, start: 340, length: 100),
+    Lock(name: "over-shared-range", file: "ranges.dat", isExclusive: true, start: 1009, length: 1),
+    Lock(name: "over-shared-whole", file: "shared.dat", isExclusive: true, start: 7, length: 1),
+  ]
+
+  /// What anybody may get besides: without these a server that refuses everything would look right.
+  static let free = [
+    Lock(name: "free-range", file: "ranges.dat", isExclusive: true, start: 5000, length: 10),
+    Lock(name: "free-shared", file: "shared.dat", isExclusive: false, start: 3, length: 4),
+  ]
+
+  /// How many of ``held`` a server's kernel shows. `text` has lines `inode NUMBER PATH`, then those of `/proc/locks`.
+  static func count(in text: String) -> Int {
+    let lines = text.split(separator: "\n").map { $0.split(separator: " ") }
+    var inodes: [String: Substring] = [:]
+    for line in lines where line.count == 3 && line[0] == "inode" {
+      inodes[String(line[2].split(separator: "/").last ?? "")] = line[1]
+    }
+    // 1: POSIX  ADVISORY  WRITE 42 fe:10:12 100 199
+    return held.count { lock in
+      lines.contains { line in
+        line.count == 8 && line[1] == "POSIX" && line[3] == (lock.isExclusive ? "WRITE" : "READ")
+          && line[5].split(separator: ":").last == inodes[lock.file] && line[6] == "\(lock.start)"
+          && line[7] == (lock.length == 0 ? "EOF" : "\(lock.start + lock.length - 1)")
+      }
+    }
+  }
+}

@@ -1,0 +1,78 @@
+/// What the kernels showed at the end of one scenario.
+struct Outcome: Sendable {
+  /// Locks of the holder that the primary's kernel showed before.
+  var heldBefore: Int
+  /// Those that the serving kernel shows at the end.
+  var heldAfter: Int
+  /// Answers "granted" to the asker for a lock that the holder has.
+  var wronglyGranted = 0
+  /// The longest time between two writes of the holder, in milliseconds.
+  var pause = 0
+  /// Whatever must not be.
+  var problems: [String] = []
+  /// What the table is to say besides.
+  var remarks: [String] = []
+
+  init(heldBefore: Int, heldAfter: Int) {
+    (self.heldBefore, self.heldAfter) = (heldBefore, heldAfter)
+  }
+
+  /// No lock is lost and nothing else is wrong.
+  var holds: Bool { heldAfter == heldBefore && heldBefore > 0 && wronglyGranted == 0 && problems.isEmpty }
+}
+
+/// A line of the table.
+struct Row: Sendable {
+  var scenario: String
+  var kernel: String
+  /// Nil where the scenario could not be played to its end.
+  var outcome: Outcome?
+  /// Why it could not.
+  var failure: String?
+  /// The subject of the issue that will make it pass.
+  var expectedToFail: String?
+
+  /// Whether the exit status may be 0.
+  var isAsExpected: Bool { (outcome?.holds ?? false) == (expectedToFail == nil) }
+
+  /// The last column.
+  var verdict: String {
+    let holds = outcome?.holds ?? false
+    switch (holds, expectedToFail) {
+    case (true, nil): return "ok"
+    case (true, .some): return "PASSES, though expected to fail: remove the mark"
+    case (false, .some(let subject)): return "lost, as expected until: \(subject)"
+    case (false, nil): return "FAILED"
+    }
+  }
+
+  /// The table of rows.
+  static func table(_ rows: [Row]) -> String {
+    let head = [
+      "scenario", "kernel", "held before", "reclaimed", "lost", "wrongly granted", "no writes for", "verdict",
+    ]
+    let cells = rows.map { row -> [String] in
+      guard let outcome = row.outcome else {
+        return [row.scenario, row.kernel, "-", "-", "-", "-", "-", row.verdict]
+      }
+      return [
+        row.scenario, row.kernel, "\(outcome.heldBefore)", "\(outcome.heldAfter)",
+        "\(outcome.heldBefore - outcome.heldAfter)", "\(outcome.wronglyGranted)",
+        "\(outcome.pause / 1000).\(outcome.pause % 1000 / 100) s", row.verdict,
+      ]
+    }
+    let widths = head.indices.map { column in ([head] + cells).map { $0[column].count }.max() ?? 0 }
+    var lines = ([head] + cells).map { line in
+      zip(line, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: "  ")
+    }
+    for row in rows {
+      for problem in (row.outcome?.problems ?? []) + [row.failure].compactMap(\.self) {
+        lines.append("\(row.scenario) (\(row.kernel)): \(problem)")
+      }
+      for remark in row.outcome?.remarks ?? [] {
+        lines.append("\(row.scenario) (\(row.kernel)), note: \(remark)")
+      }
+    }
+    return lines.joined(separator: "\n")
+  }
+}

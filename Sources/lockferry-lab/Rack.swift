@@ -1,0 +1,90 @@
+import Foundation
+import HostTestKit
+
+/// Where the guests stand: a network namespace with a bridge and one cable each, and the folder of their disks, logs
+/// and commands. All of it is gone with ``withTestNetwork(_:)``, which also ends QEMU.
+struct Rack: Sendable {
+  /// The namespaces in which QEMU runs.
+  let host: TestHost
+  let kernel: KernelPackage
+  let initramfs: String
+  /// `lab/guest` of the repository.
+  let scripts: String
+  /// Disks and consoles.
+  let folder: String
+
+  /// Guests see it as `/lab`.
+  var share: String { folder + "/share" }
+
+  static let serviceName = "nfs.lab.test"
+  static let serviceAddress = "10.88.0.10"
+  /// lockd's grace period in the guests.
+  static let graceSeconds = 20
+
+  static func tap(_ number: Int) -> String { "tap\(number)" }
+
+  /// Makes network and folder. `fence` is what the node file says.
+  static func build(
+    in network: TestNetwork, kernel: KernelPackage, place: LabPlace, folder: String, fence: String
+  ) async throws -> Rack {
+    let host = try await network.addHost("rack")
+    let rack = Rack(
+      host: host, kernel: kernel, initramfs: folder + "/initramfs", scripts: place.scripts, folder: folder)
+    try network.makeFolder(rack.share + "/fence")
+    try await kernel.makeInitramfs(at: rack.initramfs, scripts: place.scripts)
+    try await host.run([
+      "ip", "link", "add", "lab0", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0",
+    ])
+    .orThrow()
+    try await host.run(["ip", "link", "set", "lab0", "up"]).orThrow()
+    let settings = """
+      lab_scripts=\(place.scripts)
+      lab_programs=\(place.programs)
+      lab_tools=\(place.serverTools)
+      lab_modules=\(kernel.modules)
+      lab_service_name=\(serviceName)
+      lab_service_address=\(serviceAddress)
+      lab_store=10.88.0.1
+      lab_grace=\(graceSeconds)
+      lab_fence='\(fence)'
+      export LD_LIBRARY_PATH=\(ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"] ?? "")
+
+      """
+    try settings.write(toFile: rack.share + "/settings", atomically: true, encoding: .utf8)
+    try """
+    127.0.0.1 localhost
+    10.88.0.1 store.lab.test store
+    \(serviceAddress) \(serviceName) nfs
+    10.88.0.11 a.lab.test a
+    10.88.0.12 b.lab.test b
+    10.88.0.21 holder.lab.test holder
+    10.88.0.22 asker.lab.test asker
+
+    """.write(toFile: rack.share + "/hosts", atomically: true, encoding: .utf8)
+    try await Shell.run("truncate -s 256M \"$1\" && mkfs.ext4 -q -F \"$1\"", [folder + "/home.disk"])
+    return rack
+  }
+
+  /// Makes a guest, switched off, with an empty disk and a cable.
+  func add(_ name: String, _ role: Guest.Role, number: Int) async throws -> Guest {
+    try await Shell.run(
+      "mkdir -p \"$1\" && truncate -s 128M \"$2\" && mkfs.ext4 -q -F \"$2\"",
+      [share + "/" + name, "\(folder)/\(name).disk"])
+    let tap = Self.tap(number)
+    try await host.run(["ip", "tuntap", "add", "dev", tap, "mode", "tap"]).orThrow()
+    try await host.run(["ip", "link", "set", tap, "master", "lab0", "up"]).orThrow()
+    return Guest(name: name, role: role, number: number, rack: self)
+  }
+}
+
+/// What the lab found on this machine.
+struct LabPlace: Sendable {
+  /// `lab/guest`.
+  var scripts: String
+  /// The folder of `lockferry` and `lab-locks`.
+  var programs: String
+  /// rpc.nfsd and its like, unpacked.
+  var serverTools: String
+  /// `.build/lab`.
+  var cache: String
+}

@@ -1,0 +1,6 @@
+# Role: an NFS client. It mounts when a scenario says so, with mount-home.sh.
+set -e
+modprobe nfs
+modprobe nfsv3
+start_status_monitor
+mkdir -p /mnt/home

@@ -1,0 +1,16 @@
+# What roles and commands share. Needs /lab/settings and $name.
+lab_bin=$lab_tools/usr/sbin
+
+start_status_monitor() { # [name by which clients know this host]
+    rpcbind -w
+    rpc.statd --no-notify ${1:+-n "$1"}
+}
+
+wait_for() { # seconds, command...
+    left=$(($1 * 5)); shift
+    until "$@"; do
+        left=$((left - 1))
+        [ "$left" -gt 0 ] || return 1
+        sleep 0.2
+    done
+}

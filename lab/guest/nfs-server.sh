@@ -1,0 +1,17 @@
+#!/bin/sh
+# recovery.server and recovery.withdraw, for one service on a server's one NFS server.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+. /lab/settings
+. "$lab_scripts/common.sh"
+case $1 in
+recover)
+    # A grace period begins only when lockd's last user has left and a new one comes: stop, then start.
+    "$lab_bin/rpc.nfsd" 0
+    "$lab_bin/exportfs" -o rw,sync,no_root_squash,no_subtree_check,fsid=77 '*:/srv/home'
+    "$lab_bin/rpc.nfsd" -V 3 -N 4 8 ;;
+withdraw)
+    "$lab_bin/exportfs" -u '*:/srv/home' || true
+    # Locks of this file system only; then the server forgets its open files, or it could not be unmounted.
+    echo /srv/home > /proc/fs/nfsd/unlock_filesystem
+    "$lab_bin/exportfs" -f ;;
+esac

@@ -1,0 +1,13 @@
+# Role: the third machine, which both NFS servers mount their shared store from, by NFSv4. Its power is never cut.
+set -e
+mkdir -p /disk/store
+modprobe nfsd
+mount -t nfsd nfsd /proc/fs/nfsd
+rpcbind -w
+"$lab_bin/exportfs" -o rw,sync,no_root_squash,no_subtree_check,fsid=0 '*:/disk/store'
+"$lab_bin/rpc.mountd"
+# A server that lost its power in the middle of a transaction holds the store's lock until its lease ends.
+echo 10 > /proc/fs/nfsd/nfsv4leasetime
+echo 10 > /proc/fs/nfsd/nfsv4gracetime
+"$lab_bin/rpc.nfsd" -N 3 -V 4 4
+echo Y > /proc/fs/nfsd/v4_end_grace || true
