@@ -58,11 +58,18 @@ struct KernelPackage: Sendable {
     touch "$root/state/status"
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $(. /etc/os-release; echo "$VERSION_CODENAME")" 'Component: main' | head -1)
     [ -n "$mirror" ] || { echo "apt knows no mirror: run apt-get update" >&2; exit 1; }
+    codename=$(. /etc/os-release; echo "$VERSION_CODENAME")
+    if [ "$suite" = "$codename" ]; then
+        # The machine's own sources know about security updates.
+        options=(-o APT::Sandbox::User=root)
+        apt-cache show linux-image-amd64 > /dev/null 2>&1 || apt-get -qq update >&2
+    else
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" > "$root/etc/sources.list"
     options=(-o "Dir=$root" -o Dir::Etc=etc -o Dir::Etc::sourceparts=none -o Dir::State=state
              -o Dir::State::status=state/status -o Dir::Cache=cache -o APT::Sandbox::User=root
              -o APT::Architecture=amd64)
     apt-get "${options[@]}" -qq update >&2
+    fi
 
     """
 

@@ -48,7 +48,7 @@ struct Site: Sendable {
   func powerOn() async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
       for guest in guests { group.addTask { try await guest.powerOn() } }
-      try await group.waitForAll()
+      for try await _ in group {}
     }
     note("five machines are up, kernel \(rack.kernel.release)")
   }

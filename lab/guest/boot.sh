@@ -34,6 +34,7 @@ mount --bind /disk/lockferry /var/lib/lockferry
 cp "$lab_scripts/nfs.conf" /etc/nfs.conf
 cp /lab/hosts /etc/hosts
 cp "$lab_scripts/nsswitch.conf" /etc/nsswitch.conf
+: > /etc/exports
 
 ip link set lo up
 ip link set eth0 up
@@ -42,12 +43,14 @@ ip address add "$address/24" dev eth0
 export name role address
 . "$lab_scripts/common.sh"
 (. "$lab_scripts/$role.sh") > "/lab/$name/role.log" 2>&1
-echo "$?" > "/lab/$name/started"
+status=$?
 
 # Each line that the lab writes to the second serial port is the number of a script; its output and exit status
-# become files beside it.
-stty -F /dev/ttyS1 raw -echo
+# become files beside it. What is written before the port is open is lost.
 exec 3< /dev/ttyS1
+stty -F /dev/ttyS1 raw -echo
+echo "$status" > "/lab/$name/started.new"
+mv "/lab/$name/started.new" "/lab/$name/started"
 while read -r number <&3; do
     (
         exec 3<&-
