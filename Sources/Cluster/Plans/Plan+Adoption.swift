@@ -63,7 +63,9 @@ extension Plan {
   }
 
   /// The first opening of `service`.
-  public static func opening(of service: ServiceDefinition, by node: NodeName, because: String) -> Plan {
+  public static func opening(
+    of service: ServiceDefinition, by node: NodeName, because: String, request: String? = nil
+  ) -> Plan {
     let steps = [
       storage(service),
       service.recoversServer
@@ -75,7 +77,7 @@ extension Plan {
     ]
     return Plan(
       kind: .opening, service: service.name.text, node: node.text, epoch: 1, from: nil, to: node.text,
-      because: because, request: nil, steps: steps)
+      because: because, request: request, steps: steps)
   }
 
   /// Going on with `service` after only the daemon was away.
