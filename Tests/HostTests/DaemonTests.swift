@@ -119,7 +119,8 @@ extension HostTests {
         try await eventually("the record is mirrored and the others are refused") {
           let mirror = try await site.primary.status().service(TwoServers.service)?.mirror
           let refused = Set(mirror?.refused.map(\.name) ?? [])
-          return mirror?.recordsMirrored == 1 && refused.isSuperset(of: ["link.example.com", "huge.example.com"])
+          return mirror?.recordsMirrored == 1
+            && refused.isSuperset(of: ["link.example.com", "huge.example.com"])
         }
         let stored = try FileManager.default.contentsOfDirectory(
           atPath: "\(site.store)/services/\(TwoServers.service)/sm")

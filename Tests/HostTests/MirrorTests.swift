@@ -134,7 +134,9 @@ extension HostTests {
           return false
         }
         note("online again \(ContinuousClock.now - back) after the store was back")
-        let stored = { site.storedRecord("b.demo.test") != nil && site.storedRecord(TwoServers.clientName) != nil }
+        let stored = {
+          site.storedRecord("b.demo.test") != nil && site.storedRecord(TwoServers.clientName) != nil
+        }
         let owner = try await site.primary.status().service(TwoServers.service)?.owner
         // What a's statd wrote while the store was away gets there as soon as a owns the service again.
         if owner == "a" {
@@ -168,7 +170,8 @@ extension HostTests {
         site.store = disk.path + "/lockferry"
         try await site.primary.run([
           "bash", "-c",
-          "mkdir \"$1\" && echo 'lockferry directory store, format 1' > \"$1/.lockferry-store\"", "store", site.store,
+          "mkdir \"$1\" && echo 'lockferry directory store, format 1' > \"$1/.lockferry-store\"", "store",
+          site.store,
         ]).orThrow()
         try site.writeNodeFiles()
         try await site.startStatusMonitors()
