@@ -135,11 +135,11 @@ struct SmallWorld {
   /// The running plan of `name` ends well, if its epoch is still held.
   mutating func finishPlan(_ name: NodeName, _ service: ServiceName = "home") {
     guard let plan = nodes[name]?.plans[service], nodes[name]?.isCut == false else { return }
-    endPlan(name, service, store.finish(plan).map { .done($0) } ?? .lost)
+    endPlan(name, store.finish(plan).map { .done($0) } ?? .lost, of: service)
   }
 
   /// The running plan of `name` ends as told.
-  mutating func endPlan(_ name: NodeName, _ service: ServiceName = "home", _ outcome: PlanOutcome) {
+  mutating func endPlan(_ name: NodeName, _ outcome: PlanOutcome, of service: ServiceName = "home") {
     nodes[name]?.plans[service] = nil
     input(name) { $0.onPlanEnded(service, outcome, now: $1) }
   }
