@@ -19,7 +19,9 @@ struct SmallWorld {
     var plan: Plan? { plans["home"] }
     /// All directives but beats and looks, in order.
     var directives: [NodeDirective] = []
-    var renewals: [Renewal] = []
+    var lastRenewal: Renewal?
+    /// How many beats it sent.
+    var renewals = 0
   }
 
   var store = ModelStore()
@@ -86,16 +88,19 @@ struct SmallWorld {
   }
 
   private mutating func carryOut(_ name: NodeName, _ directive: NodeDirective) {
-    guard let node = nodes[name] else { return }
+    let isCut = nodes[name]?.isCut == true
+    let isWritable = !isCut && nodes[name]?.isReadOnly == false
+    let losesAnswers = nodes[name]?.losesAnswers == true
     switch directive {
     case .renew(let renewal):
-      nodes[name]?.renewals.append(renewal)
+      nodes[name]?.lastRenewal = renewal
+      nodes[name]?.renewals += 1
       var outcome = RenewalOutcome.failed("cut")
-      if !node.isCut, !node.isReadOnly { outcome = store.renew(name, renewal) }
-      if node.losesAnswers { outcome = .failed("timed out") }
+      if isWritable { outcome = store.renew(name, renewal) }
+      if losesAnswers { outcome = .failed("timed out") }
       input(name) { $0.onRenewal(outcome, of: renewal, sentAt: $1, now: $1) }
     case .look:
-      if !node.isCut {
+      if !isCut {
         // A look begins after whatever was written at the same moment.
         let view = store.view(startedAt: now + .nanoseconds(1))
         input(name) { $0.onLook(view, now: $1) }
@@ -103,8 +108,8 @@ struct SmallWorld {
     case .transition(let transition):
       nodes[name]?.directives.append(directive)
       var outcome = TransitionOutcome.failed("cut")
-      if !node.isCut, !node.isReadOnly { outcome = store.make(transition) }
-      if node.losesAnswers { outcome = .failed("timed out") }
+      if isWritable { outcome = store.make(transition) }
+      if losesAnswers { outcome = .failed("timed out") }
       input(name) { $0.onTransition(transition, outcome, now: $1) }
     case .run(let plan):
       nodes[name]?.directives.append(directive)
@@ -130,11 +135,11 @@ struct SmallWorld {
   /// The running plan of `name` ends well, if its epoch is still held.
   mutating func finishPlan(_ name: NodeName, _ service: ServiceName = "home") {
     guard let plan = nodes[name]?.plans[service], nodes[name]?.isCut == false else { return }
-    endPlan(name, service, store.finish(plan).map { .done($0) } ?? .lost)
+    endPlan(name, store.finish(plan).map { .done($0) } ?? .lost, of: service)
   }
 
   /// The running plan of `name` ends as told.
-  mutating func endPlan(_ name: NodeName, _ service: ServiceName = "home", _ outcome: PlanOutcome) {
+  mutating func endPlan(_ name: NodeName, _ outcome: PlanOutcome, of service: ServiceName = "home") {
     nodes[name]?.plans[service] = nil
     input(name) { $0.onPlanEnded(service, outcome, now: $1) }
   }
