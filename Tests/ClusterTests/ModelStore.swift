@@ -43,13 +43,14 @@ struct ModelStore {
   }
 
   /// The last step of `plan`, under its epoch; nil where the epoch is gone.
-  mutating func finish(_ plan: Plan) -> Ownership? {
+  mutating func finish(_ plan: Plan, boot: String? = nil) -> Ownership? {
     guard let service = ServiceName(plan.service), var ownership = ownership(service),
       ownership.node.text == plan.node, ownership.epoch == plan.epoch
     else { return nil }
     if plan.kind == .resumption { return ownership }
     ownership.state = plan.kind == .release ? .released : .online
     ownership.reservedFor = plan.kind == .release ? plan.to.flatMap(NodeName.init) : nil
+    ownership.boot = boot ?? ownership.boot
     set(service, ownership)
     journals[service] = nil
     if let request = plan.request, plan.kind != .release, order(service)?.id == request {

@@ -387,6 +387,37 @@ struct NodeReturnTests {
     world.pass(until: { $0.isServed(by: "b") }, "adopted")
   }
 
+  @Test func whatTheDaemonBeforeGaveUpNeedsMoreThanAResumption() {
+    for state in [Ownership.State.online, .adopting] {
+      var world = SmallWorld()
+      world.finishesPlans = state == .online
+      world.start("a")
+      world.pass(.seconds(2))
+      world.nodes["a"]?.isCut = true
+      world.pass(.seconds(5))
+      #expect(world.withdrawals("a").count == 1)
+      world.start("a", run: "r2", withdrawn: ["home"])
+      world.pass(.seconds(1))
+      if state == .online {
+        #expect(world.transitions("a").map(\.plan.kind) == [.adoption])
+        #expect(world.owner()?.epoch == 2)
+      } else {
+        #expect(world.takeDirectives("a") == [.resumePlan("home", epoch: 1, fromStart: true)])
+      }
+    }
+  }
+
+  @Test func aMachineThatRebootedAfterAnAdoptionThatARebootInterruptedStillWatchesItsLease() {
+    // The owner key names the boot of the claim, not that of the plan's end.
+    var world = SmallWorld.serving(nodes: ["a", "b"])
+    world.store.set("home", Ownership(node: "a", epoch: 1, state: .adopting, boot: "a-0"))
+    restarted(&world, after: .milliseconds(500))
+    world.pass(.milliseconds(500))
+    world.nodes["a"]?.isCut = true
+    world.pass(.seconds(3))
+    #expect(world.withdrawals("a").count == 1)
+  }
+
   @Test func whatAnotherAdoptedWhileTheDaemonWasAwayIsWithdrawnAtTheFirstLook() {
     var world = SmallWorld.serving(nodes: ["a", "b"])
     restarted(&world, after: .seconds(20))

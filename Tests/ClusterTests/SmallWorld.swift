@@ -10,6 +10,8 @@ struct SmallWorld {
     var isCut = false
     /// What is written is written, but its answer is lost.
     var losesAnswers = false
+    /// Of transitions only.
+    var losesTransitions = false
     /// Reads work, writes fail.
     var isReadOnly = false
     /// Neither daemon nor machine runs.
@@ -35,12 +37,12 @@ struct SmallWorld {
   /// A healthy daemon of `name` begins; the machine's boot and the daemon's place are made from `boot`.
   mutating func start(
     _ name: NodeName, boot: String = "1", place: String? = nil, run: String = "r1",
-    health: HealthJudge.Verdict = .healthy
+    health: HealthJudge.Verdict = .healthy, withdrawn: Set<ServiceName> = []
   ) {
     let instance = DaemonInstance(place: place ?? "\(name)/boot-\(boot)", run: run)
     let settings = NodeInstance.Settings(
       node: name, instance: instance, boot: "\(name)-\(boot)", timings: timings, staleness: .zero,
-      services: services)
+      services: services, withdrawn: withdrawn)
     var node = Node(instance: NodeInstance(settings: settings, now: now))
     #expect(node.instance.onHealth(health, now: now) == [])
     nodes[name] = node
@@ -109,7 +111,7 @@ struct SmallWorld {
       nodes[name]?.directives.append(directive)
       var outcome = TransitionOutcome.failed("cut")
       if isWritable { outcome = store.make(transition) }
-      if losesAnswers { outcome = .failed("timed out") }
+      if losesAnswers || nodes[name]?.losesTransitions == true { outcome = .failed("timed out") }
       input(name) { $0.onTransition(transition, outcome, now: $1) }
     case .run(let plan):
       nodes[name]?.directives.append(directive)

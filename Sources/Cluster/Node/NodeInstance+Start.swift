@@ -21,18 +21,22 @@ extension NodeInstance {
   }
 
   /// What a daemon before this one left running here and now belongs to another node must go.
+  ///
+  /// Without a beat from this very place there was none since the boot, or it never served anything.
   mutating func settleLeftOvers(_ view: NodeView) -> [NodeDirective] {
     let last = view.beats[settings.node].flatMap(Beat.init(bytes:))
+    let ranBefore = last?.instance.place == settings.instance.place
     var directives: [NodeDirective] = []
     for name in orderedServices where services[name]?.mayBeLeftOver == true {
       let bytes = view.owners[name]
       let ownership = bytes.flatMap(Ownership.init(bytes:))
-      // Not to be read: nobody can take it over, so it may wait until somebody mends it, or the lease ends.
-      if bytes != nil, ownership == nil { continue }
-      if let ownership, ownership.node == settings.node {
-        if ownership.state != .released, ownership.boot == settings.boot { continue }
-      } else if let ownership, last?.instance.place == settings.instance.place {
-        directives.append(.withdraw(name, because: "it belongs to \(ownership.node) now"))
+      if ranBefore, bytes != nil {
+        // Where the key can't be read nobody can take it over: it may wait until somebody mends it.
+        guard let ownership else { continue }
+        if ownership.node == settings.node, ownership.state != .released { continue }
+        if ownership.node != settings.node {
+          directives.append(.withdraw(name, because: "it belongs to \(ownership.node) now"))
+        }
       }
       services[name]?.mayBeLeftOver = false
     }

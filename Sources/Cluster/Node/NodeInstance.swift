@@ -20,11 +20,14 @@ public struct NodeInstance: Sendable {
     public var staleness: Duration
     /// The services.
     public var services: [ServiceDefinition]
+    /// What a daemon before this one gave up since the boot: to be remembered on the machine from a
+    /// ``NodeDirective/withdraw(_:because:)`` until an adoption or opening has ended online.
+    public var withdrawn: Set<ServiceName>
 
     /// Settings.
     public init(
       node: NodeName, instance: DaemonInstance, boot: String, timings: BeatTimings, staleness: Duration,
-      services: [ServiceDefinition]
+      services: [ServiceDefinition], withdrawn: Set<ServiceName> = []
     ) {
       self.node = node
       self.instance = instance
@@ -32,6 +35,7 @@ public struct NodeInstance: Sendable {
       self.timings = timings
       self.staleness = staleness
       self.services = services
+      self.withdrawn = withdrawn
     }
   }
 
@@ -110,7 +114,8 @@ public struct NodeInstance: Sendable {
     lease = OwnerLease(timings: settings.timings)
     ownBeat = BeatDetector(timings: settings.timings, staleness: settings.staleness, now: now)
     for definition in settings.services {
-      services[definition.name] = ServiceState(definition: definition)
+      services[definition.name] = ServiceState(
+        definition: definition, activity: settings.withdrawn.contains(definition.name) ? .givenUp : .none)
       for peer in definition.candidates where peer != settings.node {
         peers[peer] = BeatDetector(timings: settings.timings, staleness: settings.staleness, now: now)
       }
