@@ -154,7 +154,7 @@ public func withTestNetwork<Result>(_ body: (TestNetwork) async throws -> Result
     return result
   } catch {
     if !(error is CancellationError) {
-      FileHandle.standardError.write(Data("\(error)\nThe programs' own words:\n\(network.logs)".utf8))
+      try? FileHandle.standardError.write(contentsOf: Data("\(error)\nThe programs' own words:\n\(network.logs)".utf8))
     }
     try await network.remove()
     throw error
