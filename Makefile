@@ -3,11 +3,15 @@
 SWIFT ?= swift
 sources = Package.swift $(wildcard Sources Tests Benchmarks)
 
-.PHONY: build demo test lint format bench clean dependencies
+.PHONY: build release demo test lint format bench clean dependencies
 .DEFAULT_GOAL := build
 
-build:
+build: dependencies
 	$(SWIFT) build
+
+# What one installs: .build/release/lockferry needs no Swift on the machine that runs it.
+release: dependencies
+	$(SWIFT) build -c release --static-swift-stdlib --product lockferry
 
 # Needs root: three hosts in namespaces of this machine. Ends by itself within a minute and cleans up.
 demo: dependencies

@@ -1,7 +1,6 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let nio = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -11,6 +10,7 @@ let package = Package(
     .executable(name: "lockferry", targets: ["lockferry"]),
     .executable(name: "lockferry-demo", targets: ["lockferry-demo"]),
     .executable(name: "nsm-peer", targets: ["nsm-peer"]),
+    .library(name: "SharedStore", targets: ["SharedStore"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -19,7 +19,6 @@ let package = Package(
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
@@ -36,11 +35,7 @@ let package = Package(
     // The world, seen through narrow doors.
     .target(name: "RPCTransport", dependencies: ["ONCRPC", "CTirpc"]),
     .target(name: "SharedStore", dependencies: ["CLinux"]),
-    .target(
-      name: "NodeHost",
-      dependencies: [
-        "CLinux", "StatusMonitor", .product(name: "Subprocess", package: "swift-subprocess"),
-      ]),
+    .target(name: "NodeHost", dependencies: ["CLinux", "StatusMonitor"]),
 
     // The shell and its programs.
     .target(
@@ -48,7 +43,10 @@ let package = Package(
       dependencies: [
         "ONCRPC", "StatusMonitor", "Cluster", "RPCTransport", "SharedStore", "NodeHost", logging,
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
       ]),
     .executableTarget(
@@ -71,7 +69,7 @@ let package = Package(
       ]),
     .target(
       name: "HostTestKit",
-      dependencies: ["CLinux", .product(name: "Subprocess", package: "swift-subprocess")]),
+      dependencies: ["CLinux"]),
     .executableTarget(
       name: "lockferry-demo",
       dependencies: [
@@ -79,13 +77,14 @@ let package = Package(
       ]),
 
     .testTarget(name: "ONCRPCTests", dependencies: ["ONCRPC"]),
-    .testTarget(name: "StatusMonitorTests", dependencies: ["StatusMonitor"]),
+    .testTarget(name: "StatusMonitorTests", dependencies: ["StatusMonitor", "ONCRPC"]),
+    .testTarget(name: "RPCTransportTests", dependencies: ["RPCTransport", "ONCRPC"]),
     .testTarget(name: "ClusterTests", dependencies: ["Cluster", "StatusMonitor"]),
     .testTarget(name: "SharedStoreTests", dependencies: ["SharedStore", "CLinux"]),
     .testTarget(name: "NodeHostTests", dependencies: ["NodeHost", "StatusMonitor", "CLinux"]),
     .testTarget(
       name: "SidecarTests",
-      dependencies: ["Sidecar", "Cluster", "StatusMonitor", "SharedStore", "NodeHost"]),
+      dependencies: ["Sidecar", "Cluster", "StatusMonitor", "SharedStore", "NodeHost", "lockferry"]),
     .testTarget(name: "HostTests", dependencies: ["HostTestKit"]),
   ],
   swiftLanguageModes: [.v6]

@@ -9,8 +9,10 @@ public struct NodeName: Hashable, Comparable, Sendable, CustomStringConvertible 
     self.text = text
   }
 
+  /// The name as written.
   public var description: String { text }
 
+  /// By the bytes of the names.
   public static func < (left: NodeName, right: NodeName) -> Bool { left.text < right.text }
 }
 
@@ -25,8 +27,10 @@ public struct ServiceName: Hashable, Comparable, Sendable, CustomStringConvertib
     self.text = text
   }
 
+  /// The name as written.
   public var description: String { text }
 
+  /// By the bytes of the names.
   public static func < (left: ServiceName, right: ServiceName) -> Bool { left.text < right.text }
 }
 

@@ -35,8 +35,10 @@ public struct StoreKey: Hashable, Comparable, Sendable, CustomStringConvertible 
   /// The components joined by `/`.
   public var path: String { components.joined(separator: "/") }
 
+  /// The path.
   public var description: String { path }
 
+  /// By components, from the root down.
   public static func < (left: StoreKey, right: StoreKey) -> Bool {
     left.components.lexicographicallyPrecedes(right.components)
   }

@@ -105,7 +105,7 @@ import Testing
       try await call(client, 0, within: .milliseconds(300))
     }
     #expect(error?.code == .timedOut)
-    #expect(start.duration(to: .now) >= .milliseconds(290))
+    #expect(start.duration(to: .now) >= .milliseconds(280))
     withExtendedLifetime(silent) {}
   }
 

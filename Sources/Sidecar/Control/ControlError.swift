@@ -31,5 +31,6 @@ public struct ControlError: Error, Codable, Sendable, Equatable, CustomStringCon
     self.message = message
   }
 
+  /// The message.
   public var description: String { message }
 }

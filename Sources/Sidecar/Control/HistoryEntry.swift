@@ -28,6 +28,8 @@ public struct HistoryEntry: Codable, Sendable, Equatable {
   public var steps: [Step]
   /// Every client that was to be told.
   public var clients: [Client]
+  /// The operator's request that it answered.
+  public var request: String?
 
   /// One step.
   public struct Step: Codable, Sendable, Equatable {

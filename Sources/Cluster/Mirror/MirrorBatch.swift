@@ -1,0 +1,35 @@
+public import StatusMonitor
+
+/// Records on their way to the store: one transaction.
+public struct MirrorBatch: Sendable, Equatable {
+  /// The most records of one batch: enough to share the cost of a transaction, few enough that beats need not
+  /// wait long for the store.
+  public static let largest = 256
+
+  /// One record's change.
+  public struct Change: Sendable, Equatable {
+    /// The client.
+    public var client: ClientName
+    /// The record's bytes, or nil where it is deleted.
+    public var record: [UInt8]?
+
+    /// A change.
+    public init(_ client: ClientName, _ record: [UInt8]?) {
+      self.client = client
+      self.record = record
+    }
+  }
+
+  /// Tells batches apart.
+  public var number: UInt64
+  /// At least one, none twice for a client.
+  public var changes: [Change]
+}
+
+/// What the mirror's shell shall do.
+public enum MirrorDirective: Sendable, Equatable {
+  /// Commit this batch and report its end; there is one at a time.
+  case commit(MirrorBatch)
+  /// Call ``MirrorInstance/onTimer(now:)`` at this moment; an earlier wake-up is void.
+  case wake(at: BootInstant)
+}

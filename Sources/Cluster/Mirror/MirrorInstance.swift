@@ -1,0 +1,339 @@
+public import StatusMonitor
+
+/// The mirror of one service's records: what is in the status directory, what is in the store, and what has
+/// to go from the one to the other.
+///
+/// Puts go at once. Deletions are guarded (rule 5 of the architecture): nothing is deleted because it is
+/// missing. A record leaves the store only when its file was seen to be unlinked by itself while the lock
+/// manager was up, and has not come back for longer than the grace period. A burst of removals, a directory
+/// that vanished, a lock manager that is down freeze all deletions: since Linux 6.4 a stopping NFS server
+/// unmonitors every client, and following that would lose every lock.
+public struct MirrorInstance: Sendable {
+  /// Why deletions are frozen.
+  public enum Freeze: Hashable, Sendable, Comparable {
+    /// More departures than `mirror.burst` within `mirror.burst_window`; until thawed, or all are back.
+    case burst
+    /// The status directory is not there.
+    case directoryGone
+    /// A health probe of the NFS server fails.
+    case lockManagerDown
+    /// A plan runs, or ended less than the departure delay ago.
+    case plan
+  }
+
+  private struct Pending {
+    var record: [UInt8]
+    var since: BootInstant
+  }
+
+  private let timings: MirrorTimings
+  /// What the store holds.
+  private var stored: [ClientName: [UInt8]]
+  /// What the directory holds.
+  private var present: [ClientName: [UInt8]] = [:]
+  /// Present, and different in the store.
+  private var pending: [ClientName: Pending] = [:]
+  /// The pending in the order in which they came; some may no longer be pending.
+  private var queue: [ClientName] = []
+  /// Seen to be unlinked, and when.
+  private var departures: [ClientName: BootInstant] = [:]
+  /// Of a burst: kept until they come back or an operator thaws.
+  private var heldBack: Set<ClientName> = []
+  private var recentDepartures: [BootInstant] = []
+  private var freezes: Set<Freeze> = []
+  private var planFreezeEnds: BootInstant?
+  private var inFlight: MirrorBatch?
+  /// Of batches with an unknown end: what the store holds is not known until one of them ends well.
+  private var uncertain: Set<ClientName> = []
+  private var retryAt: BootInstant?
+  private var nextNumber: UInt64 = 1
+  private var wakeAt: BootInstant?
+  private var problem: String?
+  private var hasScanned = false
+
+  /// - Parameter stored: the records that the store holds now.
+  public init(timings: MirrorTimings, stored: [ClientName: [UInt8]]) {
+    self.timings = timings
+    self.stored = stored
+  }
+
+  /// The whole directory was read: `records` is all of it.
+  ///
+  /// What was present before and is missing now was seen to leave by nobody: it is kept in the store.
+  public mutating func onScan(_ records: [ClientName: [UInt8]], now: BootInstant) -> [MirrorDirective] {
+    hasScanned = true
+    freezes.remove(.directoryGone)
+    for client in present.keys where records[client] == nil {
+      present[client] = nil
+      pending[client] = nil
+    }
+    let changed = records.filter {
+      present[$0.key] != $0.value || stored[$0.key] != $0.value || uncertain.contains($0.key)
+    }
+    for client in changed.keys.sorted() { see(client, changed[client] ?? [], now: now) }
+    for client in records.keys where departures[client] != nil || heldBack.contains(client) {
+      see(client, records[client] ?? [], now: now)
+    }
+    return directives(now: now)
+  }
+
+  /// One file was written, or moved into the directory.
+  public mutating func onWritten(_ client: ClientName, _ record: [UInt8], now: BootInstant)
+    -> [MirrorDirective]
+  {
+    see(client, record, now: now)
+    return directives(now: now)
+  }
+
+  /// Files were unlinked one by one and have not come back.
+  public mutating func onRemoved(_ clients: Set<ClientName>, now: BootInstant) -> [MirrorDirective] {
+    for client in clients.sorted() {
+      let wasPresent = present.removeValue(forKey: client) != nil
+      pending[client] = nil
+      // One that had not reached the store yet counts as well: it may be part of a burst.
+      guard wasPresent || stored[client] != nil || isUncertain(client), departures[client] == nil else {
+        continue
+      }
+      departures[client] = now
+      recentDepartures.append(now)
+    }
+    recentDepartures.removeAll { now - $0 > timings.burstWindow }
+    if recentDepartures.count > timings.burst {
+      freezes.insert(.burst)
+    }
+    if !freezes.isEmpty { holdBackDepartures() }
+    return directives(now: now)
+  }
+
+  /// Files were moved away: sm-notify retires records into `sm.bak`. That is no departure.
+  public mutating func onRetired(_ clients: Set<ClientName>, now: BootInstant) -> [MirrorDirective] {
+    for client in clients {
+      present[client] = nil
+      pending[client] = nil
+    }
+    return directives(now: now)
+  }
+
+  /// The directory is not there.
+  public mutating func onDirectoryGone(now: BootInstant) -> [MirrorDirective] {
+    present = [:]
+    pending = [:]
+    freezes.insert(.directoryGone)
+    holdBackDepartures()
+    return directives(now: now)
+  }
+
+  /// Whether the lock manager is known to be up.
+  public mutating func onLockManager(isUp: Bool, now: BootInstant) -> [MirrorDirective] {
+    if isUp {
+      freezes.remove(.lockManagerDown)
+    } else {
+      freezes.insert(.lockManagerDown)
+      holdBackDepartures()
+    }
+    return directives(now: now)
+  }
+
+  /// A plan of the service begins, or ends (`isRunning` false): clients may still be reclaiming for as long as
+  /// the departure delay after it.
+  public mutating func onPlan(isRunning: Bool, now: BootInstant) -> [MirrorDirective] {
+    freezes.insert(.plan)
+    holdBackDepartures()
+    planFreezeEnds = isRunning ? nil : now + timings.departureDelay
+    return directives(now: now)
+  }
+
+  /// An operator says that the departures of a burst were real: they depart after the usual delay from now.
+  public mutating func onThaw(now: BootInstant) -> [MirrorDirective] {
+    freezes.remove(.burst)
+    recentDepartures = []
+    for client in stored.keys where present[client] == nil { departures[client] = now }
+    heldBack = []
+    if !freezes.isEmpty { holdBackDepartures() }
+    return directives(now: now)
+  }
+
+  /// The batch is durable in the store.
+  public mutating func onCommitted(_ number: UInt64, now: BootInstant) -> [MirrorDirective] {
+    guard let batch = inFlight, batch.number == number else { return [] }
+    inFlight = nil
+    problem = nil
+    for change in batch.changes {
+      stored[change.client] = change.record
+      uncertain.remove(change.client)
+      if change.record == nil {
+        departures[change.client] = nil
+      } else if pending[change.client]?.record == change.record {
+        pending[change.client] = nil
+      }
+      // It may have come back while its deletion was under way.
+      if let record = present[change.client], stored[change.client] != record {
+        enqueue(change.client, record, since: pending[change.client]?.since ?? now)
+      }
+    }
+    return directives(now: now)
+  }
+
+  /// The batch is not known to be in the store: it is tried again after `delay`.
+  public mutating func onCommitFailed(
+    _ number: UInt64, because text: String, retryAfter delay: Duration, now: BootInstant
+  ) -> [MirrorDirective] {
+    guard let batch = inFlight, batch.number == number else { return [] }
+    inFlight = nil
+    problem = text
+    uncertain.formUnion(batch.changes.map(\.client))
+    queue = batch.changes.map(\.client).filter { pending[$0] != nil } + queue
+    retryAt = now + delay
+    return directives(now: now)
+  }
+
+  /// A moment that was asked for has come.
+  public mutating func onTimer(now: BootInstant) -> [MirrorDirective] {
+    if let wakeAt, now >= wakeAt { self.wakeAt = nil }
+    return directives(now: now)
+  }
+
+  private mutating func see(_ client: ClientName, _ record: [UInt8], now: BootInstant) {
+    // statd renews a record by unlinking and creating it: coming back, it never left.
+    if let left = departures.removeValue(forKey: client), let index = recentDepartures.firstIndex(of: left) {
+      recentDepartures.remove(at: index)
+    }
+    if heldBack.remove(client) != nil, heldBack.isEmpty {
+      freezes.remove(.burst)
+      recentDepartures = []
+    }
+    // statd creates a record's file before it writes the line: an empty file is not yet a record, and never
+    // a reason to overwrite one.
+    guard !record.isEmpty else { return }
+    present[client] = record
+    if stored[client] == record, !isUncertain(client) {
+      pending[client] = nil
+    } else if pending[client]?.record != record {
+      enqueue(client, record, since: pending[client]?.since ?? now)
+    }
+  }
+
+  private mutating func enqueue(_ client: ClientName, _ record: [UInt8], since: BootInstant) {
+    pending[client] = Pending(record: record, since: since)
+    queue.append(client)
+  }
+
+  /// A change of it is on its way, or may have arrived though nobody said so.
+  private func isUncertain(_ client: ClientName) -> Bool {
+    uncertain.contains(client) || inFlight?.changes.contains { $0.client == client } == true
+  }
+
+  private mutating func holdBackDepartures() {
+    heldBack.formUnion(departures.keys)
+    departures = [:]
+  }
+
+  private mutating func directives(now: BootInstant) -> [MirrorDirective] {
+    var directives: [MirrorDirective] = []
+    if let ends = planFreezeEnds, now >= ends {
+      planFreezeEnds = nil
+      freezes.remove(.plan)
+    }
+    if let retryAt, now >= retryAt { self.retryAt = nil }
+    if inFlight == nil, retryAt == nil, let batch = nextBatch(now: now) {
+      inFlight = batch
+      directives.append(.commit(batch))
+    }
+    if let moment = nextMoment, moment != wakeAt {
+      wakeAt = moment
+      directives.append(.wake(at: moment))
+    }
+    return directives
+  }
+
+  private mutating func nextBatch(now: BootInstant) -> MirrorBatch? {
+    var chosen: [ClientName: MirrorBatch.Change] = [:]
+    var taken = 0
+    for client in queue {
+      guard chosen.count < MirrorBatch.largest else { break }
+      taken += 1
+      if let entry = pending[client] { chosen[client] = MirrorBatch.Change(client, entry.record) }
+    }
+    // What is taken stays pending until it is committed; a failed batch is queued again.
+    queue.removeFirst(taken)
+    if freezes.isEmpty, hasScanned {
+      let due = departures.filter { now - $0.value >= timings.departureDelay }.keys.sorted()
+      for client in due.prefix(MirrorBatch.largest - chosen.count) where chosen[client] == nil {
+        chosen[client] = MirrorBatch.Change(client, nil)
+      }
+    }
+    guard !chosen.isEmpty else { return nil }
+    defer { nextNumber += 1 }
+    return MirrorBatch(number: nextNumber, changes: chosen.values.sorted { $0.client < $1.client })
+  }
+
+  private var nextMoment: BootInstant? {
+    var moments: [BootInstant] = []
+    if let retryAt { moments.append(retryAt) }
+    if let planFreezeEnds { moments.append(planFreezeEnds) }
+    // What is due already goes with the next batch that may go.
+    if freezes.isEmpty, hasScanned, inFlight == nil, retryAt == nil, let first = departures.values.min() {
+      moments.append(first + timings.departureDelay)
+    }
+    return moments.min()
+  }
+}
+
+extension MirrorInstance {
+  /// How the mirror stands.
+  public struct Report: Sendable, Equatable {
+    /// Records in the directory.
+    public var seen: Int
+    /// Of these, in the store as they are.
+    public var mirrored: Int
+    /// Age of the oldest that is not.
+    public var lag: Duration
+    /// In the store, no longer in the directory, and not departing.
+    public var retained: Int
+    /// Departures waiting for their delay.
+    public var departing: Int
+    /// Why nothing is deleted; empty when it may be.
+    public var frozenBecause: [Freeze]
+    /// Why the last commit failed.
+    public var problem: String?
+  }
+
+  /// How the mirror stands at `now`.
+  public func report(now: BootInstant) -> Report {
+    let oldest = pending.values.map(\.since).min()
+    return Report(
+      seen: present.count, mirrored: present.count - pending.count,
+      lag: oldest.map { now - $0 } ?? .zero,
+      retained: stored.keys.count { present[$0] == nil && departures[$0] == nil },
+      departing: departures.count, frozenBecause: freezes.sorted(), problem: problem)
+  }
+
+  /// One record as the mirror knows it.
+  public enum RecordState: String, Sendable {
+    /// In the directory and in the store.
+    case mirrored
+    /// Not yet in the store.
+    case pending
+    /// Unlinked, and to be deleted from the store after the delay.
+    case departing
+    /// In the store only, and kept.
+    case retained
+  }
+
+  /// Every record that the directory or the store has.
+  public var records: [(client: ClientName, record: [UInt8], state: RecordState)] {
+    Set(stored.keys).union(present.keys).sorted().map { client in
+      let record = present[client] ?? stored[client] ?? []
+      let state: RecordState =
+        if present[client] != nil {
+          pending[client] == nil ? .mirrored : .pending
+        } else {
+          departures[client] == nil ? .retained : .departing
+        }
+      return (client, record, state)
+    }
+  }
+
+  /// Nothing is on its way: all of the directory is in the store.
+  public var isSettled: Bool { hasScanned && pending.isEmpty && inFlight == nil }
+}

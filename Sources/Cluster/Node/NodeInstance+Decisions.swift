@@ -1,0 +1,195 @@
+/// What to do with a service whose owner is known.
+extension NodeInstance {
+  mutating func decide(_ name: ServiceName, now: BootInstant) -> [NodeDirective] {
+    guard let state = services[name], phase == .running else { return [] }
+    if let at = state.nextAttemptAt, now < at { return [] }
+    switch state.activity {
+    case .claiming, .lettingGo, .plan: return []
+    case .serving: return decideAsOwner(state, now: now)
+    case .none, .givenUp: break
+    }
+    guard state.hasBeenSeen, whyUnable(now: now).isEmpty else { return [] }
+    guard let ownership = state.ownership else {
+      guard state.ownerBytes == nil, state.definition.home == settings.node || orderedHere(state) != nil
+      else { return [] }
+      return open(state)
+    }
+    if ownership.node == settings.node, ownership.state != .released {
+      return takeUp(state, ownership)
+    }
+    return decideAsCandidate(state, ownership, now: now)
+  }
+
+  /// This node owns the service by the store and does not serve it: the daemon or the machine was away, or
+  /// the service was given up.
+  private mutating func takeUp(_ state: ServiceState, _ ownership: Ownership) -> [NodeDirective] {
+    let name = state.definition.name
+    services[name]?.mayBeLeftOver = false
+    services[name]?.hasWithdrawn = false
+    let hasStopped = state.activity == .givenUp || ownership.boot != settings.boot
+    switch ownership.state {
+    case .adopting:
+      // Also after a reboot the journal is what counts: it knows whether the old owner had to be fenced.
+      services[name]?.activity = .plan(.adoption)
+      return [.resumePlan(name, epoch: ownership.epoch, fromStart: hasStopped)]
+    case .releasing where !hasStopped:
+      services[name]?.activity = .plan(.release)
+      return [.resumePlan(name, epoch: ownership.epoch, fromStart: false)]
+    case .online where !hasStopped:
+      services[name]?.activity = .plan(.resumption)
+      return [.run(Plan.resumption(of: state.definition, by: settings.node, epoch: ownership.epoch))]
+    case .online, .releasing, .released:
+      let because =
+        state.activity == .givenUp ? "\(settings.node) can serve again" : "\(settings.node) has rebooted"
+      return claim(state, from: .here(settings.node), because: because)
+    }
+  }
+
+  /// There is no journal of a plan for the epoch that this node holds: somebody removed it.
+  public mutating func onNoJournal(_ name: ServiceName, now: BootInstant) -> [NodeDirective] {
+    guard let state = services[name], case .plan = state.activity else { return [] }
+    return [
+      .withdraw(name, because: "the journal of its plan is gone from the store"),
+      .note("the journal of \(name) is gone from the store; the service is adopted from the start"),
+    ]
+      + claim(state, from: .here(settings.node), because: "the journal of the last plan is gone")
+  }
+
+  private mutating func open(_ state: ServiceState) -> [NodeDirective] {
+    let plan = Plan.opening(
+      of: state.definition, by: settings.node, because: "opened for the first time",
+      request: orderedHere(state)?.id)
+    return transition(state, plan, to: .adopting)
+  }
+
+  private mutating func decideAsOwner(_ state: ServiceState, now: BootInstant) -> [NodeDirective] {
+    guard let ownership = state.ownership else { return [] }
+    if ownership.state == .releasing {
+      // The transition was not known to have happened; it did, and its journal is in the store.
+      services[state.definition.name]?.activity = .plan(.release)
+      return [.resumePlan(state.definition.name, epoch: ownership.epoch, fromStart: false)]
+    }
+    if let bytes = state.orderBytes, let order = state.order, order.problem == nil {
+      if let problem = whyNotOrdered(order, state) {
+        var refused = order
+        refused.problem = problem
+        return [.refuseOrder(state.definition.name, expected: bytes, refused)]
+      }
+      return release(state, ownership, to: order.to, because: order.reason, request: order.id)
+    }
+    if case .unhealthy(let problems) = health, let heir = aliveCandidates(state, besides: settings.node).first
+    {
+      return release(
+        state, ownership, to: heir,
+        because: "\(settings.node) is unhealthy: \(problems.joined(separator: "; "))",
+        request: nil)
+    }
+    return []
+  }
+
+  private func whyNotOrdered(_ order: MigrationOrder, _ state: ServiceState) -> String? {
+    if order.to == settings.node { return "\(settings.node) owns it already" }
+    guard state.definition.candidates.contains(order.to) else {
+      return "\(order.to) is not a candidate of \(state.definition.name) in \(settings.node)'s node file"
+    }
+    guard case .alive? = peers[order.to]?.verdict else {
+      return "\(order.to) does not beat; nothing was released"
+    }
+    if let differences = disagreements[order.to], !differences.isEmpty {
+      return
+        "the node files of \(settings.node) and \(order.to) differ: \(differences.joined(separator: ", "))"
+    }
+    return nil
+  }
+
+  private mutating func release(
+    _ state: ServiceState, _ ownership: Ownership, to target: NodeName, because: String, request: String?
+  ) -> [NodeDirective] {
+    let plan = Plan.release(
+      of: state.definition, by: settings.node, epoch: ownership.epoch, to: target, because: because,
+      request: request)
+    return transition(state, plan, to: .releasing, reservedFor: target)
+  }
+
+  private mutating func decideAsCandidate(
+    _ state: ServiceState, _ ownership: Ownership, now: BootInstant
+  ) -> [NodeDirective] {
+    guard state.definition.candidates.contains(settings.node) else { return [] }
+    let order = state.order.flatMap { $0.problem == nil ? $0 : nil }
+    if ownership.state == .released {
+      guard isHeir(state, ownership) else { return [] }
+      let because =
+        order.map(\.reason) ?? "\(ownership.node) released it"
+      return claim(state, from: .released(ownership.node), because: because)
+    }
+    let verdict = peers[ownership.node]?.verdict ?? .unknown
+    if let order, order.isForced, order.to == settings.node, verdict != .alive,
+      state.definition.hasFence || order.fenceConfirmed
+    {
+      return claim(
+        state, from: .unaccounted(ownership.node, fenceConfirmedByOperator: order.fenceConfirmed),
+        because: order.reason)
+    }
+    guard case .dead(let missed) = verdict, disagreements.isEmpty,
+      aliveCandidates(state, besides: ownership.node).first == settings.node
+    else { return [] }
+    return claim(
+      state, from: .unaccounted(ownership.node, fenceConfirmedByOperator: false),
+      because: "\(ownership.node) missed \(missed) beats")
+  }
+
+  /// A released service goes to whom it was released for, else to the best candidate that lives; the one who
+  /// released it comes last.
+  private func isHeir(_ state: ServiceState, _ ownership: Ownership) -> Bool {
+    if let heir = ownership.reservedFor, heir != settings.node {
+      switch peers[heir]?.verdict ?? .unknown {
+      case .alive, .late, .unknown: return false
+      case .dead, .stopped: break
+      }
+    }
+    if ownership.reservedFor == settings.node { return true }
+    let others = aliveCandidates(state, besides: ownership.node).filter { $0 != ownership.reservedFor }
+    return others.first == settings.node || (others.isEmpty && ownership.node == settings.node)
+  }
+
+  /// The candidates that beat, best first; this node counts as alive.
+  func aliveCandidates(_ state: ServiceState, besides excluded: NodeName) -> [NodeName] {
+    state.definition.candidates.filter { candidate in
+      guard candidate != excluded else { return false }
+      if candidate == settings.node { return true }
+      return peers[candidate]?.verdict == .alive
+    }
+  }
+
+  private func orderedHere(_ state: ServiceState) -> MigrationOrder? {
+    state.order.flatMap { $0.problem == nil && $0.to == settings.node ? $0 : nil }
+  }
+
+  private mutating func claim(
+    _ state: ServiceState, from former: FormerOwner, because: String
+  ) -> [NodeDirective] {
+    let plan = Plan.adoption(
+      of: state.definition, by: settings.node, epoch: (state.ownership?.epoch ?? 0) + 1, from: former,
+      because: because, request: orderedHere(state)?.id)
+    var silentBeat: Transition.SilentBeat?
+    if case .unaccounted(let old, _) = former, let peer = peers[old] {
+      silentBeat = Transition.SilentBeat(node: old, bytes: peer.observed)
+    }
+    return transition(state, plan, to: .adopting, silentBeat: silentBeat)
+  }
+
+  private mutating func transition(
+    _ state: ServiceState, _ plan: Plan, to target: Ownership.State, reservedFor: NodeName? = nil,
+    silentBeat: Transition.SilentBeat? = nil
+  ) -> [NodeDirective] {
+    services[state.definition.name]?.activity = target == .releasing ? .lettingGo : .claiming
+    let ownership = Ownership(
+      node: settings.node, epoch: plan.epoch, state: target, boot: settings.boot, reservedFor: reservedFor)
+    return [
+      .transition(
+        Transition(
+          service: state.definition.name, expected: state.ownerBytes, silentBeat: silentBeat,
+          ownership: ownership, plan: plan))
+    ]
+  }
+}

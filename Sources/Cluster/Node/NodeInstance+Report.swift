@@ -1,0 +1,105 @@
+/// What the node knows, for `lockferry status` and for messages.
+extension NodeInstance {
+  /// Why this node can serve nothing now; empty when it can.
+  public func whyUnable(now: BootInstant) -> [String] {
+    var reasons: [String] = []
+    switch phase {
+    case .checkingName: reasons.append("still making sure that no other node is called \(settings.node)")
+    case .refused: reasons.append("another live node is called \(settings.node)")
+    case .running: break
+    }
+    switch health {
+    case .unproven: reasons.append("the health probes have not answered yet")
+    case .unhealthy(let problems): reasons += problems
+    case .healthy: break
+    }
+    if phase == .running, health == .healthy, !lease.isHeld(now: now) {
+      reasons.append("no beat of this node has reached the store in time")
+    }
+    return reasons
+  }
+
+  /// Why this node could not adopt `name` now; empty when it could.
+  public func whyNotCandidate(_ name: ServiceName, now: BootInstant) -> [String] {
+    guard let state = services[name] else { return ["no such service in this node's file"] }
+    guard state.definition.candidates.contains(settings.node) else {
+      return ["this node is not among its candidates"]
+    }
+    var reasons = whyUnable(now: now)
+    for (peer, differences) in disagreements.sorted(by: { $0.key < $1.key }) {
+      reasons.append("the node file of \(peer) differs: \(differences.joined(separator: ", "))")
+    }
+    return reasons
+  }
+
+  /// The owner of `name` as last known, and whether this node serves it.
+  public func standing(of name: ServiceName) -> Standing {
+    guard let state = services[name] else {
+      return Standing(hasBeenSeen: false, ownership: nil, isServedHere: false, order: nil)
+    }
+    return Standing(
+      hasBeenSeen: state.hasBeenSeen, ownership: state.ownership, isServedHere: state.activity.isServing,
+      order: state.order)
+  }
+
+  /// A service as this node sees it.
+  public struct Standing: Sendable, Equatable {
+    /// The store was read since the daemon started.
+    public var hasBeenSeen: Bool
+    /// Its owner; nil where it was never owned.
+    public var ownership: Ownership?
+    /// This node serves it, or runs a plan for it.
+    public var isServedHere: Bool
+    /// An operator's order that is not yet answered.
+    public var order: MigrationOrder?
+  }
+
+  /// The bytes of the owner key that a write for `name` compares with; nil unless this node holds `epoch`.
+  public func ownerBytes(of name: ServiceName, epoch: UInt64) -> [UInt8]? {
+    guard let state = services[name], state.activity.isServing, state.ownership?.epoch == epoch,
+      state.ownership?.node == settings.node
+    else { return nil }
+    return state.ownerBytes
+  }
+
+  /// Another node's beat as seen from here.
+  public func peer(_ node: NodeName) -> BeatDetector? { peers[node] }
+
+  /// Where `node`'s definitions differ from ours.
+  public func disagreementsWith(_ node: NodeName) -> [String] { disagreements[node] ?? [] }
+
+  /// Every other node that a service names.
+  public var peerNames: [NodeName] { peers.keys.sorted() }
+
+  /// The beats of this node are being written.
+  public var isBeatingNow: Bool { isBeating }
+
+  /// What the plans of a migration would be, as this node would compute them.
+  public func plannedMigration(of name: ServiceName, to target: NodeName, order: MigrationOrder) -> [Plan] {
+    guard let state = services[name] else { return [] }
+    let epoch = state.ownership?.epoch ?? 0
+    guard let ownership = state.ownership, ownership.state != .released else {
+      return [
+        Plan.adoption(
+          of: state.definition, by: target, epoch: epoch + 1,
+          from: state.ownership.map { .released($0.node) } ?? .none, because: order.reason)
+      ]
+    }
+    let answers = ownership.node == settings.node || peers[ownership.node]?.verdict == .alive
+    guard !answers else {
+      return [
+        Plan.release(
+          of: state.definition, by: ownership.node, epoch: epoch, to: target, because: order.reason),
+        Plan.adoption(
+          of: state.definition, by: target, epoch: epoch + 1, from: .released(ownership.node),
+          because: order.reason),
+      ]
+    }
+    return [
+      Plan.adoption(
+        of: state.definition, by: target, epoch: epoch + 1,
+        from: .unaccounted(ownership.node, fenceConfirmedByOperator: order.fenceConfirmed),
+        because: order.reason)
+    ]
+  }
+}

@@ -1,0 +1,376 @@
+/// One node's brain: beats, lease, detection and ownership, as a value.
+///
+/// Inputs are functions that begin with `on` and carry `now`; what they return MUST be carried out in order.
+/// It reads no clock, no file and no random number; the daemon and the simulator run this very value.
+///
+/// The store decides, beats only suggest: a service changes owner by one compare-and-set, and a node that
+/// can't renew its lease stops serving before the others may claim.
+public struct NodeInstance: Sendable {
+  /// What a node is told once.
+  public struct Settings: Sendable {
+    /// This node.
+    public var node: NodeName
+    /// Which run of the daemon this is.
+    public var instance: DaemonInstance
+    /// The boot of this machine.
+    public var boot: String
+    /// Beats and lease.
+    public var timings: BeatTimings
+    /// How long the store may show an old value.
+    public var staleness: Duration
+    /// The services.
+    public var services: [ServiceDefinition]
+    /// What a daemon before this one gave up since the boot: to be remembered on the machine from a
+    /// ``NodeDirective/withdraw(_:because:)`` until an adoption or opening has ended online.
+    public var withdrawn: Set<ServiceName>
+
+    /// Settings.
+    public init(
+      node: NodeName, instance: DaemonInstance, boot: String, timings: BeatTimings, staleness: Duration,
+      services: [ServiceDefinition], withdrawn: Set<ServiceName> = []
+    ) {
+      self.node = node
+      self.instance = instance
+      self.boot = boot
+      self.timings = timings
+      self.staleness = staleness
+      self.services = services
+      self.withdrawn = withdrawn
+    }
+  }
+
+  /// Where the node stands.
+  public enum Phase: Sendable, Equatable {
+    /// Looking whether another live node has this name.
+    case checkingName
+    /// At work.
+    case running
+    /// Somebody else has this name; nothing more is written.
+    case refused
+  }
+
+  /// What this node does with a service.
+  enum Activity: Equatable {
+    /// Nothing; somebody else's, or nobody's.
+    case none
+    /// A claim is under way.
+    case claiming
+    /// Served, and the transition to its release is under way.
+    case lettingGo
+    /// A plan of this kind runs.
+    case plan(Plan.Kind)
+    /// Served, nothing to do.
+    case serving
+    /// Still the owner by the store, but has stopped serving because the lease could not be renewed.
+    case givenUp
+
+    var isServing: Bool {
+      switch self {
+      case .plan, .serving, .lettingGo: true
+      case .none, .claiming, .givenUp: false
+      }
+    }
+  }
+
+  struct ServiceState {
+    let definition: ServiceDefinition
+    var activity = Activity.none
+    /// The owner key as last known.
+    var ownerBytes: [UInt8]?
+    var ownership: Ownership?
+    var hasBeenSeen = false
+    /// A daemon before this one may have left it running on this machine: as long as that is not settled, it
+    /// ends with the lease like what is served.
+    var mayBeLeftOver = true
+    /// A release goes on though the lease is over: what it serves is withdrawn already.
+    var hasWithdrawn = false
+    /// When this node last changed the owner key: a look that began earlier is out of date.
+    var changedAt: BootInstant?
+    var orderBytes: [UInt8]?
+    var order: MigrationOrder?
+    /// Transitions that failed one after the other.
+    var failedAttempts = 0
+    var nextAttemptAt: BootInstant?
+  }
+
+  let settings: Settings
+  let startedAt: BootInstant
+  /// Where the node stands.
+  public internal(set) var phase = Phase.checkingName
+  var health = HealthJudge.Verdict.unproven
+  var lease: OwnerLease
+  var counter: UInt64 = 0
+  var beatBytes: [UInt8]?
+  var hasLooked = false
+  var ownBeat: BeatDetector
+  var peers: [NodeName: BeatDetector] = [:]
+  var disagreements: [NodeName: [String]] = [:]
+  var services: [ServiceName: ServiceState] = [:]
+
+  /// A node that starts at `now`.
+  public init(settings: Settings, now: BootInstant) {
+    self.settings = settings
+    startedAt = now
+    lease = OwnerLease(timings: settings.timings)
+    ownBeat = BeatDetector(timings: settings.timings, staleness: settings.staleness, now: now)
+    for definition in settings.services {
+      services[definition.name] = ServiceState(
+        definition: definition, activity: settings.withdrawn.contains(definition.name) ? .givenUp : .none)
+      for peer in definition.candidates where peer != settings.node {
+        peers[peer] = BeatDetector(timings: settings.timings, staleness: settings.staleness, now: now)
+      }
+    }
+  }
+
+  /// Due every beat interval.
+  public mutating func onTick(now: BootInstant) -> [NodeDirective] {
+    guard phase != .refused else { return [] }
+    var directives = onLeaseWatch(now: now)
+    if let renewal = renewal() { directives.append(.renew(renewal)) }
+    directives.append(.look)
+    return directives
+  }
+
+  /// Due at ``giveUpAt``, whatever else hangs: gives up what can't be served any longer.
+  public mutating func onLeaseWatch(now: BootInstant) -> [NodeDirective] {
+    var directives: [NodeDirective] = []
+    if !lease.isHeld(now: now) {
+      let because = "the lease could not be renewed in time"
+      for name in orderedServices {
+        guard let state = services[name], state.activity.isServing, !state.hasWithdrawn else { continue }
+        if state.activity == .plan(.release) {
+          // It stops serving as it must, and goes on handing over: every step compares the epoch.
+          services[name]?.hasWithdrawn = true
+          directives.append(.withdraw(name, because: because))
+        } else {
+          directives += giveUp(name, because: because)
+        }
+      }
+    }
+    // What a daemon before this one served is adopted by the others when the lease is over, if this one can't
+    // beat: because the store is away, or because it isn't well.
+    if now >= leaseEnds {
+      let because =
+        hasLooked
+        ? "no beat has reached the store since the daemon started"
+        : "the store could not be read since the daemon started"
+      for name in orderedServices where services[name]?.mayBeLeftOver == true {
+        services[name]?.mayBeLeftOver = false
+        services[name]?.activity = .givenUp
+        directives.append(.withdraw(name, because: because))
+      }
+    }
+    return directives
+  }
+
+  /// When ``onLeaseWatch(now:)`` is due; nil while nothing depends on it.
+  public var giveUpAt: BootInstant? {
+    let dependsOnIt = services.values.contains {
+      $0.mayBeLeftOver || $0.activity.isServing && !$0.hasWithdrawn
+    }
+    return dependsOnIt ? leaseEnds : nil
+  }
+
+  /// The last renewal's end; before the first one that of the daemon before this one, as if it had been sent
+  /// when this one started.
+  private var leaseEnds: BootInstant {
+    lease.giveUpAt ?? startedAt + settings.timings.safeLease - settings.timings.stopTime
+  }
+
+  /// The beat that was asked for was written, or not.
+  public mutating func onRenewal(
+    _ outcome: RenewalOutcome, of renewal: Renewal, sentAt: BootInstant, now: BootInstant
+  ) -> [NodeDirective] {
+    guard phase == .running else { return [] }
+    switch outcome {
+    case .renewed:
+      beatBytes = renewal.beat
+      lease.onRenewed(sentAt: sentAt)
+      return []
+    case .failed:
+      return []
+    case .foreignBeat(let actual):
+      if let actual, let beat = Beat(bytes: actual), beat.instance.place != settings.instance.place {
+        return refuse()
+      }
+      // Our own earlier beat, whose answer was lost, or the last one of the daemon before this one, or a key
+      // that somebody deleted.
+      beatBytes = actual
+      return self.renewal().map { [.renew($0)] } ?? []
+    case .ownerChanged(let name, let actual):
+      let before = services[name]?.ownerBytes
+      let directives = onOwner(name, actual, now: now)
+      // The same epoch in another state is this node's own plan going on.
+      let isStillOurs = services[name]?.activity.isServing == true && services[name]?.ownerBytes != before
+      return directives + (isStillOurs ? self.renewal().map { [.renew($0)] } ?? [] : [])
+    }
+  }
+
+  /// The store was read.
+  public mutating func onLook(_ view: NodeView, now: BootInstant) -> [NodeDirective] {
+    guard phase != .refused else { return [] }
+    hasLooked = true
+    for peer in peers.keys { peers[peer]?.onLook(view.beats[peer], now: now) }
+    var directives = settleLeftOvers(view)
+    if phase == .checkingName {
+      directives += checkName(view.beats[settings.node], now: now)
+      guard phase == .running else { return directives }
+    }
+    for name in orderedServices {
+      guard let state = services[name] else { continue }
+      if let changedAt = state.changedAt, view.startedAt <= changedAt { continue }
+      services[name]?.orderBytes = view.orders[name]
+      services[name]?.order = view.orders[name].flatMap(MigrationOrder.init(bytes:))
+      directives += onOwner(name, view.owners[name], now: now)
+      directives += decide(name, now: now)
+    }
+    return directives
+  }
+
+  /// A plan of this node read the owner key before a step.
+  public mutating func onOwnerKey(_ name: ServiceName, _ bytes: [UInt8]?, now: BootInstant) -> [NodeDirective]
+  {
+    onOwner(name, bytes, now: now)
+  }
+
+  /// The probes' judgement.
+  public mutating func onHealth(_ verdict: HealthJudge.Verdict, now: BootInstant) -> [NodeDirective] {
+    health = verdict
+    return []
+  }
+
+  /// Where another node's definitions differ from ours; empty where they agree.
+  public mutating func onDefinitions(of peer: NodeName, disagreements found: [String]) {
+    disagreements[peer] = found.isEmpty ? nil : found
+  }
+
+  /// The transition that was asked for has ended.
+  public mutating func onTransition(
+    _ transition: Transition, _ outcome: TransitionOutcome, now: BootInstant
+  ) -> [NodeDirective] {
+    let name = transition.service
+    guard var state = services[name], [.claiming, .lettingGo].contains(state.activity) else { return [] }
+    state.changedAt = now
+    switch outcome {
+    case .done:
+      state.ownerBytes = transition.ownership.bytes
+      state.ownership = transition.ownership
+      state.activity = .plan(transition.plan.kind)
+      state.hasWithdrawn = false
+      state.failedAttempts = 0
+      state.nextAttemptAt = nil
+      services[name] = state
+      return [.run(transition.plan)]
+    case .conflict, .failed:
+      // What is true now is seen at the next look; a write with an unknown end is seen there too.
+      if state.activity == .lettingGo {
+        state.activity = .serving
+      } else {
+        // Its own service, which it had stopped serving, stays so.
+        state.activity = state.ownership?.node == settings.node ? .givenUp : .none
+      }
+      state.failedAttempts += 1
+      state.nextAttemptAt = now + settings.timings.interval * min(state.failedAttempts, 10)
+      services[name] = state
+      return []
+    }
+  }
+
+  /// A plan has ended.
+  public mutating func onPlanEnded(
+    _ name: ServiceName, _ outcome: PlanOutcome, now: BootInstant
+  ) -> [NodeDirective] {
+    guard var state = services[name], case .plan = state.activity else { return [] }
+    state.changedAt = now
+    switch outcome {
+    case .done(let ownership):
+      state.ownership = ownership
+      state.ownerBytes = ownership.bytes
+      state.activity = ownership.state == .online ? .serving : .none
+      services[name] = state
+      return []
+    case .gaveUp(let problem):
+      // The release is undone by adopting anew: what it had already stopped is recovered.
+      // Whatever of it is left must not outlive the lease, which is not watched for it any longer.
+      state.activity = .givenUp
+      services[name] = state
+      var directives: [NodeDirective] = [
+        .withdraw(name, because: "its release failed half-way"),
+        .note("\(name) is taken up again here: its release failed: \(problem)"),
+      ]
+      if let bytes = state.orderBytes, var order = state.order, order.problem == nil {
+        order.problem = problem
+        directives.append(.refuseOrder(name, expected: bytes, order))
+      }
+      return directives
+    case .lost:
+      state.activity = .none
+      services[name] = state
+      return [.withdraw(name, because: "another node owns it now")]
+    case .stopped:
+      state.activity = .givenUp
+      services[name] = state
+      return []
+    }
+  }
+
+  /// The last beat of a daemon that is stopped on purpose; nil where no beat of it counts.
+  public mutating func onStop() -> Renewal? {
+    guard phase == .running, var last = renewal() else { return nil }
+    guard var beat = Beat(bytes: last.beat) else { return nil }
+    beat.stoppedForMilliseconds = settings.timings.daemonStopGrace.wholeMilliseconds
+    last.beat = beat.bytes
+    return last
+  }
+}
+
+extension NodeInstance {
+  var orderedServices: [ServiceName] { settings.services.map(\.name) }
+
+  var isBeating: Bool { phase == .running && health == .healthy }
+
+  /// Unhealthy means: no beat, and so no lease.
+  private mutating func renewal() -> Renewal? {
+    guard isBeating else { return nil }
+    counter &+= 1
+    let beat = Beat(
+      instance: settings.instance, counter: counter,
+      leaseMilliseconds: settings.timings.lease.wholeMilliseconds)
+    var owners: [ServiceName: [UInt8]] = [:]
+    for (name, state) in services where state.activity.isServing { owners[name] = state.ownerBytes }
+    return Renewal(expectedBeat: beatBytes, beat: beat.bytes, owners: owners)
+  }
+
+  mutating func giveUp(_ name: ServiceName, because: String) -> [NodeDirective] {
+    services[name]?.activity = .givenUp
+    return [.stopPlan(name), .withdraw(name, because: because)]
+  }
+
+  /// What the owner key holds, by a look or by a conflict.
+  mutating func onOwner(_ name: ServiceName, _ bytes: [UInt8]?, now: BootInstant) -> [NodeDirective] {
+    guard let state = services[name] else { return [] }
+    services[name]?.hasBeenSeen = true
+    services[name]?.ownerBytes = bytes
+    let before = state.ownership
+    let ownership = bytes.flatMap(Ownership.init(bytes:))
+    services[name]?.ownership = ownership
+    var directives: [NodeDirective] = []
+    if bytes != nil, ownership == nil, state.ownerBytes != bytes {
+      directives.append(
+        .note("services/\(name)/owner in the store can't be read; nobody serves \(name) until it is mended"))
+    }
+    let isOurs = ownership?.node == settings.node && ownership?.epoch == before?.epoch
+    switch state.activity {
+    case .plan, .serving, .lettingGo:
+      guard !isOurs else { return [] }
+      // Should the key come back as it was: what is withdrawn now needs more than a resumption.
+      let owner = ownership.map { "\($0.node) with epoch \($0.epoch)" } ?? "nobody"
+      return directives + giveUp(name, because: "the store says that it belongs to \(owner)")
+    case .givenUp:
+      if let ownership, ownership.node != settings.node { services[name]?.activity = .none }
+      return directives
+    case .none, .claiming:
+      return directives
+    }
+  }
+}

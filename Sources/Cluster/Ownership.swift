@@ -1,0 +1,63 @@
+/// Who owns a service: the value of `services/<service>/owner`, the one key that decides.
+///
+/// Changed by compare-and-set only. The epoch grows with every change of owner and is the fencing token:
+/// every later write to the service's keys compares these bytes in the same transaction.
+public struct Ownership: Sendable, Equatable {
+  /// What the owner does with the service.
+  public enum State: String, Sendable {
+    /// Claimed; the adoption plan runs.
+    case adopting
+    /// Served.
+    case online
+    /// The release plan runs.
+    case releasing
+    /// Nobody serves it; free to be claimed.
+    case released
+  }
+
+  /// The owner, or the last one where the state is ``State/released``.
+  public var node: NodeName
+  /// Counts up from 1; never above ``largestEpoch``.
+  public var epoch: UInt64
+  /// What the owner does.
+  public var state: State
+  /// The boot of the owner's machine under which it claimed: after a reboot nothing of it runs any more.
+  public var boot: String
+  /// For a released service: who shall take it; the others hold back.
+  public var reservedFor: NodeName?
+
+  /// An ownership.
+  public init(
+    node: NodeName, epoch: UInt64, state: State, boot: String, reservedFor: NodeName? = nil
+  ) {
+    self.node = node
+    self.epoch = epoch
+    self.state = state
+    self.boot = boot
+    self.reservedFor = reservedFor
+  }
+
+  /// Nobody changes owner that often: a greater number in the store is damage, and leaves no room for the next.
+  public static let largestEpoch = UInt64(Int64.max)
+
+  /// Reads what ``bytes`` wrote; nil where it is something else.
+  public init?(bytes: [UInt8]) {
+    guard let fields = FieldText(bytes), let node = fields["node"].flatMap(NodeName.init),
+      let epoch = fields["epoch"].flatMap({ UInt64($0) }), (1...Self.largestEpoch).contains(epoch),
+      let state = fields["state"].flatMap(State.init), let boot = fields["boot"]
+    else { return nil }
+    self.init(
+      node: node, epoch: epoch, state: state, boot: boot, reservedFor: fields["for"].flatMap(NodeName.init))
+  }
+
+  /// As it stands in the store.
+  public var bytes: [UInt8] {
+    var fields = FieldText()
+    fields.append("node", node.text)
+    fields.append("epoch", String(epoch))
+    fields.append("state", state.rawValue)
+    fields.append("boot", boot)
+    if let reservedFor { fields.append("for", reservedFor.text) }
+    return fields.bytes
+  }
+}

@@ -1,0 +1,130 @@
+/// What the old owner is to an adoption.
+public enum FormerOwner: Sendable, Equatable {
+  /// There was none: the service is opened for the first time.
+  case none
+  /// It released the service and holds nothing any more.
+  case released(NodeName)
+  /// It is this very node, after a reboot or after it had given the service up.
+  case here(NodeName)
+  /// It did not release: it may still run.
+  case unaccounted(NodeName, fenceConfirmedByOperator: Bool)
+
+  var node: NodeName? {
+    switch self {
+    case .none: nil
+    case .released(let node), .here(let node), .unaccounted(let node, _): node
+    }
+  }
+}
+
+extension Plan {
+  /// The adoption of `service` by `node`.
+  ///
+  /// The order is that of facts learnt from the kernel: nothing is attached before the old owner is known to
+  /// be off; grace runs before the address answers, or another client could take a lock that is not yet
+  /// reclaimed; clients are told last, when whoever they call back is ready (RFC 1813 section 4, NSM
+  /// specification of X/Open XNFS chapter 11).
+  public static func adoption(
+    of service: ServiceDefinition, by node: NodeName, epoch: UInt64, from former: FormerOwner,
+    because: String,
+    request: String? = nil
+  ) -> Plan {
+    var steps: [PlanStep] = []
+    switch former {
+    case .none:
+      steps.append(.skipped(.fence, "nobody owned it before"))
+    case .released(let old):
+      steps.append(.skipped(.fence, "\(old) released it"))
+    case .here:
+      steps.append(.skipped(.fence, "the last owner is this node itself"))
+    case .unaccounted(let old, let confirmed):
+      if service.hasFence {
+        steps.append(PlanStep(.fence, "\(old) did not release it and may still run"))
+      } else if confirmed {
+        steps.append(.skipped(.fence, "the operator confirmed that \(old) is off"))
+      } else {
+        steps.append(.skipped(.fence, "fence: none; nothing proves that \(old) is off"))
+      }
+    }
+    steps.append(storage(service))
+    steps.append(PlanStep(.records, "the records join those of this node's status directory"))
+    steps.append(PlanStep(.state, "clients ignore a state number that they have seen"))
+    steps.append(
+      service.recoversServer
+        ? PlanStep(.server, "reclaims are refused unless a grace period runs")
+        : .skipped(.server, "no recovery.server command; the operator sees to the grace period"))
+    steps.append(takeAddress(service))
+    steps.append(PlanStep(.notify, "clients reclaim when they are told that the server restarted"))
+    steps.append(PlanStep(.verify, "a step that can't show its effect has failed"))
+    steps.append(PlanStep(.finish, "online, and written into the history"))
+    return Plan(
+      kind: .adoption, service: service.name.text, node: node.text, epoch: epoch, from: former.node?.text,
+      to: node.text, because: because, request: request, steps: steps)
+  }
+
+  /// The first opening of `service`.
+  public static func opening(
+    of service: ServiceDefinition, by node: NodeName, because: String, request: String? = nil
+  ) -> Plan {
+    let steps = [
+      storage(service),
+      service.recoversServer
+        ? PlanStep(.server, "the NFS server takes up the service, unless clients hold locks here already")
+        : .skipped(.server, "no recovery.server command"),
+      takeAddress(service),
+      PlanStep(.verify, "a step that can't show its effect has failed"),
+      PlanStep(.finish, "online"),
+    ]
+    return Plan(
+      kind: .opening, service: service.name.text, node: node.text, epoch: 1, from: nil, to: node.text,
+      because: because, request: request, steps: steps)
+  }
+
+  /// Going on with `service` after only the daemon was away.
+  public static func resumption(of service: ServiceDefinition, by node: NodeName, epoch: UInt64) -> Plan {
+    let steps = [
+      takeAddress(service),
+      PlanStep(.notify, "clients that the last adoption has not told yet are told"),
+      PlanStep(.verify, "a step that can't show its effect has failed"),
+      PlanStep(.finish, "online"),
+    ]
+    return Plan(
+      kind: .resumption, service: service.name.text, node: node.text, epoch: epoch, from: nil, to: node.text,
+      because: "the daemon started again", request: nil, steps: steps)
+  }
+
+  /// The release of `service` by its owner `node`.
+  public static func release(
+    of service: ServiceDefinition, by node: NodeName, epoch: UInt64, to target: NodeName?, because: String,
+    request: String? = nil
+  ) -> Plan {
+    let steps = [
+      service.movesAddress
+        ? PlanStep(.address, "no client takes another lock here")
+        : .skipped(.address, "no address is configured"),
+      PlanStep(.mirror, "the last record reaches the store; a stopping server's removals don't"),
+      service.withdrawsServer
+        ? PlanStep(.server, "its locks and exports let go of the file system")
+        : .skipped(.server, "no recovery.withdraw command"),
+      service.detachesStorage
+        ? PlanStep(.storage, "the next owner may attach it")
+        : .skipped(.storage, "no storage.detach command"),
+      PlanStep(.finish, "free for \(target?.text ?? "the next candidate")"),
+    ]
+    return Plan(
+      kind: .release, service: service.name.text, node: node.text, epoch: epoch, from: node.text,
+      to: target?.text, because: because, request: request, steps: steps)
+  }
+
+  private static func storage(_ service: ServiceDefinition) -> PlanStep {
+    service.attachesStorage
+      ? PlanStep(.storage, "the file system is needed before its exports")
+      : .skipped(.storage, "no storage.attach command")
+  }
+
+  private static func takeAddress(_ service: ServiceDefinition) -> PlanStep {
+    service.movesAddress
+      ? PlanStep(.address, "clients talk to this address wherever the service is")
+      : .skipped(.address, "no address is configured")
+  }
+}

@@ -1,0 +1,38 @@
+/// What the core must know of a service to decide: who may own it, and which steps its plans have.
+public struct ServiceDefinition: Sendable, Equatable {
+  /// Its name.
+  public var name: ServiceName
+  /// The node that opens it the first time.
+  public var home: NodeName
+  /// Who may own it, best first, the home node among them.
+  public var candidates: [NodeName]
+  /// A fence command is configured; false means that the operator wrote `none`.
+  public var hasFence: Bool
+  /// A command makes its file system available.
+  public var attachesStorage: Bool
+  /// A command takes the file system away.
+  public var detachesStorage: Bool
+  /// A command makes the NFS server enter its grace period.
+  public var recoversServer: Bool
+  /// A command makes the NFS server stop serving it.
+  public var withdrawsServer: Bool
+  /// Its address moves with it.
+  public var movesAddress: Bool
+
+  /// A definition; where `candidates` lacks `home`, it is added at the end.
+  public init(
+    name: ServiceName, home: NodeName, candidates: [NodeName], hasFence: Bool, attachesStorage: Bool = false,
+    detachesStorage: Bool = false, recoversServer: Bool = false, withdrawsServer: Bool = false,
+    movesAddress: Bool = true
+  ) {
+    self.name = name
+    self.home = home
+    self.candidates = candidates.contains(home) ? candidates : candidates + [home]
+    self.hasFence = hasFence
+    self.attachesStorage = attachesStorage
+    self.detachesStorage = detachesStorage
+    self.recoversServer = recoversServer
+    self.withdrawsServer = withdrawsServer
+    self.movesAddress = movesAddress
+  }
+}

@@ -1,0 +1,81 @@
+import Glibc
+public import StatusMonitor
+
+/// Everything that was in the status directory at one time.
+public struct StatusDirectoryScan: Sendable {
+  /// Every readable record, byte for byte.
+  public let records: [ClientName: [UInt8]]
+  /// What in `sm/` isn't a record, by name. Temporary files of ours are left out.
+  public let refused: [RefusedFile]
+  /// The clients with a file in `sm.bak/`; empty where there is no `sm.bak/`.
+  public let retired: Set<ClientName>
+  /// Which `sm/` it was.
+  public let identity: DirectoryIdentity
+  /// How many files had to be opened; the others were as the previous scan saw them.
+  public let filesRead: Int
+
+  /// Of the records that were read when their last change was old enough.
+  fileprivate let signatures: [ClientName: FileSignature]
+}
+
+extension StatusDirectory {
+  /// Reads all of `sm/` and the names in `sm.bak/`.
+  ///
+  /// A file that changes while it is read is read again, at most five times, and then refused. `sm/` is read
+  /// first: a record that sm-notify moves to `sm.bak/` meanwhile is seen there, or in both, never in neither.
+  ///
+  /// - Parameter previous: an earlier scan of the same directory: files that are by all signs unchanged aren't
+  ///   read again.
+  /// - Throws: ``NodeHostError`` where a folder can't be listed from beginning to end; `absent` where there is no
+  ///   `sm/`.
+  public func scan(previous: StatusDirectoryScan? = nil) throws(NodeHostError) -> StatusDirectoryScan {
+    let directory = try open(.records)
+    let identity = DirectoryIdentity(try directory.status())
+    let names = try directory.names()
+    let known = previous?.identity == identity ? previous : nil
+
+    var records: [ClientName: [UInt8]] = [:]
+    var signatures: [ClientName: FileSignature] = [:]
+    records.reserveCapacity(names.count)
+    signatures.reserveCapacity(names.count)
+    var refused: [RefusedFile] = []
+    var filesRead = 0
+    for name in names where !TemporaryName.matches(name) {
+      let client: ClientName
+      do {
+        client = try ClientName(name)
+      } catch {
+        refused.append(RefusedFile(name: error.name, client: nil, reason: error.reason))
+        continue
+      }
+      if let signature = known?.signatures[client], let bytes = known?.records[client],
+        let status = try? directory.status(of: client.text), FileSignature(status) == signature
+      {
+        records[client] = bytes
+        signatures[client] = signature
+        continue
+      }
+      filesRead += 1
+      switch RecordFile(client: client).read(in: directory) {
+      case .read(let bytes, let signature):
+        records[client] = bytes
+        signatures[client] = signature
+      case .absent: break
+      case .refused(let reason):
+        refused.append(RefusedFile(name: client.text, client: client, reason: reason))
+      }
+    }
+    return StatusDirectoryScan(
+      records: records, refused: refused.sorted { $0.name < $1.name }, retired: try retiredClients(),
+      identity: identity, filesRead: filesRead, signatures: signatures)
+  }
+
+  private func retiredClients() throws(NodeHostError) -> Set<ClientName> {
+    do {
+      return try clients(in: .retired)
+    } catch {
+      if error.code == .absent { return [] }
+      throw error
+    }
+  }
+}

@@ -1,0 +1,66 @@
+public import StatusMonitor
+
+/// What may have changed in `sm/` since it was last asked: hints, the directory is the truth.
+///
+/// A name is in at most one of the three sets: what happened to it last.
+public struct StatusDirectoryHints: Sendable, Equatable {
+  /// Why the whole directory should be read again.
+  public enum RescanReason: String, Sendable, Hashable, CaseIterable {
+    /// The watch has begun; what happened before it is unknown.
+    case started
+    /// The kernel's queue was full (fs.inotify.max_queued_events) and events are lost.
+    case overflow
+    /// The file system with `sm/` was unmounted.
+    case unmounted
+    /// `sm/` is gone: removed, renamed, or a folder above it.
+    case vanished
+    /// There is an `sm/` again, or for the first time.
+    case appeared
+    /// Another directory is in the place of `sm/`.
+    case replaced
+    /// inotify can't be used (its limits are reached): read the directory now and then.
+    case unwatched
+  }
+
+  /// Records that were written and closed, or moved in under their name.
+  public var written: Set<ClientName> = []
+  /// Records that were unlinked. A `written` that follows makes it a refresh (statd unlinks and writes anew when a
+  /// client's cookie changes).
+  public var removed: Set<ClientName> = []
+  /// Records that were moved out, as sm-notify does when it retires them to `sm.bak/`: no departure.
+  public var retired: Set<ClientName> = []
+  /// Files that were written under names that no client can have; statd's and our own temporary files are left
+  /// out.
+  public var refused: Set<RefusedFile> = []
+  /// Why everything should be read again; empty: it need not be.
+  public var rescanReasons: Set<RescanReason> = []
+
+  /// No hints yet.
+  public init() {}
+
+  /// Whether everything should be read again.
+  public var rescan: Bool { !rescanReasons.isEmpty }
+
+  /// Whether there is nothing to do.
+  public var isEmpty: Bool {
+    written.isEmpty && removed.isEmpty && retired.isEmpty && refused.isEmpty && rescanReasons.isEmpty
+  }
+
+  mutating func noteWritten(_ client: ClientName) {
+    removed.remove(client)
+    retired.remove(client)
+    written.insert(client)
+  }
+
+  mutating func noteRemoved(_ client: ClientName) {
+    written.remove(client)
+    retired.remove(client)
+    removed.insert(client)
+  }
+
+  mutating func noteRetired(_ client: ClientName) {
+    written.remove(client)
+    removed.remove(client)
+    retired.insert(client)
+  }
+}

@@ -1,0 +1,99 @@
+internal import Glibc
+
+/// One transaction on a directory store, from the lock to the answer. Runs on a lane's thread.
+///
+/// One write commits by the rename of its file; several commit by the rename of a journal (``StoreJournal``).
+/// Up to that rename a call that fails or is late leaves nothing; from it on nothing undoes it.
+struct DirectoryCommit {
+  /// Up to so many files are made durable one by one, more by writing back the whole file system at once.
+  static let fewFiles = 16
+
+  let root: StoreRoot
+  let progress: CallProgress
+  let transaction: StoreTransaction
+
+  private var isDurable: Bool { transaction.durability == .durable }
+
+  func run() throws(StoreFailure) -> StoreOutcome {
+    guard transaction.writes.count > 1 else {
+      return try StoreLock.with(root, progress) { (lock) throws(StoreFailure) in
+        if let conflict = try lockAndCompare(lock) { return conflict }
+        if let write = transaction.writes.first { try put(write) }
+        return .committed
+      }
+    }
+    // The values are written before the lock is taken, so that a large batch on a slow disk doesn't keep
+    // small transactions, such as the renewal of a lease, from the lock.
+    let batch = PreparedBatch(root, progress)
+    defer { batch.discard() }
+    try batch.prepare(transaction.writes)
+    return try StoreLock.with(root, progress) { (lock) throws(StoreFailure) in
+      if let conflict = try lockAndCompare(lock) { return conflict }
+      try batch.commit()
+      return .committed
+    }
+  }
+
+  /// One write without a comparison, unless it would have to wait for a lock: then nil, and nothing happened.
+  ///
+  /// It needs no order against transactions on other keys, so it doesn't wait for them: a beat passes a batch.
+  /// The key's own range keeps it out between the comparison and the commit of a transaction that compares
+  /// this key. Against one that writes the key unseen the order of the renames decides.
+  func runAtOnce() throws(StoreFailure) -> StoreOutcome? {
+    guard let write = transaction.writes.first else { return .committed }
+    return try StoreLock.with(root, progress) { (lock) throws(StoreFailure) in
+      // A journal that writes this key was committed before this write began, so it has to come first.
+      guard try lock.takeAtOnce(.key(write.key)), try !root.isInJournal(write.key) else { return nil }
+      try put(write)
+      return .committed
+    }
+  }
+
+  private func lockAndCompare(_ lock: StoreLock) throws(StoreFailure) -> StoreOutcome? {
+    try lock.take([.transactions])
+    try root.finishJournal()
+    try lock.take(transaction.comparisons.map { .key($0.key) })
+    for comparison in transaction.comparisons {
+      let actual = try root.value(of: comparison.key)
+      if actual != comparison.value { return .conflict(key: comparison.key, actual: actual) }
+    }
+    return nil
+  }
+
+  private func put(_ write: StoreTransaction.Write) throws(StoreFailure) {
+    if let value = write.value {
+      try set(write.key, to: value)
+    } else {
+      try delete(write.key)
+    }
+  }
+
+  private func set(_ key: StoreKey, to value: [UInt8]) throws(StoreFailure) {
+    let folder = try root.makeFolder(for: key, durably: isDurable)
+    var names = TemporaryNames()
+    let name = names.next()
+    let draft = try root.draft(value, as: name, in: folder, durably: isDurable)
+    do throws(StoreFailure) {
+      try root.makeVisible(draft, as: key.name, progress, durably: isDurable)
+    } catch {
+      root.discard(draft)
+      throw error.number == EISDIR ? StoreFailure(.keysBelow(key)) : error
+    }
+  }
+
+  private func delete(_ key: StoreKey) throws(StoreFailure) {
+    guard let folder = try root.folder(at: key.folder) else { return }
+    try progress.check(root.location)
+    progress.stage = .committing
+    root.steps.reached("remove \(key.name)")
+    do throws(StoreFailure) {
+      try folder.remove(key.name)
+    } catch {
+      // Absent already; a folder is no value.
+      if error.number == ENOENT || error.number == EISDIR { return }
+      throw error
+    }
+    root.steps.reached("sync the folder of \(key.name)")
+    if isDurable { try root.syncVisible(folder) }
+  }
+}

@@ -1,0 +1,209 @@
+internal import Glibc
+internal import Synchronization
+
+/// A store in a folder that every node reaches: on a local disk for one node, on a cluster file system or an NFS
+/// mount for several.
+///
+/// A key is a plain file that holds exactly the value's bytes, so that `services/home/sm/10.0.0.11` below the
+/// folder can be read with `cat` and rescued by hand. The store's own files are hidden: `.lockferry-store` (marks
+/// the folder as a store), `.lock`, `.journal` (a committed transaction that isn't applied yet) and
+/// `.new-…` (values that aren't visible yet).
+///
+/// All file calls run on three threads of its own, each of which works off its queue in order:
+/// - prompt: reads of one key, and single writes without a comparison. They never wait for a lock here, so that
+///   a beat passes everything else; the few that have to wait for a transaction on their own key move on to the next.
+/// - transactions: what compares, or writes several keys, up to eight.
+/// - bulk: transactions of more than eight writes, lists, creation.
+///
+/// A call returns at its limit even if the file system hangs. What had not begun by then never begins, and what
+/// had begun ends before its commit point, unless it hangs in the very call that commits.
+/// Cancellation of the calling task doesn't end a call; its limit does.
+///
+/// Keys hold up to 1 MiB. A key that is the folder of other keys, or once was, can't hold a value.
+public final class DirectoryStore: SharedStore {
+  /// The path of the folder.
+  public let path: String
+  private let steps: StoreSteps
+  private let prompt = StoreLane()
+  private let transactions = StoreLane()
+  private let bulk = StoreLane()
+  private let limits = TimeLimits()
+  private let nextSweep = Mutex<ContinuousClock.Instant?>(nil)
+
+  private static let smallTransaction = 8
+  private static let sweepInterval = Duration.seconds(3600)
+
+  /// The store in the folder at `path`, which needn't be there yet: until it is, every call says so.
+  public convenience init(path: String) {
+    self.init(path: path, steps: nil)
+  }
+
+  /// For crash tests: `steps` is told of each system call of a commit before it is made.
+  package init(path: String, steps: (@Sendable (String) -> Void)?) {
+    self.path = path
+    self.steps = StoreSteps(steps)
+  }
+
+  deinit {
+    prompt.close()
+    transactions.close()
+    bulk.close()
+    limits.close()
+  }
+
+  /// `directory:` and the path.
+  public var location: String { "directory:" + path }
+
+  /// Makes the folder a store, and the folder itself where its parent exists. A folder that is a store
+  /// already stays as it is.
+  ///
+  /// Only an operator's request may call this: where a file system isn't mounted it would make a store on the
+  /// disk beneath.
+  public func create(within limit: Duration) async throws(StoreError) {
+    let (path, steps) = (path, steps)
+    try await run(on: bulk, until: Self.deadline(limit)) { (progress) throws(StoreFailure) in
+      try StoreRoot.create(path, steps: steps, progress)
+    }
+  }
+
+  /// The bytes of `key`, or nil where it is absent.
+  ///
+  /// - Throws: ``StoreError``; ``StoreError/Code/damaged`` where something that isn't a value lies in the key's place.
+  public func read(_ key: StoreKey, within limit: Duration) async throws(StoreError) -> [UInt8]? {
+    let deadline = Self.deadline(limit)
+    let atOnce = try await runInRoot(on: prompt, until: deadline) {
+      (root, _) throws(StoreFailure) -> [UInt8]?? in
+      try root.isInJournal(key) ? nil : .some(try root.value(of: key))
+    }
+    if let atOnce { return atOnce }
+    // A committed transaction is never seen half: one that writes this key is applied first.
+    return try await runInRoot(on: transactions, until: deadline) { (root, progress) throws(StoreFailure) in
+      try StoreLock.with(root, progress) { (lock) throws(StoreFailure) in
+        try lock.take([.transactions])
+        try root.finishJournal()
+        return try root.value(of: key)
+      }
+    }
+  }
+
+  /// Every key below `prefix` (not `prefix` itself) with its bytes, as of one moment. Files that no store
+  /// writes, hidden ones and links among them, are left out.
+  public func list(
+    below prefix: StoreKey, within limit: Duration
+  ) async throws(StoreError) -> [StoreKey: [UInt8]] {
+    let values = try await runInRoot(on: bulk, until: Self.deadline(limit)) {
+      (root, progress) throws(StoreFailure) in
+      try StoreScan.run(root, progress, below: prefix)
+    }
+    sweepWhenDue()
+    return values
+  }
+
+  /// Commits all of `transaction` or nothing of it. Several writes are made durable even where they need only be
+  /// visible.
+  public func commit(
+    _ transaction: StoreTransaction, within limit: Duration
+  ) async throws(StoreError) -> StoreOutcome {
+    try transaction.checkWrites()
+    let deadline = Self.deadline(limit)
+    do throws(StoreError) {
+      if transaction.writes.count == 1 && transaction.comparisons.isEmpty {
+        let atOnce = try await runInRoot(on: prompt, until: deadline) {
+          (root, progress) throws(StoreFailure) in
+          try DirectoryCommit(root: root, progress: progress, transaction: transaction).runAtOnce()
+        }
+        if let atOnce { return atOnce }
+      }
+      let lane = transaction.writes.count > Self.smallTransaction ? bulk : transactions
+      return try await runInRoot(on: lane, until: deadline) { (root, progress) throws(StoreFailure) in
+        try DirectoryCommit(root: root, progress: progress, transaction: transaction).run()
+      }
+    } catch {
+      // What dead writers left may be what fills the disk.
+      if error.code == .full { sweepWhenDue(atOnce: true) }
+      throw error
+    }
+  }
+
+  private static func deadline(_ limit: Duration) -> ContinuousClock.Instant {
+    .now + min(max(limit, .zero), StoreLimits.longestCall)
+  }
+
+  private func runInRoot<Value: Sendable>(
+    on lane: StoreLane, until deadline: ContinuousClock.Instant,
+    _ work: @escaping @Sendable (StoreRoot, CallProgress) throws(StoreFailure) -> Value
+  ) async throws(StoreError) -> Value {
+    let (path, steps) = (path, steps)
+    return try await run(on: lane, until: deadline) { (progress) throws(StoreFailure) in
+      try work(try StoreRoot(path, steps: steps), progress)
+    }
+  }
+
+  private func run<Value: Sendable>(
+    on lane: StoreLane, until deadline: ContinuousClock.Instant,
+    _ work: @escaping @Sendable (CallProgress) throws(StoreFailure) -> Value
+  ) async throws(StoreError) -> Value {
+    let progress = CallProgress(deadline: deadline)
+    let (location, limits) = (location, limits)
+    let answer = await withCheckedContinuation { caller in
+      let call = StoreCall(location, progress, caller: caller, work: work)
+      let ticket = limits.add(progress.deadline) {
+        call.expire()
+        lane.remove(call)
+      }
+      if let ticket { call.onEnd { limits.remove(ticket) } }
+      if ticket == nil || !lane.add(call) {
+        call.end(
+          with: .failure(
+            StoreError(
+              .unavailable,
+              "the system gives no thread for calls on \(location); nothing was written; look at the limit on tasks"
+            )))
+      }
+    }
+    return try answer.get()
+  }
+
+  private func sweepWhenDue(atOnce: Bool = false) {
+    let now = ContinuousClock.now
+    let isDue = nextSweep.withLock { next in
+      // A disk that stays full is swept once a minute at most.
+      let due = next.map { atOnce ? $0 - Self.sweepInterval + .seconds(60) : $0 } ?? now
+      guard due <= now else { return false }
+      next = now + Self.sweepInterval
+      return true
+    }
+    guard isDue else { return }
+    let (path, steps) = (path, steps)
+    _ = bulk.add(
+      StoreChore(CallProgress(deadline: now + .seconds(60))) { (progress) throws(StoreFailure) in
+        try StoreSweep(try StoreRoot(path, steps: steps), progress).run()
+      })
+  }
+}
+
+extension StoreRoot {
+  /// Makes the folder at `path` a store.
+  fileprivate static func create(
+    _ path: String, steps: StoreSteps, _ progress: CallProgress
+  ) throws(StoreFailure) {
+    guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+      throw StoreFailure(errno, "make the folder", path)
+    }
+    let folder = try StoreFile(path, in: nil, flags: O_RDONLY | O_DIRECTORY)
+    if try folder.version(of: markerName) == nil {
+      try StoreFile("..", in: folder, flags: O_RDONLY | O_DIRECTORY).sync()
+      var names = TemporaryNames()
+      let name = names.next()
+      let marker = try StoreFile(name, in: folder, flags: O_WRONLY | O_CREAT | O_EXCL)
+      try marker.write(Array((markerLine + "\n").utf8))
+      try marker.sync()
+      try marker.close()
+      try progress.check("directory:" + path)
+      progress.stage = .committing
+      try folder.rename(name, to: markerName)
+      try folder.sync()
+    }
+    _ = try StoreRoot(path, steps: steps)
+  }
+}

@@ -1,0 +1,155 @@
+internal import Glibc
+
+/// The folder of a directory store, opened for one call: whatever happens to the path meanwhile, the whole
+/// call meets one and the same folder.
+final class StoreRoot {
+  /// Tells a store from the empty folder beneath a mount point.
+  static let markerName = ".lockferry-store"
+  static let markerLine = "lockferry directory store, format 1"
+  static let journalName = ".journal"
+
+  let path: String
+  let folder: StoreFile
+  /// Told before each system call that changes something; tests end the process there.
+  let steps: StoreSteps
+
+  var location: String { "directory:" + path }
+
+  /// Opens the folder and looks for the marker.
+  init(_ path: String, steps: StoreSteps) throws(StoreFailure) {
+    self.path = path
+    self.steps = steps
+    do throws(StoreFailure) {
+      folder = try StoreFile(path, in: nil, flags: O_RDONLY | O_DIRECTORY)
+    } catch {
+      throw StoreFailure(
+        StoreError(
+          .unavailable,
+          "the store directory:\(path) isn't there (\(error.text)); nothing was written; if its file system "
+            + "is mounted there, mount it: the store works again as soon as the folder is back"))
+    }
+    try checkMarker()
+  }
+
+  private func checkMarker() throws(StoreFailure) {
+    let bytes: [UInt8]
+    do throws(StoreFailure) {
+      let marker = try StoreFile(Self.markerName, in: folder, flags: O_RDONLY)
+      bytes = try marker.contents(limit: 4096, expecting: 64)
+    } catch {
+      guard error.number == ENOENT else { throw error }
+      throw StoreFailure(
+        StoreError(
+          .unavailable,
+          "\(path) is there but holds no lockferry store (no \(Self.markerName)); nothing was written; if its file "
+            + "system isn't mounted, mount it; if this is to be a new store, make it once: lockferry init"))
+    }
+    guard bytes.prefix(while: { $0 != UInt8(ascii: "\n") }).elementsEqual(Self.markerLine.utf8) else {
+      throw StoreFailure(
+        StoreError(
+          .unavailable,
+          "\(path)/\(Self.markerName) doesn't say \"\(Self.markerLine)\": another version of lockferry made this "
+            + "store; nothing was written; run the version that made it, or choose another folder"))
+    }
+  }
+
+  /// The folder with these components, or nil where it doesn't exist.
+  func folder(at components: ArraySlice<String>) throws(StoreFailure) -> StoreFile? {
+    var folder = self.folder
+    for component in components {
+      do throws(StoreFailure) {
+        folder = try StoreFile(component, in: folder, flags: O_RDONLY | O_DIRECTORY)
+      } catch {
+        // A file on the way: a key above this one, so this one is absent.
+        if error.number == ENOENT || error.number == ENOTDIR { return nil }
+        throw error
+      }
+    }
+    return folder
+  }
+
+  /// The folder that holds `key`, made where it is missing.
+  func makeFolder(for key: StoreKey, durably: Bool) throws(StoreFailure) -> StoreFile {
+    do throws(StoreFailure) {
+      var folder = self.folder
+      for component in key.folder {
+        do throws(StoreFailure) {
+          folder = try StoreFile(component, in: folder, flags: O_RDONLY | O_DIRECTORY)
+          continue
+        } catch {
+          guard error.number == ENOENT else { throw error }
+        }
+        steps.reached("make folder \(component)")
+        try folder.makeFolder(component)
+        steps.reached("sync parent of \(component)")
+        if durably { try folder.sync() }
+        folder = try StoreFile(component, in: folder, flags: O_RDONLY | O_DIRECTORY)
+      }
+      return folder
+    } catch {
+      if error.number == ENOTDIR, let above = keyHoldingValue(above: key) {
+        throw StoreFailure(.nested(key, and: above))
+      }
+      throw error
+    }
+  }
+
+  private func keyHoldingValue(above key: StoreKey) -> StoreKey? {
+    for above in key.foldersAbove {
+      guard let folder = try? folder(at: above.folder), let version = try? folder.version(of: above.name)
+      else { continue }
+      if version.isRegular { return above }
+    }
+    return nil
+  }
+
+  /// The bytes of `key` as they lie in its file, or nil where there is none.
+  func value(of key: StoreKey) throws(StoreFailure) -> [UInt8]? {
+    // A file that is replaced while an NFS client reads it may be gone under its handle.
+    for attempt in 1... {
+      do throws(StoreFailure) {
+        guard let folder = try folder(at: key.folder) else { return nil }
+        return try value(of: key, in: folder)?.bytes
+      } catch {
+        guard error.number == ESTALE, attempt < 10 else { throw error }
+      }
+    }
+    return nil
+  }
+
+  /// The bytes of `key` and the version of the file that they were read from.
+  func value(
+    of key: StoreKey, in folder: StoreFile
+  ) throws(StoreFailure) -> (bytes: [UInt8], version: FileVersion)? {
+    let file: StoreFile
+    do throws(StoreFailure) {
+      file = try StoreFile(key.name, in: folder, flags: O_RDONLY)
+    } catch {
+      if error.number == ENOENT { return nil }
+      throw error
+    }
+    let version = try file.version()
+    if version.isFolder { return nil }
+    guard version.isRegular else { throw StoreFailure(damage: "is no plain file", of: file.path) }
+    let bytes = try file.contents(limit: StoreLimits.valueBytes, expecting: version.size)
+    guard bytes.count <= StoreLimits.valueBytes else {
+      throw StoreFailure(
+        damage: "is larger than the \(StoreLimits.valueBytes) bytes of a value", of: file.path)
+    }
+    return (bytes, version)
+  }
+}
+
+/// The seam for crash tests.
+struct StoreSteps: Sendable {
+  private let observer: (@Sendable (String) -> Void)?
+
+  init(_ observer: (@Sendable (String) -> Void)?) {
+    self.observer = observer
+  }
+
+  /// Says what comes next.
+  func reached(_ step: @autoclosure () -> String) {
+    if let observer { observer(step()) }
+  }
+}

@@ -1,0 +1,172 @@
+internal import Cluster
+
+/// Reading of `services:`.
+enum NodeFileServices {
+  private static let keys = [
+    "name", "home", "candidates", "names", "address", "interface", "fence", "storage", "recovery",
+  ]
+
+  /// Every service that could be read; what can't is reported.
+  static func read(_ value: NodeFileValue) -> [ServiceConfiguration] {
+    guard let elements = value.list(of: "services") else { return [] }
+    var services: [ServiceConfiguration] = []
+    var names: Claims<String> = Claims()
+    var hosts: Claims<String> = Claims()
+    var addresses: Claims<String> = Claims()
+    for element in elements {
+      guard let section = element.section(known: keys) else { continue }
+      let claims = claims(section)
+      if let name = claims.name?.name {
+        names.claim(name, by: name, at: claims.name?.value) { _ in "two services have the name `\(name)`" }
+      }
+      for (host, value) in claims.hosts {
+        hosts.claim(host.lowercased(), by: section.path, at: value) { other in
+          "the host name `\(host)` belongs to \(other) already: whose records they are could not be told"
+        }
+      }
+      if let (address, value) = claims.address {
+        addresses.claim(address, by: section.path, at: value) { other in
+          "the address \(address) belongs to \(other) already: two services would move one address"
+        }
+      }
+      if let service = service(section, claims) { services.append(service) }
+    }
+    return services
+  }
+
+  /// What only one service may have.
+  private struct ServiceClaims {
+    var name: (name: String, value: NodeFileValue)?
+    var hosts: [(String, NodeFileValue)] = []
+    var address: (String, NodeFileValue)?
+    var addressConfiguration: ServiceAddressConfiguration?
+    var isAddressWrong = false
+  }
+
+  private struct Claims<Value: Hashable> {
+    private var owners: [Value: String] = [:]
+
+    mutating func claim(
+      _ value: Value, by owner: String, at place: NodeFileValue?, message: (String) -> String
+    ) {
+      if let other = owners[value] {
+        place?.report(message(other))
+      } else {
+        owners[value] = owner
+      }
+    }
+  }
+
+  private static func claims(_ section: NodeFileSection) -> ServiceClaims {
+    var claims = ServiceClaims()
+    let name = section.required("name", "what commands and the store call the service")
+    if let name, let text = name.serviceName()?.text { claims.name = (text, name) }
+    let names = section.required(
+      "names", "the host names under which clients mount it, the first for notifications")
+    if let names, let elements = names.list(of: "host names") {
+      if elements.isEmpty { names.report("is empty: clients mount the service under at least one name") }
+      claims.hosts = elements.compactMap { element in element.hostName().map { ($0, element) } }
+    }
+    if let value = section.optional("address") {
+      claims.addressConfiguration = address(value, section)
+      claims.isAddressWrong = claims.addressConfiguration == nil
+      switch claims.addressConfiguration {
+      case .interface(let address, _, _), .command(let address, _, _): claims.address = (address, value)
+      case nil: break
+      }
+    } else if section.has("interface") {
+      section.optional("interface")?.report("an interface without `address`: nothing would be put on it")
+    }
+    return claims
+  }
+
+  private static func service(_ section: NodeFileSection, _ claims: ServiceClaims) -> ServiceConfiguration? {
+    let home = section.required("home", "the node that serves it when all is well")
+    let homeName = home?.nodeName()
+    let candidates = section.required("candidates", "the nodes that may serve it, best first").flatMap(
+      candidates)
+    if let home, let homeName, let candidates, !candidates.contains(homeName) {
+      let known = candidates.map(\.text).joined(separator: ", ")
+      home.report(
+        "`\(homeName)` is not among the candidates (\(known)): the home node serves it, so it is one")
+    }
+    let fence = section.required(
+      "fence", "write down how the old owner is stopped, {command: [...]}, or `none` if nothing does")
+    let storage = section.optional("storage")?.section(known: ["attach", "detach"])
+    let recovery = section.optional("recovery")?.section(known: ["server", "withdraw", "notify"])
+    let fenceConfiguration = fence.flatMap(NodeFileCommands.fence)
+    let attach = storage?.optional("attach").flatMap(NodeFileCommands.command)
+    let detach = storage?.optional("detach").flatMap(NodeFileCommands.command)
+    let server = recovery?.optional("server").flatMap(NodeFileCommands.command)
+    let withdraw = recovery?.optional("withdraw").flatMap(NodeFileCommands.command)
+    let notify =
+      recovery?.optional("notify").map(NodeFileCommands.notification) ?? .smNotify(retry: .seconds(900))
+    guard let name = claims.name.flatMap({ ServiceName($0.name) }), let homeName, let candidates,
+      let fenceConfiguration, let notify, !claims.isAddressWrong
+    else { return nil }
+    return ServiceConfiguration(
+      name: name, home: homeName, candidates: candidates, names: claims.hosts.map(\.0),
+      address: claims.addressConfiguration, fence: fenceConfiguration, attachStorage: attach,
+      detachStorage: detach, serverRecovery: server, serverWithdrawal: withdraw, notification: notify)
+  }
+
+  private static func candidates(_ value: NodeFileValue) -> [NodeName]? {
+    guard let elements = value.list(of: "node names") else { return nil }
+    if elements.isEmpty {
+      value.report("is empty: at least the home node is a candidate")
+      return nil
+    }
+    var names: [NodeName] = []
+    for element in elements {
+      guard let name = element.nodeName() else { continue }
+      if names.contains(name) {
+        element.report("`\(name)` is in the list twice: the order decides who is asked first")
+      } else {
+        names.append(name)
+      }
+    }
+    return names
+  }
+
+  private static func address(_ value: NodeFileValue, _ section: NodeFileSection)
+    -> ServiceAddressConfiguration?
+  {
+    let interface = section.optional("interface")
+    guard value.isScalar else {
+      interface?.report("belongs to an address with prefix length; here commands move the address")
+      guard let commands = value.section(known: ["address", "take", "release"]) else { return nil }
+      let address = commands.required("address", "the address that the commands move, without prefix length")
+      let take = commands.required("take", "{command: [...]} that takes the address")
+      let release = commands.required("release", "{command: [...]} that gives the address up")
+      let host = address.flatMap { value in value.text("an address").flatMap(value.hostAddress) }
+      let takeCommand = take.flatMap(NodeFileCommands.command)
+      let releaseCommand = release.flatMap(NodeFileCommands.command)
+      guard let host, let takeCommand, let releaseCommand else { return nil }
+      return .command(address: host.text, take: takeCommand, release: releaseCommand)
+    }
+    let name = interface?.interfaceName()
+    if interface == nil {
+      value.report("`interface` is missing beside it: the network interface that gets the address")
+    }
+    guard let text = value.text("an address with prefix length, as in 10.0.0.10/24") else { return nil }
+    guard let slash = text.firstIndex(of: "/") else {
+      value.report("`\(text)` has no prefix length: write \(text)/24 or what the network has")
+      return nil
+    }
+    guard let address = value.hostAddress(String(text[..<slash])) else { return nil }
+    let digits = text[text.index(after: slash)...]
+    guard let prefix = Int(digits), (1...address.bits).contains(prefix), digits.allSatisfy(\.isNumber) else {
+      value.report("`\(digits)` is no prefix length: a whole number from 1 to \(address.bits)")
+      return nil
+    }
+    let hostBits = address.hostBitsAreUniform(prefixLength: prefix)
+    // With one host bit both addresses are hosts (RFC 3021), with none the address is all there is.
+    if !address.isIPv6, prefix <= 30, hostBits.allZero || hostBits.allOne {
+      value.report(
+        "\(text) is the \(hostBits.allZero ? "network" : "broadcast address") itself, not a host in it")
+      return nil
+    }
+    guard let name else { return nil }
+    return .interface(address: address.text, prefixLength: prefix, interface: name)
+  }
+}

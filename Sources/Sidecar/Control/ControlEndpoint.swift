@@ -1,0 +1,98 @@
+internal import Foundation
+public import Logging
+public import ServiceLifecycle
+
+/// The control socket: HTTP on a UNIX socket, for the command line.
+///
+/// | request | answer |
+/// |---|---|
+/// | `GET /v1/status` | ``NodeStatus`` |
+/// | `GET /v1/records?service=` | list of ``RecordStatus`` |
+/// | `GET /v1/history?service=` | list of ``HistoryEntry`` |
+/// | `POST /v1/migrations` with ``MigrationRequest`` | ``MigrationStatus``, 202 while it runs |
+/// | `GET /v1/migrations/ID` | ``MigrationStatus`` |
+/// | `POST /v1/services/NAME/thaw` | 204 |
+///
+/// Whatever fails is a ``ControlError`` with the HTTP status that fits.
+public struct ControlEndpoint: Service {
+  private let socket: ControlSocket
+  private let group: String?
+  private let service: any ControlService
+  private let log: Logger
+  private let onListening: @Sendable () async -> Void
+
+  /// An endpoint in `runDirectory`, which is made where it is missing; `group` may open the socket besides root.
+  ///
+  /// The node lock must be held: it proves that the daemon that left a socket behind is dead.
+  public init(
+    runDirectory: String, group: String?, service: any ControlService, log: Logger,
+    onListening: @escaping @Sendable () async -> Void = {}
+  ) {
+    self.socket = ControlSocket(runDirectory: runDirectory)
+    self.group = group
+    self.service = service
+    self.log = log
+    self.onListening = onListening
+  }
+
+  /// Serves until graceful shutdown or cancellation. Throws ``EndpointError`` where it can't listen.
+  public func run() async throws {
+    let groupID: gid_t? =
+      if let group { try await ControlSocket.groupID(of: group) } else { nil }
+    try socket.prepare()
+    let (socket, service, log, onListening) = (socket, service, log, onListening)
+    let listener = HTTPListener(
+      address: .unix(path: socket.privatePath), log: log,
+      answer: { question in await Self.answer(question, service) },
+      onListening: { _ in
+        try socket.publish(groupID: groupID)
+        log.info("control socket listens", metadata: ["path": "\(socket.path)"])
+        await onListening()
+      })
+    let result: Result<Void, any Error>
+    do { result = .success(try await listener.run()) } catch { result = .failure(error) }
+    socket.remove()
+    do {
+      try result.get()
+    } catch let error as EndpointError {
+      throw error
+    } catch {
+      throw EndpointError("control socket: can't listen on \(socket.path): \(error)")
+    }
+  }
+
+  private static func answer(_ question: HTTPQuestion, _ service: any ControlService) async -> HTTPAnswer {
+    let route: ControlRoute
+    switch ControlRoute.find(question) {
+    case .success(let found): route = found
+    case .failure(let refusal):
+      var answer = HTTPAnswer(code: refusal.code, json: refusal.error)
+      answer.allowedMethods = refusal.allowedMethods
+      return answer
+    }
+    do throws(ControlError) {
+      switch route {
+      case .status: return HTTPAnswer(code: 200, json: await service.status())
+      case .records(let name): return HTTPAnswer(code: 200, json: try await service.records(service: name))
+      case .history(let name): return HTTPAnswer(code: 200, json: try await service.history(service: name))
+      case .startMigration:
+        let status = try await service.migrate(try migrationRequest(question.body))
+        return HTTPAnswer(code: ["pending", "running"].contains(status.state) ? 202 : 200, json: status)
+      case .migration(let id): return HTTPAnswer(code: 200, json: try await service.migration(id: id))
+      case .thaw(let name):
+        try await service.thaw(service: name)
+        return HTTPAnswer(code: 204)
+      }
+    } catch {
+      return HTTPAnswer(code: error.code.httpStatus, json: error)
+    }
+  }
+
+  private static func migrationRequest(_ body: [UInt8]) throws(ControlError) -> MigrationRequest {
+    do {
+      return try JSONDecoder().decode(MigrationRequest.self, from: Data(body))
+    } catch {
+      throw ControlError(.badRequest, "the body is no migration request: \(error)".printable)
+    }
+  }
+}

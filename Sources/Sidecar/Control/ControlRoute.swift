@@ -1,0 +1,65 @@
+internal import Foundation
+
+/// What can be asked over the control socket.
+enum ControlRoute: Equatable {
+  case status
+  case records(service: String?)
+  case history(service: String?)
+  case startMigration
+  case migration(id: String)
+  case thaw(service: String)
+
+  /// Which route a request takes.
+  static func find(_ question: HTTPQuestion) -> Result<ControlRoute, Refusal> {
+    let segments = question.path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map {
+      segment in
+      String(segment).removingPercentEncoding ?? String(segment)
+    }
+    let services = question.values("service").filter { !$0.isEmpty }
+    let route: ControlRoute
+    let method: String
+    switch segments {
+    case ["v1", "status"]: (route, method) = (.status, "GET")
+    case ["v1", "records"]: (route, method) = (.records(service: services.first), "GET")
+    case ["v1", "history"]: (route, method) = (.history(service: services.first), "GET")
+    case ["v1", "migrations"]: (route, method) = (.startMigration, "POST")
+    case let path where path.count == 3 && path.starts(with: ["v1", "migrations"]) && !path[2].isEmpty:
+      (route, method) = (.migration(id: path[2]), "GET")
+    case let path where path.count == 4 && path.starts(with: ["v1", "services"]) && path[3] == "thaw":
+      (route, method) = (.thaw(service: path[2]), "POST")
+    default:
+      return .failure(
+        Refusal(code: 404, error: ControlError(.noSuchObject, "no such path: \(question.path.printable)")))
+    }
+    guard question.method == method else {
+      let error = ControlError(.badRequest, "\(question.path.printable) takes \(method)")
+      return .failure(Refusal(code: 405, error: error, allowedMethods: [method]))
+    }
+    guard services.count <= 1 else {
+      return .failure(Refusal(code: 400, error: ControlError(.badRequest, "ask for one service at a time")))
+    }
+    return .success(route)
+  }
+
+  /// Why a request takes none.
+  struct Refusal: Error, Equatable {
+    var code: Int
+    var error: ControlError
+    var allowedMethods: [String] = []
+  }
+}
+
+extension ControlError.Code {
+  /// The HTTP status that fits.
+  var httpStatus: Int {
+    switch self {
+    case .failed: 500
+    case .badRequest: 400
+    case .storeUnavailable: 503
+    case .noSuchObject: 404
+    case .unsafe, .exists: 409
+    case .indeterminate: 504
+    case .preconditionFailed: 412
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import Cluster
+import Glibc
+import Logging
+import NodeHost
+import ServiceLifecycle
+import SharedStore
+import StatusMonitor
+import Synchronization
+
+/// Everything of a running node, put together: brain and shell, mirror, notifications, the store.
+final class Daemon: Service {
+  /// From a stop signal to the end of the process at the latest, whatever hangs: below the second that is
+  /// promised.
+  private static let stopLimit = Duration.milliseconds(850)
+
+  let configuration: NodeConfiguration
+  let store: ObservedStore
+  let directory: StatusDirectory
+  let shell: NodeShell
+  let mirror: MirrorShell
+  let warnings: HostWarnings
+  private let backing: DirectoryStore
+  private let jobs: JobQueue
+  private let notifications: NotificationBoard
+  private let log: Logger
+  private let refusals: AsyncStream<String>
+
+  init(configuration: NodeConfiguration, instance: DaemonInstance, boot: String, log: Logger) throws {
+    self.configuration = configuration
+    self.log = log
+    switch configuration.store {
+    case .directory(let path): backing = DirectoryStore(path: path)
+    }
+    store = ObservedStore(backing)
+    directory = StatusDirectory(
+      path: try StatusDirectoryLocation.discover(configured: configuration.statusDirectory))
+    jobs = JobQueue()
+    notifications = NotificationBoard(
+      stateDirectory: configuration.stateDirectory, live: directory, jobs: jobs, log: log)
+    let (refusals, refusal) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(1))
+    self.refusals = refusals
+    let shell = NodeShell(
+      configuration: configuration, instance: instance, boot: boot, store: store, directory: directory,
+      notifications: notifications, jobs: jobs, log: log, onRefusal: { refusal.yield($0) })
+    self.shell = shell
+    mirror = try MirrorShell(
+      directory: directory, store: store, timings: configuration.mirror,
+      storeTimeout: configuration.beats.storeTimeout, log: log,
+      ownerBytes: { await shell.ownerBytes($0, $1) })
+    warnings = HostWarnings(directory: directory)
+  }
+
+  func run() async throws {
+    await removeLeftovers()
+    await shell.connect(mirror)
+    let refusal = Mutex<String?>(nil)
+    await cancelWhenGracefulShutdown {
+      await withDiscardingTaskGroup { group in
+        group.addTask { await self.jobs.run() }
+        group.addTask { await self.mirror.run() }
+        group.addTask { await self.warnings.run() }
+        group.addTask { await self.makeStore() }
+        group.addTask { await self.shell.run() }
+        for await problem in self.refusals {
+          refusal.withLock { $0 = problem }
+          // What must not be served any more is being withdrawn by jobs: give them their time.
+          try? await Task.sleep(for: self.configuration.beats.stopTime)
+          break
+        }
+        await self.endWithin(Self.stopLimit)
+        group.cancelAll()
+      }
+    }
+    if let problem = refusal.withLock({ $0 }) { throw SidecarError(.nameTaken, problem) }
+  }
+
+  /// Half-written records of a daemon that was killed: under the node lock nobody else writes any.
+  private func removeLeftovers() async {
+    let directory = directory
+    guard let found = try? await OwnThread.run("lf-leftovers", { try directory.removeLeftovers() }),
+      !found.isEmpty
+    else { return }
+    log.notice("removed half-written records", metadata: ["files": "\(found.joined(separator: ", "))"])
+  }
+
+  /// Stops beating on purpose, and sees to it that the process ends though a call to the store hangs.
+  private func endWithin(_ limit: Duration) async {
+    ServiceNotification.notify("STOPPING=1")
+    log.notice("lockferry ends; what it serves goes on being served")
+    let log = log
+    _ = try? OwnThread.start("lf-stop") {
+      usleep(UInt32(limit.wholeMilliseconds) * 1000)
+      log.warning("work was still under way; the next start finishes it")
+      _exit(0)
+    }
+    await shell.sayGoodbye()
+    await notifications.stopAll()
+  }
+
+  /// A folder that is not there yet is made where this node has never seen the store: later its absence means
+  /// that a file system is not mounted.
+  private func makeStore() async {
+    let memory = StoreMemory(stateDirectory: configuration.stateDirectory)
+    var told: String?
+    while !Task.isCancelled {
+      do {
+        if try await OwnThread.run("lf-store", { try memory.mayCreate(self.backing.path) }) {
+          try await backing.create(within: .seconds(10))
+          log.notice("made a new store", metadata: ["store": "\(backing.location)"])
+        }
+        if try await store.read(try ClusterKeys.beat(configuration.node), within: .seconds(10)) == nil {
+          log.info("this node is new in the store")
+        }
+        return try await OwnThread.run("lf-store") { try memory.remember(self.backing.path) }
+      } catch {
+        if told != "\(error)" { log.warning("waiting for the store", metadata: ["error": "\(error)"]) }
+        told = "\(error)"
+        try? await Task.sleep(for: .seconds(2))
+      }
+    }
+  }
+}

@@ -1,0 +1,397 @@
+import Cluster
+import Logging
+import NodeHost
+import SharedStore
+import StatusMonitor
+
+/// Carries records from the status directory to the store, for every service that this node owns.
+///
+/// One status directory serves all services of a node: SM_MON names no server address, so a record may belong
+/// to any of them and is mirrored into each (a client that is told once too often ignores it).
+actor MirrorShell {
+  /// Where the guard of every write comes from: the owner key's bytes while this node holds the epoch.
+  typealias OwnerBytes = @Sendable (ServiceName, UInt64) async -> [UInt8]?
+
+  private struct Entry {
+    var epoch: UInt64
+    var instance: MirrorInstance?
+    var storedState: StateNumber?
+    var isPlanRunning: Bool
+    /// Whoever waits for everything to be in the store.
+    var flushes: [CheckedContinuation<Void, Never>] = []
+  }
+
+  private let directory: StatusDirectory
+  private let store: any SharedStore
+  private let timings: MirrorTimings
+  private let limit: Duration
+  private let ownerBytes: OwnerBytes
+  private let log: Logger
+  private let jobs = JobQueue()
+  private let watch: StatusDirectoryWatch
+  private var entries: [ServiceName: Entry] = [:]
+  private var lastScan: StatusDirectoryScan?
+  private var isDirectoryThere = false
+  private var isLockManagerUp = false
+  private var isReading = false
+  private var waitingToRead: [CheckedContinuation<Void, Never>] = []
+  /// Files that are not taken as records, by printable name.
+  private(set) var refused: [String: String] = [:]
+
+  init(
+    directory: StatusDirectory, store: any SharedStore, timings: MirrorTimings, storeTimeout: Duration,
+    log: Logger, ownerBytes: @escaping OwnerBytes
+  ) throws {
+    self.directory = directory
+    self.store = store
+    self.timings = timings
+    // A batch carries many records and waits behind beats; an unknown end only costs doing it again.
+    limit = max(storeTimeout, .seconds(10))
+    self.log = log
+    self.ownerBytes = ownerBytes
+    watch = try StatusDirectoryWatch(directory: directory)
+  }
+
+  /// Watches and mirrors until the task is cancelled.
+  func run() async {
+    await withDiscardingTaskGroup { group in
+      group.addTask { [jobs] in await jobs.run() }
+      group.addTask { await self.followDirectory() }
+      group.addTask { await self.rescanPeriodically() }
+    }
+    for service in entries.keys { endFlushes(service) }
+  }
+
+  /// This node owns `service` under `epoch` from now on.
+  func begin(_ service: ServiceName, epoch: UInt64, planIsRunning: Bool) {
+    guard entries[service]?.epoch != epoch else { return }
+    endFlushes(service)
+    entries[service] = Entry(epoch: epoch, isPlanRunning: planIsRunning)
+    jobs.start { await self.load(service, epoch: epoch) }
+  }
+
+  /// This node owns `service` no longer: nothing more of it is written.
+  func end(_ service: ServiceName) {
+    endFlushes(service)
+    entries[service] = nil
+  }
+
+  /// A plan of `service` begins or has ended; deletions wait.
+  func onPlan(_ service: ServiceName, isRunning: Bool) {
+    entries[service]?.isPlanRunning = isRunning
+    apply(service) { $0.onPlan(isRunning: isRunning, now: .now) }
+  }
+
+  /// The NFS server is known to be well, or not.
+  func onLockManager(isUp: Bool) {
+    guard isUp != isLockManagerUp else { return }
+    isLockManagerUp = isUp
+    applyToAll { $0.onLockManager(isUp: isUp, now: .now) }
+  }
+
+  /// An operator lets `service` delete again.
+  func thaw(_ service: ServiceName) -> Bool {
+    guard entries[service]?.instance != nil else { return false }
+    apply(service) { $0.onThaw(now: .now) }
+    return true
+  }
+
+  /// Reads the directory again and returns when all of it is in the store, or the task is cancelled, or the
+  /// service is no longer this node's.
+  func flush(_ service: ServiceName) async {
+    await inTurn { await self.rescan() }
+    guard let instance = entries[service]?.instance, !instance.isSettled else { return }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        if Task.isCancelled || entries[service] == nil {
+          continuation.resume()
+        } else {
+          entries[service]?.flushes.append(continuation)
+        }
+      }
+    } onCancel: {
+      jobs.start { await self.endFlushes(service) }
+    }
+  }
+
+  /// How the mirror of `service` stands; nil where it isn't this node's.
+  func status(_ service: ServiceName) -> NodeStatus.Mirror? {
+    guard let entry = entries[service] else { return nil }
+    let report = entry.instance?.report(now: .now)
+    let seen = report?.seen ?? lastScan?.records.count ?? 0
+    return NodeStatus.Mirror(
+      statusDirectory: directory.path, recordsSeen: seen, recordsMirrored: report?.mirrored ?? 0,
+      lagMilliseconds: report?.lag.wholeMilliseconds ?? 0, retained: report?.retained ?? 0,
+      departing: report?.departing ?? 0, frozen: report?.frozenBecause.isEmpty != true,
+      frozenBecause: report.map { $0.frozenBecause.map(\.text) } ?? ["the store's records are not read yet"],
+      refused: refused.sorted { $0.key < $1.key }.map { NodeStatus.Refusal(name: $0.key, reason: $0.value) },
+      problem: report?.problem ?? (isDirectoryThere ? nil : "\(directory.records) is not there"))
+  }
+
+  /// Every record of `service`; nil where its mirror is not this node's or not loaded yet.
+  func records(_ service: ServiceName) -> [RecordStatus]? {
+    entries[service]?.instance.map { instance in
+      instance.records.map { client, bytes, state in
+        RecordStatus(service: service, client: client, bytes: bytes, state: state.rawValue)
+      }
+    }
+  }
+
+  // MARK: - The directory
+
+  private func followDirectory() async {
+    do {
+      try watch.start()
+    } catch {
+      log.error("no inotify: only the periodic rescan mirrors", metadata: ["error": "\(error)"])
+    }
+    await inTurn { await self.rescan() }
+    for await _ in watch.changes {
+      guard !Task.isCancelled else { break }
+      await inTurn { await self.take(self.watch.take()) }
+    }
+    watch.stop()
+  }
+
+  private func rescanPeriodically() async {
+    while (try? await Task.sleep(for: timings.rescan)) != nil { await inTurn { await self.rescan() } }
+  }
+
+  /// One reading of the directory at a time, each applied before the next begins: what a scan read before a
+  /// record was written must not be applied after the record's own event.
+  private func inTurn(_ body: () async -> Void) async {
+    while isReading { await withCheckedContinuation { waitingToRead.append($0) } }
+    isReading = true
+    await body()
+    isReading = false
+    if !waitingToRead.isEmpty { waitingToRead.removeFirst().resume() }
+  }
+
+  private func take(_ hints: StatusDirectoryHints) async {
+    guard !hints.rescan else {
+      let reasons = hints.rescanReasons.map(\.rawValue).sorted().joined(separator: ", ")
+      log.info("reading the whole status directory", metadata: ["because": "\(reasons)"])
+      return await rescan()
+    }
+    for file in hints.refused { refuse(file.name, file.reason) }
+    let looked = await read(hints.written.union(hints.removed))
+    var gone: Set<ClientName> = []
+    for (client, reading) in looked {
+      switch reading {
+      case .record(let bytes):
+        refused[client.text] = nil
+        applyToAll { $0.onWritten(client, bytes, now: .now) }
+      case .refused(let reason):
+        refuse(client.text, reason)
+      case .absent where hints.removed.contains(client) && !hints.retired.contains(client):
+        refused[client.text] = nil
+        gone.insert(client)
+      case .absent:
+        break
+      }
+    }
+    if !gone.isEmpty { applyToAll { $0.onRemoved(gone, now: .now) } }
+    if !hints.retired.isEmpty { applyToAll { $0.onRetired(hints.retired, now: .now) } }
+  }
+
+  private func read(_ clients: Set<ClientName>) async -> [ClientName: RecordReading] {
+    let directory = directory
+    let readings = try? await OwnThread.run("lf-read-sm") {
+      var readings: [ClientName: RecordReading] = [:]
+      for client in clients {
+        do {
+          readings[client] = try directory.read(client)
+        } catch {
+          readings[client] = .refused(reason: "\(error)")
+        }
+      }
+      return readings
+    }
+    return readings ?? [:]
+  }
+
+  private func rescan() async {
+    let (directory, previous) = (directory, lastScan)
+    do {
+      let scan = try await OwnThread.run("lf-scan-sm") { try directory.scan(previous: previous) }
+      lastScan = scan
+      isDirectoryThere = true
+      let known = refused
+      refused = [:]
+      for file in scan.refused {
+        refused[file.name] = known[file.name]
+        refuse(file.name, file.reason)
+      }
+      applyToAll { $0.onScan(scan.records, now: .now) }
+      for (service, entry) in entries { raiseStoredState(service, epoch: entry.epoch) }
+    } catch {
+      if isDirectoryThere || lastScan == nil {
+        log.warning(
+          "the status directory can't be read; deletions are frozen", metadata: ["error": "\(error)"])
+      }
+      isDirectoryThere = false
+      lastScan = nil
+      applyToAll { $0.onDirectoryGone(now: .now) }
+    }
+  }
+
+  private func refuse(_ name: String, _ reason: String) {
+    if refused[name] != reason {
+      log.warning("a file is not taken as a record", metadata: ["file": "\(name)", "reason": "\(reason)"])
+    }
+    refused[name] = reason
+  }
+
+  // MARK: - The store
+
+  private func load(_ service: ServiceName, epoch: UInt64) async {
+    while entries[service]?.epoch == epoch, !Task.isCancelled {
+      do {
+        let prefix = try ClusterKeys.records(service)
+        let values = try await store.list(below: prefix, within: limit)
+        var stored: [ClientName: [UInt8]] = [:]
+        for (key, bytes) in values {
+          guard let name = key.components.last, let client = try? ClientName(name) else { continue }
+          stored[client] = bytes
+        }
+        adopt(service, epoch: epoch, stored: stored)
+        // Not the last scan: what was installed since would count as missing.
+        return await inTurn { await self.rescan() }
+      } catch {
+        log.warning(
+          "the mirror waits for the store", metadata: ["service": "\(service)", "error": "\(error)"])
+        try? await Task.sleep(for: .seconds(1))
+      }
+    }
+  }
+
+  private func adopt(_ service: ServiceName, epoch: UInt64, stored: [ClientName: [UInt8]]) {
+    guard var entry = entries[service], entry.epoch == epoch else { return }
+    entry.instance = MirrorInstance(timings: timings, stored: stored)
+    entries[service] = entry
+    apply(service) { [isLockManagerUp] in $0.onLockManager(isUp: isLockManagerUp, now: .now) }
+    if entry.isPlanRunning { apply(service) { $0.onPlan(isRunning: true, now: .now) } }
+  }
+
+  private func commit(_ batch: MirrorBatch, _ service: ServiceName, epoch: UInt64) async {
+    do {
+      guard let owner = await ownerBytes(service, epoch) else {
+        return failed(batch, service, epoch, "this node does not hold epoch \(epoch) now")
+      }
+      var transaction = StoreTransaction(
+        comparisons: [.init(try ClusterKeys.owner(service), equals: owner)])
+      for change in batch.changes {
+        transaction.writes.append(.init(try ClusterKeys.record(service, change.client), change.record))
+      }
+      switch try await store.commit(transaction, within: limit) {
+      case .committed:
+        guard entries[service]?.epoch == epoch else { return }
+        apply(service) { $0.onCommitted(batch.number, now: .now) }
+      case .conflict:
+        failed(batch, service, epoch, "the owner key has changed")
+      }
+    } catch {
+      failed(batch, service, epoch, "\(error)")
+    }
+  }
+
+  private func failed(_ batch: MirrorBatch, _ service: ServiceName, _ epoch: UInt64, _ problem: String) {
+    guard entries[service]?.epoch == epoch else { return }
+    apply(service) {
+      $0.onCommitFailed(batch.number, because: problem, retryAfter: .milliseconds(500), now: .now)
+    }
+  }
+
+  /// The node's own number has been told to clients at its reboots: the service's must not fall behind it.
+  private func raiseStoredState(_ service: ServiceName, epoch: UInt64) {
+    jobs.start { [directory] in
+      guard
+        case .number(let local)? = try? await OwnThread.run("lf-state", { try directory.stateNumber() })
+      else { return }
+      await self.raiseStoredState(service, epoch: epoch, to: local)
+    }
+  }
+
+  private func raiseStoredState(_ service: ServiceName, epoch: UInt64, to local: StateNumber) async {
+    if let stored = entries[service]?.storedState, stored >= local { return }
+    do {
+      let written = try await ServiceStateNumber.raise(service, to: local, store: store, limit: limit) {
+        await self.ownerBytes(service, epoch)
+      }
+      if entries[service]?.epoch == epoch { entries[service]?.storedState = written }
+    } catch {
+      log.warning(
+        "the state number is not in the store yet; tried again at the next rescan",
+        metadata: ["service": "\(service)", "error": "\(error)"])
+    }
+  }
+
+  // MARK: - Directives
+
+  private func applyToAll(_ body: (inout MirrorInstance) -> [MirrorDirective]) {
+    for service in entries.keys { apply(service, body) }
+  }
+
+  private func apply(_ service: ServiceName, _ body: (inout MirrorInstance) -> [MirrorDirective]) {
+    guard var entry = entries[service], var instance = entry.instance else { return }
+    entry.instance = nil
+    entries[service] = entry
+    let directives = body(&instance)
+    let epoch = entry.epoch
+    entries[service]?.instance = instance
+    for directive in directives {
+      switch directive {
+      case .commit(let batch):
+        jobs.start { await self.commit(batch, service, epoch: epoch) }
+      case .wake(let moment):
+        jobs.start {
+          try? await Task.sleep(for: max(moment - .now, .zero))
+          await self.wake(service, epoch: epoch)
+        }
+      }
+    }
+    if instance.isSettled { endFlushes(service) }
+  }
+
+  private func wake(_ service: ServiceName, epoch: UInt64) {
+    guard entries[service]?.epoch == epoch else { return }
+    apply(service) { $0.onTimer(now: .now) }
+  }
+
+  private func endFlushes(_ service: ServiceName) {
+    guard let waiting = entries[service]?.flushes, !waiting.isEmpty else { return }
+    entries[service]?.flushes = []
+    for continuation in waiting { continuation.resume() }
+  }
+}
+
+extension MirrorInstance.Freeze {
+  /// For people.
+  var text: String {
+    switch self {
+    case .burst: "many records left at once; they are kept. If that was real: lockferry thaw SERVICE"
+    case .directoryGone: "the status directory is not there"
+    case .lockManagerDown: "the NFS server is not known to be up"
+    case .plan: "an adoption or release runs, or clients may still be reclaiming after one"
+    }
+  }
+}
+
+extension RecordStatus {
+  init(service: ServiceName, client: ClientName, bytes: [UInt8], state: String) {
+    let record = MonitorRecord(parsing: bytes)
+    var (monNames, myNames): ([String], [String]) = ([], [])
+    for case .monitor(let line) in record.lines {
+      if !monNames.contains(line.monName) { monNames.append(line.monName) }
+      if !myNames.contains(line.myName) { myNames.append(line.myName) }
+    }
+    self.init(
+      service: service.text, client: client.text, monNames: monNames, myNames: myNames, bytes: bytes.count,
+      state: state, problems: record.problems)
+  }
+}
+
+extension BootInstant {
+  /// Now, by this machine's boot clock.
+  static var now: BootInstant { BootInstant(sinceBoot: BootClock.now) }
+}

@@ -1,0 +1,305 @@
+import Cluster
+import Logging
+import NodeHost
+import SharedStore
+
+/// What each directive does.
+extension NodeShell {
+  func carryOut(_ directives: [NodeDirective]) async {
+    for directive in directives { await carryOut(directive) }
+  }
+
+  private func carryOut(_ directive: NodeDirective) async {
+    switch directive {
+    case .renew(let renewal):
+      let sentAt = BootInstant.now
+      let outcome = await send(renewal, within: configuration.beats.storeTimeout)
+      if case .failed(let problem) = outcome {
+        log.warning("a beat did not reach the store", metadata: ["error": "\(problem)"])
+      }
+      await carryOut(instance.onRenewal(outcome, of: renewal, sentAt: sentAt, now: .now))
+    case .look:
+      guard let view = await look() else { return }
+      await carryOut(instance.onLook(view, now: .now))
+    case .transition(let transition):
+      await make(transition)
+    case .run(let plan):
+      start(PlanJournal(plan: plan, boot: boot))
+    case .resumePlan(let service, let epoch, let fromStart):
+      jobs.start { await self.resume(service, epoch: epoch, fromStart: fromStart) }
+    case .stopPlan(let service):
+      running[service]?.stop.stop()
+      running[service] = nil
+      planStatus[service] = nil
+      await mirror?.end(service)
+      await notifications.stop(service)
+    case .withdraw(let service, let because):
+      withdraw(service, because: because)
+    case .refuseOrder(let service, let expected, let order):
+      await refuse(order, of: service, expected: expected)
+    case .refuse(let problem):
+      log.critical("\(problem)")
+      onRefusal(problem)
+    case .note(let text):
+      log.warning("\(text)")
+    }
+  }
+
+  // MARK: - Beats
+
+  func send(_ renewal: Renewal, within limit: Duration) async -> RenewalOutcome {
+    do {
+      let beatKey = try ClusterKeys.beat(configuration.node)
+      var comparisons = [StoreTransaction.Comparison(beatKey, equals: renewal.expectedBeat)]
+      for (service, bytes) in renewal.owners {
+        comparisons.append(.init(try ClusterKeys.owner(service), equals: bytes))
+      }
+      let outcome = try await store.commit(
+        StoreTransaction(
+          comparisons: comparisons, writes: [.init(beatKey, renewal.beat)], durability: .visible),
+        within: limit)
+      switch outcome {
+      case .committed: return .renewed
+      case .conflict(beatKey, let actual): return .foreignBeat(actual: actual)
+      case .conflict(let key, let actual):
+        guard let service = key.components.dropFirst().first.flatMap(ServiceName.init) else {
+          return .failed("unexpected conflict at \(key)")
+        }
+        return .ownerChanged(service, actual: actual)
+      }
+    } catch {
+      return .failed("\(error)")
+    }
+  }
+
+  /// One look at everything that decides; nil where the store did not show all of it in time.
+  private func look() async -> NodeView? {
+    let startedAt = BootInstant.now
+    var view = NodeView(startedAt: startedAt)
+    func timeLeft() throws(StoreError) -> Duration {
+      let left: Duration = configuration.beats.storeTimeout - (BootInstant.now - startedAt)
+      guard left > .zero else { throw StoreError(.timedOut, "\(store.location) answers too slowly") }
+      return left
+    }
+    do {
+      for node in instance.peerNames + [configuration.node] {
+        view.beats[node] = try await store.read(try ClusterKeys.beat(node), within: try timeLeft())
+      }
+      for service in configuration.services {
+        view.owners[service.name] = try await store.read(
+          try ClusterKeys.owner(service.name), within: try timeLeft())
+        view.orders[service.name] = try await store.read(
+          try ClusterKeys.order(service.name), within: try timeLeft())
+      }
+      return view
+    } catch {
+      log.debug("the store could not be read", metadata: ["error": "\(error)"])
+      return nil
+    }
+  }
+
+  // MARK: - Ownership
+
+  private func make(_ transition: Transition) async {
+    var journal = PlanJournal(plan: transition.plan, boot: boot)
+    let sentAt = BootClock.now
+    let outcome: TransitionOutcome
+    do {
+      var comparisons = [
+        StoreTransaction.Comparison(try ClusterKeys.owner(transition.service), equals: transition.expected)
+      ]
+      if let silent = transition.silentBeat {
+        comparisons.append(.init(try ClusterKeys.beat(silent.node), equals: silent.bytes))
+      }
+      if transition.plan.kind == .adoption || transition.plan.kind == .opening {
+        // The claim commits with the step that names it, so its own duration is not yet known: it is filled in
+        // with the next step's journal.
+        journal.steps = [Self.claimStep(transition, milliseconds: 0)]
+      }
+      switch try await store.commit(
+        StoreTransaction(
+          comparisons: comparisons,
+          writes: [
+            .init(try ClusterKeys.owner(transition.service), transition.ownership.bytes),
+            .init(try ClusterKeys.plan(transition.service), try StoreJSON.bytes(journal)),
+          ]),
+        within: configuration.beats.storeTimeout)
+      {
+      case .committed: outcome = .done
+      case .conflict: outcome = .conflict
+      }
+    } catch {
+      outcome = .failed("\(error)")
+    }
+    if !journal.steps.isEmpty {
+      journal.steps = [Self.claimStep(transition, milliseconds: (BootClock.now - sentAt).wholeMilliseconds)]
+    }
+    log.notice(
+      "ownership",
+      metadata: [
+        "service": "\(transition.service)", "to": "\(transition.ownership.state.rawValue)",
+        "epoch": "\(transition.ownership.epoch)", "because": "\(transition.plan.because)",
+        "outcome": "\(outcome)",
+      ])
+    // The plan that is started here is the journal's, claim included.
+    for directive in instance.onTransition(transition, outcome, now: .now) {
+      if case .run = directive { start(journal) } else { await carryOut(directive) }
+    }
+  }
+
+  private static func claimStep(_ transition: Transition, milliseconds: Int) -> HistoryEntry.Step {
+    HistoryEntry.Step(
+      step: "claim", detail: "epoch \(transition.ownership.epoch): \(transition.plan.because)", state: "done",
+      startedAtMilliseconds: 0, milliseconds: milliseconds)
+  }
+
+  private func resume(_ service: ServiceName, epoch: UInt64, fromStart: Bool) async {
+    while !Task.isCancelled, instance.ownerBytes(of: service, epoch: epoch) != nil {
+      do {
+        let bytes = try await store.read(
+          try ClusterKeys.plan(service), within: configuration.beats.storeTimeout)
+        guard var journal = bytes.flatMap({ StoreJSON.value(PlanJournal.self, $0) }),
+          journal.plan.epoch == epoch
+        else {
+          return await carryOut(instance.onNoJournal(service, now: .now))
+        }
+        if fromStart {
+          // What was done does not hold any more, and a client that lost its reclaim needs a new number.
+          journal.done = 0
+          journal.stateNumber = nil
+          journal.steps = journal.steps.filter { $0.step == "claim" }
+        }
+        log.notice(
+          "a plan goes on",
+          metadata: [
+            "service": "\(service)", "plan": "\(journal.plan.kind.rawValue)", "done": "\(journal.done)",
+          ])
+        return start(journal)
+      } catch {
+        try? await Task.sleep(for: configuration.beats.interval)
+      }
+    }
+  }
+
+  // MARK: - Plans
+
+  private func start(_ journal: PlanJournal) {
+    guard let name = ServiceName(journal.plan.service),
+      let service = configuration.services.first(where: { $0.name == name }), let mirror
+    else { return }
+    let epoch = journal.plan.epoch
+    let stop = StopSignal()
+    running[name]?.stop.stop()
+    running[name] = (epoch, stop)
+    let context = PlanRunner.Context(
+      node: configuration.node, boot: boot,
+      services: Dictionary(uniqueKeysWithValues: configuration.services.map { ($0.name, $0) }), store: store,
+      limit: configuration.beats.storeTimeout, directory: directory,
+      stateDirectory: configuration.stateDirectory, mirror: mirror, notifications: notifications,
+      jobs: jobs,
+      ownerBytes: { await self.ownerBytes($0, $1) }, onOwnerSeen: { await self.onOwnerSeen($0, $1) },
+      onProgress: { await self.onProgress($0, $1) }, log: log)
+    jobs.start {
+      await self.waitForRoom(name)
+      await stop.whileNotStopped {
+        // An adoption's mirror begins when the records are merged into the directory, see its step.
+        let recordsAreMerged = journal.steps.contains { $0.step == "records" }
+        if journal.plan.kind != .adoption || recordsAreMerged {
+          await mirror.begin(name, epoch: epoch, planIsRunning: journal.plan.kind != .resumption)
+        }
+        await mirror.onPlan(name, isRunning: journal.plan.kind != .resumption)
+        var runner = PlanRunner(context, service: service, journal: journal)
+        let outcome = await runner.run()
+        await self.planEnded(name, epoch: epoch, journal.plan.kind, outcome)
+      }
+      await self.leaveRoom(name)
+    }
+  }
+
+  /// One plan at a time touches a service, and none while the service is being given up: a plan that was told to
+  /// stop may still be ending a step.
+  private func waitForRoom(_ service: ServiceName) async {
+    while busy.contains(service) || withdrawals.contains(service) {
+      guard (try? await Task.sleep(for: .milliseconds(10))) != nil else { break }
+    }
+    busy.insert(service)
+  }
+
+  private func leaveRoom(_ service: ServiceName) { busy.remove(service) }
+
+  private func planEnded(
+    _ service: ServiceName, epoch: UInt64, _ kind: Plan.Kind, _ outcome: PlanOutcome
+  ) async {
+    // A daemon that ends leaves its plan to the next one.
+    guard !isStopping, running[service]?.epoch == epoch else { return }
+    planStatus[service] = nil
+    log.notice(
+      "a plan has ended",
+      metadata: ["service": "\(service)", "plan": "\(kind.rawValue)", "outcome": "\(outcome)"])
+    let directives = instance.onPlanEnded(service, outcome, now: .now)
+    if case .done(let ownership) = outcome, ownership.state == .online {
+      if kind != .resumption { await mirror?.onPlan(service, isRunning: false) }
+    } else {
+      running[service] = nil
+      await mirror?.end(service)
+      await notifications.stop(service)
+    }
+    await carryOut(directives)
+  }
+
+  // MARK: - Giving up
+
+  /// Stops serving without asking the store; until that is verified it is tried again.
+  private func withdraw(_ service: ServiceName, because: String) {
+    guard let configured = configuration.services.first(where: { $0.name == service }),
+      withdrawals.insert(service).inserted
+    else { return }
+    log.error("giving the service up", metadata: ["service": "\(service)", "because": "\(because)"])
+    let (limit, environment) = (configuration.beats.stopTime, ["LOCKFERRY_SERVICE": service.text])
+    jobs.start { [log] in
+      var delay = Duration.milliseconds(50)
+      while !Task.isCancelled {
+        do {
+          _ = try await configured.releaseAddress { command in
+            let outcome = await HostCommand.run(
+              command.arguments, environment: environment, within: min(limit, command.timeout))
+            guard outcome.succeeded else { throw PlanError(outcome.explanation) }
+          }
+          if let command = configured.serverWithdrawal {
+            let outcome = await HostCommand.run(
+              command.arguments, environment: environment, within: min(limit, command.timeout))
+            guard outcome.succeeded else { throw PlanError(outcome.explanation) }
+          }
+          log.notice("the service is given up", metadata: ["service": "\(service)"])
+          break
+        } catch {
+          log.critical(
+            "the service can't be given up yet; if this goes on, power this machine off",
+            metadata: ["service": "\(service)", "error": "\(error)"])
+          try? await Task.sleep(for: delay)
+          delay = min(delay * 2, .seconds(2))
+          if await self.servesAgain(service) { break }
+        }
+      }
+      await self.endWithdrawal(service)
+    }
+  }
+
+  private func servesAgain(_ service: ServiceName) -> Bool { instance.standing(of: service).isServedHere }
+
+  private func endWithdrawal(_ service: ServiceName) { withdrawals.remove(service) }
+
+  private func refuse(_ order: MigrationOrder, of service: ServiceName, expected: [UInt8]) async {
+    log.warning(
+      "a migration is not possible",
+      metadata: ["service": "\(service)", "to": "\(order.to)", "because": "\(order.problem ?? "")"])
+    do {
+      let key = try ClusterKeys.order(service)
+      _ = try await store.commit(
+        StoreTransaction(comparisons: [.init(key, equals: expected)], writes: [.init(key, order.bytes)]),
+        within: configuration.beats.storeTimeout)
+    } catch {
+      log.warning("the refusal is not in the store yet", metadata: ["error": "\(error)"])
+    }
+  }
+}

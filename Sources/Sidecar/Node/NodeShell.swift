@@ -1,0 +1,173 @@
+import Cluster
+import Logging
+import NodeHost
+import SharedStore
+import StatusMonitor
+
+/// Interprets what the node's brain directs: the only place where ``NodeInstance`` meets store and machine.
+///
+/// Decisions are made without a pause on this actor; what takes time runs between two decisions, and reports
+/// back as the next input.
+actor NodeShell {
+  let configuration: NodeConfiguration
+  let store: ObservedStore
+  let log: Logger
+  let jobs: JobQueue
+  let healthRounds: HealthRounds
+  let notifications: NotificationBoard
+  let directory: StatusDirectory
+  let boot: String
+  let definitions: PeerDefinitions
+  let onRefusal: @Sendable (String) -> Void
+
+  var instance: NodeInstance
+  var judge: HealthJudge
+  var mirror: MirrorShell?
+  /// What the owner keys' epoch is while this node serves, and how to stop its plan.
+  var running: [ServiceName: (epoch: UInt64, stop: StopSignal)] = [:]
+  var planStatus: [ServiceName: NodeStatus.Plan] = [:]
+  /// Services that are being given up.
+  var withdrawals: Set<ServiceName> = []
+  /// Services whose plan has not ended its last step.
+  var busy: Set<ServiceName> = []
+  var lastTick: BootInstant
+  let startedAt: BootInstant
+  var isStopping = false
+
+  init(
+    configuration: NodeConfiguration, instance: DaemonInstance, boot: String, store: ObservedStore,
+    directory: StatusDirectory, notifications: NotificationBoard, jobs: JobQueue, log: Logger,
+    onRefusal: @escaping @Sendable (String) -> Void
+  ) {
+    self.configuration = configuration
+    self.store = store
+    self.log = log
+    self.jobs = jobs
+    self.notifications = notifications
+    self.directory = directory
+    self.boot = boot
+    self.onRefusal = onRefusal
+    healthRounds = HealthRounds(probes: configuration.health.probes)
+    judge = HealthJudge(probes: configuration.health.probes.count, limit: configuration.health.failures)
+    definitions = PeerDefinitions(configuration: configuration, store: store)
+    startedAt = .now
+    lastTick = .now
+    self.instance = NodeInstance(
+      settings: NodeInstance.Settings(
+        node: configuration.node, instance: instance, boot: boot, timings: configuration.beats,
+        staleness: configuration.storeStaleness, services: configuration.services.map(\.coreDefinition)),
+      now: startedAt)
+    _ = self.instance.onHealth(judge.verdict, now: startedAt)
+  }
+
+  /// The mirror asks this node for the guard of its writes, so it comes second.
+  func connect(_ mirror: MirrorShell) async {
+    self.mirror = mirror
+    await tellMirrorOfServer()
+  }
+
+  /// Beats, watches and decides until the task is cancelled.
+  func run() async {
+    await withDiscardingTaskGroup { group in
+      group.addTask { await self.beat() }
+      group.addTask { await self.watchLease() }
+      group.addTask { await self.probe() }
+      group.addTask { await self.compareDefinitions() }
+    }
+  }
+
+  /// Says goodbye: the others wait longer before they take a stopped daemon for a dead node.
+  func sayGoodbye() async {
+    isStopping = true
+    guard let last = instance.onStop() else { return }
+    _ = await send(last, within: min(configuration.beats.storeTimeout, .milliseconds(400)))
+  }
+
+  // MARK: - Loops
+
+  private func beat() async {
+    while !Task.isCancelled {
+      let began = BootInstant.now
+      lastTick = began
+      await carryOut(instance.onTick(now: began))
+      let rest = configuration.beats.interval - (BootInstant.now - began)
+      if rest > .zero { try? await Task.sleep(for: rest) } else { await Task.yield() }
+    }
+  }
+
+  /// Runs beside ``beat()``, which may be waiting for the store at the moment when the lease ends.
+  private func watchLease() async {
+    while !Task.isCancelled {
+      let now = BootInstant.now
+      if let due = instance.giveUpAt, due <= now {
+        await carryOut(instance.onLeaseWatch(now: now))
+      }
+      let longest = configuration.beats.interval
+      let untilDue = instance.giveUpAt.map { $0 - BootInstant.now } ?? longest
+      try? await Task.sleep(for: min(max(untilDue, .milliseconds(1)), longest))
+    }
+  }
+
+  private func probe() async {
+    while !Task.isCancelled {
+      let began = BootInstant.now
+      if !configuration.health.probes.isEmpty {
+        judge.onRound(await healthRounds.ask())
+        if Task.isCancelled { return }
+        let before = instance.whyUnable(now: .now)
+        await carryOut(instance.onHealth(judge.verdict, now: .now))
+        let after = instance.whyUnable(now: .now)
+        if before != after {
+          log.notice(
+            after.isEmpty ? "this node is well" : "this node can serve nothing",
+            metadata: after.isEmpty ? [:] : ["because": "\(after.joined(separator: "; "))"])
+        }
+      }
+      await tellMirrorOfServer()
+      let rest = configuration.health.interval - (BootInstant.now - began)
+      try? await Task.sleep(for: max(rest, .milliseconds(10)))
+    }
+  }
+
+  private func tellMirrorOfServer() async {
+    let facts = NFSServerFacts.read()
+    let isUp = judge.verdict == .healthy && facts.threads != 0
+    await mirror?.onLockManager(isUp: isUp)
+  }
+
+  private func compareDefinitions() async {
+    while !Task.isCancelled {
+      for (peer, differences) in await definitions.exchange(peers: instance.peerNames) {
+        instance.onDefinitions(of: peer, disagreements: differences)
+      }
+      try? await Task.sleep(for: max(configuration.beats.interval * 4, .seconds(2)))
+    }
+  }
+
+  // MARK: - Answers for others
+
+  /// The owner key's bytes while this node holds `epoch` of `service`.
+  func ownerBytes(_ service: ServiceName, _ epoch: UInt64) -> [UInt8]? {
+    instance.ownerBytes(of: service, epoch: epoch)
+  }
+
+  /// A plan read the owner key and found it changed.
+  func onOwnerSeen(_ service: ServiceName, _ bytes: [UInt8]?) async {
+    await carryOut(instance.onOwnerKey(service, bytes, now: .now))
+  }
+
+  func onProgress(_ service: ServiceName, _ plan: NodeStatus.Plan) {
+    planStatus[service] = plan
+  }
+}
+
+extension ServiceConfiguration {
+  /// What the core needs to know.
+  var coreDefinition: ServiceDefinition {
+    ServiceDefinition(
+      name: name, home: home, candidates: candidates, hasFence: fence != .none,
+      attachesStorage: attachStorage != nil, detachesStorage: detachStorage != nil,
+      recoversServer: serverRecovery != nil, withdrawsServer: serverWithdrawal != nil,
+      movesAddress: address != nil)
+  }
+}

@@ -1,0 +1,249 @@
+import Cluster
+import Logging
+import NodeHost
+import SharedStore
+import StatusMonitor
+
+/// Runs one plan: every step under the epoch, every end of a step journaled before the next begins.
+///
+/// What each step does stands in the extensions; each may be run again from its start.
+struct PlanRunner: Sendable {
+  /// What a runner needs from the daemon.
+  struct Context: Sendable {
+    var node: NodeName
+    var boot: String
+    var services: [ServiceName: ServiceConfiguration]
+    var store: any SharedStore
+    /// The time limit of one call to the store.
+    var limit: Duration
+    var directory: StatusDirectory
+    /// Private status directories of services live below this.
+    var stateDirectory: String
+    var mirror: MirrorShell
+    var notifications: NotificationBoard
+    /// For what goes on after a step has ended.
+    var jobs: JobQueue
+    /// The owner key's bytes while this node holds the epoch.
+    var ownerBytes: MirrorShell.OwnerBytes
+    /// The store's own word on the owner key was read.
+    var onOwnerSeen: @Sendable (ServiceName, [UInt8]?) async -> Void
+    /// The running step, for `lockferry status`.
+    var onProgress: @Sendable (ServiceName, NodeStatus.Plan) async -> Void
+    var log: Logger
+  }
+
+  let context: Context
+  let service: ServiceConfiguration
+  private(set) var journal: PlanJournal
+  private var progress: PlanProgress
+
+  init(_ context: Context, service: ServiceConfiguration, journal: PlanJournal) {
+    self.context = context
+    self.service = service
+    self.journal = journal
+    progress = PlanProgress(plan: journal.plan, done: journal.done)
+  }
+
+  var plan: Plan { journal.plan }
+  var epoch: UInt64 { journal.plan.epoch }
+
+  /// Runs what is left, until the end, the loss of the epoch, or the cancellation of the task.
+  mutating func run() async -> PlanOutcome {
+    var problem: String?
+    while let step = progress.next {
+      if Task.isCancelled { return .stopped }
+      await report(step, problem: problem)
+      do {
+        guard try await holdsEpoch() else { return .lost }
+        if step.kind == .finish {
+          guard let ownership = try await finish(outcome: "done", problem: nil) else { return .lost }
+          return .done(ownership)
+        }
+        try await run(step)
+        problem = nil
+        progress.onStepDone()
+      } catch {
+        if Task.isCancelled { return .stopped }
+        problem = "\(error)"
+        context.log.error(
+          "a step has failed",
+          metadata: [
+            "service": "\(service.name)", "plan": "\(plan.kind.rawValue)", "step": "\(step.kind.rawValue)",
+            "error": "\(error)",
+          ])
+        switch progress.onStepFailed() {
+        case .retry(let delay):
+          await report(step, problem: problem)
+          guard (try? await Task.sleep(for: delay)) != nil else { return .stopped }
+        case .giveUp:
+          await recordFailure(step, "\(error)")
+          return .gaveUp("\(step.kind.rawValue): \(error)")
+        }
+      }
+    }
+    return .stopped
+  }
+
+  /// Runs one step and journals it.
+  private mutating func run(_ step: PlanStep) async throws {
+    let startedAt = journal.elapsed(boot: context.boot)
+    let start = BootClock.now
+    var after = journal
+    let detail = step.isSkipped ? step.why : try await perform(step.kind, &after)
+    let took = (BootClock.now - start).wholeMilliseconds
+    after.noteStep(step, detail, startedAt: startedAt, milliseconds: took)
+    context.log.notice(
+      step.isSkipped ? "step skipped" : "step done",
+      metadata: [
+        "service": "\(service.name)", "plan": "\(plan.kind.rawValue)", "step": "\(step.kind.rawValue)",
+        "detail": "\(detail)", "ms": "\(took)",
+      ])
+    if plan.kind != .resumption, !step.isSkipped {
+      let bytes = try StoreJSON.bytes(after)
+      try await write([.init(try ClusterKeys.plan(service.name), bytes)])
+    }
+    journal = after
+  }
+
+  private func perform(_ kind: PlanStep.Kind, _ journal: inout PlanJournal) async throws -> String {
+    switch (plan.kind, kind) {
+    case (_, .fence): try await fence()
+    case (.release, .storage): try await detachStorage()
+    case (_, .storage): try await attachStorage()
+    case (_, .records): try await installRecords()
+    case (_, .state): try await chooseStateNumber(&journal)
+    case (.release, .server): try await withdrawServer()
+    case (.opening, .server): try await openServer()
+    case (_, .server): try await recoverServer()
+    case (.release, .address): try await releaseAddress()
+    case (_, .address): try await takeAddress()
+    case (_, .notify): try await notifyClients(&journal)
+    case (_, .verify): try await verify()
+    case (_, .mirror): try await finishMirror()
+    case (_, .finish): throw PlanError("the end of a plan is not a step of its own")
+    }
+  }
+
+  /// The store's word, asked for before every step: a paused machine that goes on in the middle of a plan must
+  /// learn that its epoch is gone before it touches the world.
+  private func holdsEpoch() async throws -> Bool {
+    let bytes = try await context.store.read(try ClusterKeys.owner(service.name), within: context.limit)
+    let ownership = bytes.flatMap(Ownership.init(bytes:))
+    guard ownership?.node == context.node, ownership?.epoch == epoch else {
+      await context.onOwnerSeen(service.name, bytes)
+      return false
+    }
+    return true
+  }
+
+  /// Writes under the epoch.
+  func write(_ writes: [StoreTransaction.Write], comparing: [StoreTransaction.Comparison] = []) async throws {
+    guard let owner = await context.ownerBytes(service.name, epoch) else {
+      throw PlanError("this node does not hold epoch \(epoch) of \(service.name) now")
+    }
+    let outcome = try await context.store.commit(
+      StoreTransaction(
+        comparisons: [.init(try ClusterKeys.owner(service.name), equals: owner)] + comparing, writes: writes),
+      within: context.limit)
+    if case .conflict(let key, _) = outcome {
+      throw PlanError("\(key) has changed in the store; looking again")
+    }
+  }
+
+  private func report(_ step: PlanStep, problem: String?) async {
+    await context.onProgress(
+      service.name,
+      NodeStatus.Plan(
+        kind: plan.kind.rawValue, step: step.kind.rawValue, done: progress.done, steps: plan.steps.count,
+        problem: problem))
+  }
+}
+
+extension PlanRunner {
+  /// Hands over: the new owner state, the history and the end of journal and order are one transaction.
+  ///
+  /// - Returns: nil where the epoch is gone.
+  func finish(outcome: String, problem: String?) async throws -> Ownership? {
+    guard let owner = await context.ownerBytes(service.name, epoch),
+      var ownership = Ownership(bytes: owner)
+    else { return nil }
+    if plan.kind == .resumption { return ownership }
+    ownership.state = plan.kind == .release ? .released : .online
+    ownership.reservedFor = plan.kind == .release ? plan.to.flatMap(NodeName.init) : nil
+    // A plan that a reboot interrupted has brought everything up under this boot.
+    ownership.boot = context.boot
+    var writes: [StoreTransaction.Write] = [
+      .init(try ClusterKeys.owner(service.name), ownership.bytes),
+      .init(try ClusterKeys.plan(service.name), nil),
+      try await historyWrite(outcome: outcome, problem: problem),
+    ]
+    var comparisons: [StoreTransaction.Comparison] = []
+    if let request = plan.request, plan.kind != .release {
+      let key = try ClusterKeys.order(service.name)
+      let bytes = try await context.store.read(key, within: context.limit)
+      if let bytes, MigrationOrder(bytes: bytes)?.id == request {
+        comparisons.append(.init(key, equals: bytes))
+        writes.append(.init(key, nil))
+      }
+    }
+    try await write(writes, comparing: comparisons)
+    return ownership
+  }
+
+  /// Leaves a plan that gave up in the history.
+  private func recordFailure(_ step: PlanStep, _ problem: String) async {
+    do {
+      try await write([
+        try await historyWrite(outcome: "failed", problem: "\(step.kind.rawValue): \(problem)")
+      ])
+    } catch {
+      context.log.error(
+        "a failed plan is missing from the history",
+        metadata: ["service": "\(service.name)", "error": "\(error)"])
+    }
+  }
+
+  private func historyWrite(outcome: String, problem: String?) async throws -> StoreTransaction.Write {
+    let past = try await context.store.list(
+      below: try ClusterKeys.history(service.name), within: context.limit)
+    let number = (past.keys.compactMap { $0.components.last.flatMap { Int($0) } }.max() ?? 0) + 1
+    let milliseconds = journal.elapsed(boot: context.boot)
+    var entry = journal.entry(
+      number: number, outcome: outcome, problem: problem, milliseconds: milliseconds)
+    entry.clients = await context.notifications.clients(service.name, epoch: epoch) ?? entry.clients
+    return .init(try ClusterKeys.history(service.name, number: number), try StoreJSON.bytes(entry))
+  }
+
+  /// Runs an operator's command for the service.
+  func command(_ command: CommandConfiguration, _ step: String, _ extra: [String: String] = [:]) async throws
+  {
+    var environment = [
+      "LOCKFERRY_SERVICE": service.name.text, "LOCKFERRY_NODE": context.node.text,
+      "LOCKFERRY_EPOCH": String(epoch), "LOCKFERRY_STEP": step,
+      "LOCKFERRY_FORMER_OWNER": plan.from ?? "", "LOCKFERRY_NAMES": service.names.joined(separator: " "),
+      "LOCKFERRY_ADDRESS": service.address?.address ?? "",
+    ]
+    environment.merge(extra) { _, new in new }
+    let outcome = await HostCommand.run(command.arguments, environment: environment, within: command.timeout)
+    guard outcome.succeeded else {
+      throw PlanError("\(command.arguments.joined(separator: " ")): \(outcome.explanation)")
+    }
+  }
+}
+
+extension CommandOutcome {
+  /// How it ended, with the end of what it printed.
+  var explanation: String {
+    let printed = output.split(separator: "\n").suffix(3).joined(separator: " / ")
+    return printed.isEmpty ? description : "\(description), saying: \(printed)"
+  }
+}
+
+extension ServiceAddressConfiguration {
+  /// Without prefix length.
+  var address: String {
+    switch self {
+    case .interface(let address, _, _), .command(let address, _, _): address
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import Cluster
+import SharedStore
+import StatusMonitor
+
+/// Where things are in the shared store; `docs/architecture.md` has the whole layout.
+enum ClusterKeys {
+  static func beat(_ node: NodeName) throws(StoreError) -> StoreKey {
+    try StoreKey(["nodes", node.text, "beat"])
+  }
+
+  static func info(_ node: NodeName) throws(StoreError) -> StoreKey {
+    try StoreKey(["nodes", node.text, "info"])
+  }
+
+  static func owner(_ service: ServiceName) throws(StoreError) -> StoreKey {
+    try StoreKey(["services", service.text, "owner"])
+  }
+
+  static func order(_ service: ServiceName) throws(StoreError) -> StoreKey {
+    try StoreKey(["services", service.text, "request"])
+  }
+
+  static func plan(_ service: ServiceName) throws(StoreError) -> StoreKey {
+    try StoreKey(["services", service.text, "plan"])
+  }
+
+  static func state(_ service: ServiceName) throws(StoreError) -> StoreKey {
+    try StoreKey(["services", service.text, "state"])
+  }
+
+  static func records(_ service: ServiceName) throws(StoreError) -> StoreKey {
+    try StoreKey(["services", service.text, "sm"])
+  }
+
+  static func record(_ service: ServiceName, _ client: ClientName) throws(StoreError) -> StoreKey {
+    try StoreKey(["services", service.text, "sm", client.text])
+  }
+
+  static func history(_ service: ServiceName) throws(StoreError) -> StoreKey {
+    try StoreKey(["services", service.text, "history"])
+  }
+
+  /// Eight digits, so that a listing is in order.
+  static func history(_ service: ServiceName, number: Int) throws(StoreError) -> StoreKey {
+    let digits = String(number)
+    return try history(service).appending(String(repeating: "0", count: max(8 - digits.count, 0)) + digits)
+  }
+}

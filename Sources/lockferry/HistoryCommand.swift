@@ -1,0 +1,51 @@
+import ArgumentParser
+import Sidecar
+
+struct HistoryCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "history", abstract: "Lists what happened to one service, or to all, newest last.")
+
+  @Argument(help: "The service; all where it is left out.")
+  var service: String?
+  @OptionGroup var daemon: DaemonOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let query = service.map { "?service=" + DaemonConnection.escape($0) } ?? ""
+    let entries: [HistoryEntry] = try await daemon.connection().get("/v1/history" + query)
+    Terminal.write(
+      try output.format.render(entries) { HistoryTable.render($0, coloured: Terminal.hasColour) })
+  }
+}
+
+/// `lockferry history` for people.
+enum HistoryTable {
+  static func render(_ entries: [HistoryEntry], coloured: Bool) -> String {
+    guard !entries.isEmpty else { return "nothing has happened yet\n" }
+    var table = TextTable(
+      ("SERVICE", .left), ("NO", .right), ("STARTED", .left), ("WHAT", .left), ("FROM", .left), ("TO", .left),
+      ("EPOCH", .right), ("TOOK", .right), ("TOLD", .right), ("OUTCOME", .left), ("BECAUSE", .left))
+    for entry in entries {
+      let told = entry.clients.count { $0.told }
+      table.add(
+        .init(entry.service), .init("\(entry.number)"), .init(entry.startedAt), .init(entry.kind),
+        .init(entry.from ?? ""), .init(entry.to ?? ""), .init("\(entry.epoch)"),
+        .init(Elapsed.text(milliseconds: entry.milliseconds)),
+        .init(
+          entry.clients.isEmpty ? "" : "\(told)/\(entry.clients.count)",
+          told == entry.clients.count ? .plain : .doubtful),
+        .init(entry.outcome, entry.outcome == "done" ? .good : .bad), .init(entry.because))
+    }
+    return table.render(coloured: coloured) + notes(entries).map { Terminal.printable($0) + "\n" }.joined()
+  }
+
+  private static func notes(_ entries: [HistoryEntry]) -> [String] {
+    entries.flatMap { entry in
+      let name = "service \(entry.service), no \(entry.number)"
+      let untold = entry.clients.filter { !$0.told }.map { client in
+        "\(name): client \(client.client) was not told" + (client.problem.map { ": \($0)" } ?? "")
+      }
+      return (entry.problem.map { ["\(name): \($0)"] } ?? []) + untold
+    }
+  }
+}

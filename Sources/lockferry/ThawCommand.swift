@@ -1,0 +1,16 @@
+import ArgumentParser
+
+struct ThawCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "thaw",
+    abstract: "Lets the mirror of a service delete records again.",
+    discussion: "What is missing then departs after the usual delay. Only the service's owner can do it.")
+
+  @Argument(help: "The service.")
+  var service: String
+  @OptionGroup var daemon: DaemonOptions
+
+  func run() async throws {
+    try await daemon.connection().post("/v1/services/\(DaemonConnection.escape(service))/thaw")
+  }
+}

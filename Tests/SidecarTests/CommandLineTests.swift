@@ -1,0 +1,272 @@
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Sidecar
+
+/// The built `lockferry`, beside the test program.
+enum BuiltLockferry {
+  struct Outcome {
+    var status: Int32
+    var output: String
+    var complaint: String
+  }
+
+  struct Failure: Error { var message: String }
+
+  /// Runs it without a terminal; ends it after a minute.
+  static func run(_ arguments: String..., in folder: String) async throws -> Outcome {
+    try await run(arguments, in: folder)
+  }
+
+  /// Where it is.
+  static func path() throws -> String {
+    let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    let program = URL(filePath: own).deletingLastPathComponent().appending(path: "lockferry").path()
+    guard FileManager.default.isExecutableFile(atPath: program) else {
+      throw Failure(message: "there is no \(program); build it with `swift build --product lockferry`")
+    }
+    return program
+  }
+
+  /// The same with the arguments in a list; `command` is what runs instead of the program.
+  static func run(
+    _ arguments: [String], in folder: String, running command: [String]? = nil
+  ) async throws -> Outcome {
+    let line = try (command ?? [path()]) + arguments
+    let name = UUID().uuidString
+    let process = Process()
+    process.executableURL = URL(filePath: line[0])
+    process.arguments = Array(line.dropFirst())
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = try file(folder + "/\(name).out")
+    process.standardError = try file(folder + "/\(name).err")
+    let (ends, continuation) = AsyncStream.makeStream(of: Void.self)
+    process.terminationHandler = { _ in continuation.finish() }
+    try process.run()
+    let identifier = process.processIdentifier
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { for await _ in ends {} }
+      group.addTask {
+        try await Task.sleep(for: .seconds(60))
+        kill(identifier, SIGKILL)
+      }
+      try await group.next()
+      group.cancelAll()
+    }
+    return Outcome(
+      status: process.terminationStatus,
+      output: try String(contentsOfFile: folder + "/\(name).out", encoding: .utf8),
+      complaint: try String(contentsOfFile: folder + "/\(name).err", encoding: .utf8))
+  }
+
+  private static func file(_ path: String) throws -> FileHandle {
+    guard FileManager.default.createFile(atPath: path, contents: nil),
+      let handle = FileHandle(forWritingAtPath: path)
+    else { throw Failure(message: "can't write \(path)") }
+    return handle
+  }
+}
+
+@Suite("The command line and its exit statuses (M10)", .timeLimit(.minutes(4)))
+struct CommandLineTests {
+  @Test func validateSaysEverythingThatIsWrong() async throws {
+    try await withFolder { folder in
+      try smallNodeFile.write(toFile: folder + "/good.yaml", atomically: true, encoding: .utf8)
+      let good = try await BuiltLockferry.run("validate", folder + "/good.yaml", in: folder)
+      #expect(good.status == 0)
+      #expect(good.output == "\(folder)/good.yaml: node a, 1 service, well-formed\n")
+      let bad = smallNodeFile.replacing("fence: none", with: "fence: maybe").replacing(
+        "node: a", with: "nod: a")
+      try bad.write(toFile: folder + "/bad.yaml", atomically: true, encoding: .utf8)
+      let outcome = try await BuiltLockferry.run("validate", folder + "/bad.yaml", in: folder)
+      #expect(outcome.status == 78)
+      #expect(outcome.output.isEmpty)
+      let lines = outcome.complaint.split(separator: "\n")
+      #expect(lines.count == 3)
+      #expect(lines.allSatisfy { $0.hasPrefix("lockferry: \(folder)/bad.yaml:") })
+      #expect(lines.last?.contains("bad.yaml:8:12: services[0].fence: `maybe` must be none") == true)
+      #expect(try await BuiltLockferry.run("validate", folder + "/none.yaml", in: folder).status == 78)
+      #expect(try await BuiltLockferry.run("run", "--config", folder + "/bad.yaml", in: folder).status == 78)
+    }
+  }
+
+  @Test func usageErrorsAre64() async throws {
+    try await withFolder { folder in
+      #expect(try await BuiltLockferry.run("migrate", in: folder).status == 64)
+      #expect(try await BuiltLockferry.run("no-such-verb", in: folder).status == 64)
+      #expect(try await BuiltLockferry.run("status", "-o", "xml", in: folder).status == 64)
+      #expect(
+        try await BuiltLockferry.run("status", "--socket", "/a", "--config", "/b", in: folder).status == 64)
+      #expect(try await BuiltLockferry.run("migrate", "home", "--to", "a/b", in: folder).status == 64)
+      #expect(
+        try await BuiltLockferry.run("migrate", "home", "--to", "b", "--timeout", "5", in: folder).status
+          == 64)
+      let unforced = try await BuiltLockferry.run(
+        "migrate", "home", "--to", "b", "--fence-confirmed", in: folder)
+      #expect(unforced.status == 64)
+      let help = try await BuiltLockferry.run("--help", in: folder)
+      #expect(help.status == 0)
+      #expect(help.output.contains("migrate"))
+    }
+  }
+
+  @Test func withoutADaemonItSaysWhereItLooked() async throws {
+    try await withFolder { folder in
+      let path = folder + "/control.sock"
+      for arguments in [["records"], ["history"], ["thaw", "home"], ["migrate", "home", "--to", "b"]] {
+        let outcome = try await BuiltLockferry.run(arguments + ["--socket", path], in: folder)
+        #expect(outcome.status == 69)
+      }
+      let status = try await BuiltLockferry.run("status", "--socket", path, in: folder)
+      #expect(status.status == 69)
+      #expect(status.complaint == "lockferry: is the daemon running? looked at \(path): there is no socket\n")
+    }
+  }
+
+  @Test func theNodeFileSaysWhereTheDaemonIs() async throws {
+    try await withControlEndpoint(ScriptedDaemon()) { folder in
+      let file = folder + "/node.yaml"
+      try (smallNodeFile + "\nrun_directory: \(folder)").write(
+        toFile: file, atomically: true, encoding: .utf8)
+      let status = try await BuiltLockferry.run("status", "--config", file, "-o", "json", in: folder)
+      #expect(status.status == 0)
+      #expect(try JSONDecoder().decode(NodeStatus.self, from: Data(status.output.utf8)) == .well)
+      #expect(try await BuiltLockferry.run("status", "--config", folder + "/none", in: folder).status == 78)
+    }
+  }
+
+  @Test func questionsAreAnsweredInEveryFormat() async throws {
+    try await withControlEndpoint(ScriptedDaemon()) { folder in
+      let socket = folder + "/control.sock"
+      let table = try await BuiltLockferry.run("status", "--socket", socket, in: folder)
+      #expect(table.status == 0)
+      #expect(table.output.hasPrefix("NODE  STATE"))
+      #expect(!table.output.contains("\u{1b}"))
+      let yaml = try await BuiltLockferry.run("records", "home", "-o", "yaml", "--socket", socket, in: folder)
+      #expect(yaml.output.hasPrefix("- bytes: 94\n"))
+      let history = try await BuiltLockferry.run(
+        "history", "--output", "json", "--socket", socket, in: folder)
+      #expect(try JSONDecoder().decode([HistoryEntry].self, from: Data(history.output.utf8)).isEmpty)
+    }
+  }
+
+  @Test func refusalsOfTheDaemonAreExitStatuses() async throws {
+    let daemon = ScriptedDaemon()
+    try await withControlEndpoint(daemon) { folder in
+      let socket = folder + "/control.sock"
+      let storeless = try await BuiltLockferry.run("records", "storeless", "--socket", socket, in: folder)
+      #expect(storeless.status == 69)
+      #expect(storeless.complaint == "lockferry: the store directory:/srv does not answer\n")
+      #expect(try await BuiltLockferry.run("records", "none", "--socket", socket, in: folder).status == 105)
+      #expect(try await BuiltLockferry.run("thaw", "none", "--socket", socket, in: folder).status == 105)
+      #expect(try await BuiltLockferry.run("thaw", "home", "--socket", socket, in: folder).status == 0)
+      #expect(daemon.thawed.withLock { $0 } == ["home"])
+      let exists = try await BuiltLockferry.run(
+        "migrate", "work", "--to", "b", "--socket", socket, in: folder)
+      #expect(exists.status == 108)
+      let unmet = try await BuiltLockferry.run("migrate", "home", "--to", "z", "--socket", socket, in: folder)
+      #expect(unmet.status == 113)
+    }
+  }
+
+  @Test func aMigrationIsAskedForAndAwaited() async throws {
+    let daemon = ScriptedDaemon(pollsUntilDone: 2)
+    try await withControlEndpoint(daemon) { folder in
+      let socket = folder + "/control.sock"
+      let planned = try await BuiltLockferry.run(
+        "migrate", "home", "--to", "b", "--dry-run", "--socket", socket, in: folder)
+      #expect(planned.status == 0)
+      #expect(planned.output.hasPrefix("migration of service home: planned\n"))
+      let started = try await BuiltLockferry.run(
+        "migrate", "home", "--to", "b", "--socket", socket, in: folder)
+      #expect(started.status == 0)
+      #expect(started.output.hasPrefix("migration home/4 of service home: pending\n"))
+      #expect(daemon.polls.withLock { $0 } == 0)
+      let awaited = try await BuiltLockferry.run(
+        "migrate", "home", "--to", "b", "--wait", "--because", "overload", "--socket", socket, in: folder)
+      #expect(awaited.status == 0)
+      #expect(awaited.output.hasPrefix("migration home/4 of service home: done\n"))
+      let requests = daemon.migrations.withLock { $0 }
+      #expect(requests.map(\.dryRun) == [true, false, false])
+      #expect(requests.last?.because == "overload")
+      #expect(requests.allSatisfy { !$0.actor.isEmpty && !$0.force })
+    }
+  }
+
+  @Test func aMigrationThatFailsOrTakesTooLongSaysSo() async throws {
+    try await withControlEndpoint(ScriptedDaemon(outcome: "failed")) { folder in
+      let failed = try await BuiltLockferry.run(
+        "migrate", "home", "--to", "b", "--wait", "--socket", folder + "/control.sock", in: folder)
+      #expect(failed.status == 1)
+      #expect(failed.complaint == "lockferry: the fence said no\n")
+    }
+    try await withControlEndpoint(ScriptedDaemon(pollsUntilDone: .max)) { folder in
+      let late = try await BuiltLockferry.run(
+        "migrate", "home", "--to", "b", "--wait", "--timeout", "600ms", "--socket", folder + "/control.sock",
+        in: folder)
+      #expect(late.status == 124)
+      #expect(late.complaint.contains("is still running after 600ms; it goes on"))
+    }
+  }
+
+  @Test func forceWithoutATerminalNeedsTheFenceConfirmed() async throws {
+    let daemon = ScriptedDaemon()
+    try await withControlEndpoint(daemon) { folder in
+      let socket = folder + "/control.sock"
+      let refused = try await BuiltLockferry.run(
+        "migrate", "home", "--to", "b", "--force", "--socket", socket, in: folder)
+      #expect(refused.status == 107)
+      #expect(refused.complaint.contains("then say --fence-confirmed, or run this on a terminal"))
+      #expect(daemon.migrations.withLock { $0.isEmpty })
+      let planned = try await BuiltLockferry.run(
+        "migrate", "home", "--to", "b", "--force", "--dry-run", "--socket", socket, in: folder)
+      #expect(planned.status == 0)
+      let confirmed = try await BuiltLockferry.run(
+        "migrate", "home", "--to", "b", "--force", "--fence-confirmed", "--socket", socket, in: folder)
+      #expect(confirmed.status == 0)
+      #expect(daemon.migrations.withLock { $0.map(\.fenceConfirmed) } == [false, true])
+    }
+  }
+
+  /// script(1) gives the command a terminal whose input is what the test writes.
+  @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/script")))
+  func onATerminalTheOwnersNameIsTyped() async throws {
+    let daemon = ScriptedDaemon()
+    try await withControlEndpoint(daemon) { folder in
+      for (typed, status) in [("b", Int32(107)), ("a", 0)] {
+        let script = """
+          printf '%s\\n' \(typed) | /usr/bin/script -qec "$0 migrate home --to b --force --socket \(folder)/control.sock" /dev/null
+          """
+        let outcome = try await BuiltLockferry.run(
+          [try BuiltLockferry.path()], in: folder, running: ["/bin/bash", "-c", script])
+        #expect(outcome.status == status)
+        #expect(outcome.output.contains("Node a owns service home. If it still serves, both will"))
+      }
+      #expect(daemon.migrations.withLock { $0.map(\.fenceConfirmed) } == [true])
+    }
+  }
+
+  @Test(.enabled(if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv")))
+  func strangersMayNotOpenTheSocket() async throws {
+    try await withControlEndpoint(ScriptedDaemon()) { folder in
+      // The build folder may be closed to strangers.
+      let copy = folder + "/lockferry"
+      try FileManager.default.copyItem(atPath: BuiltLockferry.path(), toPath: copy)
+      let stranger = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", copy]
+      let outcome = try await BuiltLockferry.run(
+        ["status", "--socket", folder + "/control.sock"], in: folder, running: stranger)
+      #expect(outcome.status == 77)
+      #expect(outcome.complaint.contains("only root and the members of control_group may open"))
+    }
+  }
+
+  @Test func aDaemonThatDiedLeavesASocketThatSaysSo() async throws {
+    try await withFolder { folder in
+      close(bindSocket(folder + "/control.sock"))
+      let outcome = try await BuiltLockferry.run("status", "--socket", folder + "/control.sock", in: folder)
+      #expect(outcome.status == 69)
+      #expect(outcome.complaint.contains("nobody listens"))
+    }
+  }
+}

@@ -1,0 +1,230 @@
+import Cluster
+import Foundation
+import Testing
+
+@testable import Sidecar
+
+/// The least that a node file may say.
+let smallNodeFile = """
+  node: a
+  store: directory:/srv/lockferry
+  services:
+    - name: home
+      home: a
+      candidates: [a, b]
+      names: [nfs.example.com]
+      fence: none
+  """
+
+@Suite("Reading a node file")
+struct ConfigurationTests {
+  @Test func everyKeyIsRead() throws {
+    let configuration = try NodeFile.parse(
+      """
+      node: a
+      store: directory:/srv/lockferry/
+      store_staleness: 3s
+      status_directory: /var/lib/nfs
+      run_directory: /run/other
+      state_directory: /var/lib/other/
+      control_group: lockferry
+      health:
+        listen: "[::1]:99"
+        interval: 2s
+        failures: 4
+        probes:
+          - {program: nfs, version: 4, transport: udp, host: nfs.example.com, timeout: 1.5s}
+          - {program: 100021}
+          - program: 395648
+            version: 2
+          - {command: [/usr/local/sbin/check-nfs, --quick, 5, ""], timeout: 2s}
+      beats: {interval: 1s, store_timeout: 900ms, lease: 6s, margin: 300ms, stop_time: 2s, daemon_stop_grace: 0s}
+      mirror: {grace_period: 90s, departure_delay: 3m, burst: 7, burst_window: 11s, rescan: 2m}
+      services:
+        - name: home
+          home: a
+          candidates: [b, a]
+          names: [nfs.example.com, 10.0.0.10]
+          address: fd00:0::0010/64
+          interface: eth0.7
+          fence: {command: [/sbin/fence, b], timeout: 30s}
+          storage: {attach: {command: [/sbin/attach]}, detach: {command: [/sbin/detach], timeout: 1m}}
+          recovery:
+            server: {command: [/sbin/start]}
+            withdraw: {command: [/sbin/stop]}
+            notify: {sm-notify: {retry: 20m}}
+        - name: work
+          home: c
+          candidates: [c]
+          names: [work.example.com]
+          address: {address: 10.0.0.11, take: {command: [/sbin/take]}, release: {command: [/sbin/give]}}
+          fence: none
+          recovery: {notify: {command: [/sbin/notify], timeout: 5s}}
+      """, file: "x.yaml")
+    #expect(configuration.node.text == "a")
+    #expect(configuration.store == .directory("/srv/lockferry"))
+    #expect(configuration.storeStaleness == .seconds(3))
+    #expect(configuration.statusDirectory == "/var/lib/nfs")
+    #expect(configuration.runDirectory == "/run/other")
+    #expect(configuration.stateDirectory == "/var/lib/other")
+    #expect(configuration.controlGroup == "lockferry")
+    #expect(configuration.health.listenHost == "::1")
+    #expect(configuration.health.listenPort == 99)
+    #expect(configuration.health.interval == .seconds(2))
+    #expect(configuration.health.failures == 4)
+    #expect(
+      configuration.health.probes == [
+        HealthProbe(
+          subject: .program(
+            name: "nfs", number: 100_003, version: 4, transport: .udp, host: "nfs.example.com"),
+          timeout: .milliseconds(1500)),
+        HealthProbe(
+          subject: .program(
+            name: "nlockmgr", number: 100_021, version: 4, transport: .udp, host: "127.0.0.1"),
+          timeout: .seconds(1)),
+        HealthProbe(
+          subject: .program(name: "395648", number: 395_648, version: 2, transport: .udp, host: "127.0.0.1"),
+          timeout: .seconds(1)),
+        HealthProbe(
+          subject: .command(["/usr/local/sbin/check-nfs", "--quick", "5", ""]), timeout: .seconds(2)),
+      ])
+    #expect(
+      configuration.beats
+        == BeatTimings(
+          interval: .seconds(1), storeTimeout: .milliseconds(900), lease: .seconds(6),
+          margin: .milliseconds(300), stopTime: .seconds(2), daemonStopGrace: .zero))
+    #expect(
+      configuration.mirror
+        == MirrorTimings(
+          gracePeriod: .seconds(90), departureDelay: .seconds(180), burst: 7, burstWindow: .seconds(11),
+          rescan: .seconds(120)))
+    try #require(configuration.services.count == 2)
+    let home = configuration.services[0]
+    #expect(home.candidates.map(\.text) == ["b", "a"])
+    #expect(home.names == ["nfs.example.com", "10.0.0.10"])
+    #expect(home.address == .interface(address: "fd00::10", prefixLength: 64, interface: "eth0.7"))
+    #expect(
+      home.fence == .command(CommandConfiguration(arguments: ["/sbin/fence", "b"], timeout: .seconds(30))))
+    #expect(home.attachStorage == CommandConfiguration(arguments: ["/sbin/attach"], timeout: .seconds(60)))
+    #expect(home.detachStorage == CommandConfiguration(arguments: ["/sbin/detach"], timeout: .seconds(60)))
+    #expect(home.serverRecovery?.arguments == ["/sbin/start"])
+    #expect(home.serverWithdrawal?.arguments == ["/sbin/stop"])
+    #expect(home.notification == .smNotify(retry: .seconds(1200)))
+    let work = configuration.services[1]
+    #expect(
+      work.address
+        == .command(
+          address: "10.0.0.11", take: CommandConfiguration(arguments: ["/sbin/take"], timeout: .seconds(60)),
+          release: CommandConfiguration(arguments: ["/sbin/give"], timeout: .seconds(60))))
+    #expect(
+      work.notification
+        == .command(CommandConfiguration(arguments: ["/sbin/notify"], timeout: .seconds(5))))
+  }
+
+  @Test func whatIsNotSaidHasItsDefault() throws {
+    let configuration = try NodeFile.parse(smallNodeFile, file: "x.yaml")
+    #expect(configuration.storeStaleness == .zero)
+    #expect(configuration.statusDirectory == nil)
+    #expect(configuration.runDirectory == "/run/lockferry")
+    #expect(configuration.stateDirectory == "/var/lib/lockferry")
+    #expect(configuration.controlGroup == nil)
+    #expect(configuration.health.listenHost == "127.0.0.1")
+    #expect(configuration.health.listenPort == 9943)
+    #expect(configuration.health.interval == .seconds(1))
+    #expect(configuration.health.failures == 3)
+    #expect(configuration.health.probes == [NodeFileHealth.defaultProbe])
+    #expect(configuration.beats == BeatTimings())
+    #expect(configuration.mirror == MirrorTimings())
+    let service = configuration.services[0]
+    #expect(service.fence == .none)
+    #expect(service.address == nil)
+    #expect(service.attachStorage == nil)
+    #expect(service.detachStorage == nil)
+    #expect(service.serverRecovery == nil)
+    #expect(service.serverWithdrawal == nil)
+    #expect(service.notification == .smNotify(retry: .seconds(900)))
+  }
+
+  @Test func aNodeThatServesNothingOnlyObservesAndAsksNoServer() throws {
+    let observer = smallNodeFile.replacing("node: a", with: "node: watcher")
+    #expect(try NodeFile.parse(observer, file: "x.yaml").health.probes.isEmpty)
+    let empty = "node: a\nstore: directory:/s\nservices: []"
+    #expect(try NodeFile.parse(empty, file: "x.yaml").services.isEmpty)
+  }
+
+  @Test func anEmptyListOfProbesIsTakenAtItsWord() throws {
+    let file = smallNodeFile + "\nhealth: {probes: []}"
+    #expect(try NodeFile.parse(file, file: "x.yaml").health.probes.isEmpty)
+  }
+
+  @Test func wordsThatYAMLMightTakeForTruthOrNumbersAreNames() throws {
+    let file = smallNodeFile.replacing("[a, b]", with: "[a, no, 5, 1e3, true]")
+    let names = try NodeFile.parse(file, file: "x.yaml").services[0].candidates.map(\.text)
+    #expect(names == ["a", "no", "5", "1e3", "true"])
+  }
+
+  @Test func twoNodesCompareWhatTheyMustSayAlike() throws {
+    let ours = try NodeFile.parse(smallNodeFile, file: "a").services[0]
+    let theirs = try NodeFile.parse(
+      smallNodeFile.replacing("[a, b]", with: "[b, a]").replacing(
+        "fence: none", with: "fence: {command: [/f]}"),
+      file: "b"
+    ).services[0]
+    #expect(
+      ours.canonicalText == """
+        address: none
+        candidates: a, b
+        fence: none
+        home: a
+        name: home
+        names: nfs.example.com
+
+        """)
+    let here = ours.canonicalText(beats: BeatTimings(), mirror: MirrorTimings())
+    #expect(here == ours.canonicalText(beats: BeatTimings(), mirror: MirrorTimings()))
+    #expect(ClusterDefinition.disagreements(here: here, there: here).isEmpty)
+    let there = theirs.canonicalText(beats: BeatTimings(lease: .seconds(6)), mirror: MirrorTimings())
+    #expect(
+      ClusterDefinition.disagreements(here: here, there: there) == [
+        "beats.lease: 4s here, 6s there", "candidates: a, b here, b, a there",
+        "fence: none here, command there",
+      ])
+    #expect(ClusterDefinition.disagreements(here: "a: 1\n", there: "b: \u{1b}[2J\n").count == 2)
+    #expect(
+      ClusterDefinition.disagreements(here: "", there: "b: \u{1b}[2J\n") == [
+        "b: nothing here, \\u{1b}[2J there"
+      ])
+  }
+
+  @Test func commandsAndInterfacesMayDifferBetweenNodes() throws {
+    let withAddress = smallNodeFile + "\n    address: 10.0.0.10/24\n    interface: "
+    let one = try NodeFile.parse(withAddress + "eth0", file: "a").services[0]
+    let other = try NodeFile.parse(withAddress + "ens3", file: "b").services[0]
+    #expect(one.canonicalText == other.canonicalText)
+    #expect(one.canonicalText.contains("address: 10.0.0.10\n"))
+  }
+
+  @Test func aFileIsReadFromTheDiskOrItSaysWhyNot() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "lockferry-\(UUID())").path()
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let path = folder + "/lockferry.yaml"
+    try smallNodeFile.write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(try NodeFile.load(path: path).node.text == "a")
+
+    func failure(_ path: String) throws -> ConfigurationError {
+      try #require(throws: ConfigurationError.self) { try NodeFile.load(path: path) }
+    }
+    #expect(try failure(folder + "/none").code == .unreadable)
+    #expect(
+      try failure(folder + "/none").description == folder + "/none: can't be read: No such file or directory")
+    #expect(try failure(folder).description == folder + ": is not a regular file")
+    #expect(mkfifo(folder + "/fifo", 0o600) == 0)
+    #expect(try failure(folder + "/fifo").code == .unreadable)
+
+    try Data("node: a\n# caf\u{e9}: \n".utf8 + [0x20, 0xE9, 0x0A]).write(to: URL(filePath: path))
+    #expect(try failure(path).description == path + ":3:2: not UTF-8 from here on")
+    try Data(repeating: 0x23, count: 300_000).write(to: URL(filePath: path))
+    #expect(try failure(path).description.contains("larger than 256 KiB"))
+  }
+}

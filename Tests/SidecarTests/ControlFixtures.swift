@@ -1,0 +1,108 @@
+import Foundation
+import Synchronization
+
+@testable import Sidecar
+
+extension NodeStatus {
+  /// Node a, well, which owns `home` and could adopt `work`.
+  static var well: NodeStatus {
+    NodeStatus(
+      node: "a", state: "running", uptimeSeconds: 7384,
+      health: Health(
+        healthy: true, beating: true, reasons: [], loopAgeMilliseconds: 40, loopLimitMilliseconds: 4000,
+        probes: [
+          Probe(subject: "nfs v3 tcp on 127.0.0.1", ok: true, failures: 0, milliseconds: 3, problem: nil)
+        ]),
+      store: Store(
+        location: "directory:/srv/lockferry", reachable: true, problem: nil, lastAnswerMilliseconds: 12),
+      peers: [
+        Peer(node: "b", beat: "alive", missedBeats: 0, lastBeatMilliseconds: 312, disagreements: []),
+        Peer(node: "c", beat: "unknown", missedBeats: 0, lastBeatMilliseconds: nil, disagreements: []),
+      ],
+      services: [
+        Service(
+          service: "home", state: "online", owner: "a", epoch: 3, home: "a", candidates: ["a", "b"],
+          candidate: false, whyNotCandidate: [], address: "10.0.0.10", plan: nil,
+          mirror: Mirror(
+            statusDirectory: "/var/lib/nfs", recordsSeen: 12, recordsMirrored: 12, lagMilliseconds: 0,
+            retained: 0, departing: 0, frozen: false, frozenBecause: [], refused: [], problem: nil)),
+        Service(
+          service: "work", state: "online", owner: "b", epoch: 1, home: "b", candidates: ["b", "a"],
+          candidate: true, whyNotCandidate: [], address: nil, plan: nil, mirror: nil),
+      ], warnings: [])
+  }
+}
+
+/// A daemon that says what the test tells it to say; what is tested is everything between it and the operator.
+final class ScriptedDaemon: ControlService {
+  let node: Mutex<NodeStatus>
+  let migrations = Mutex<[MigrationRequest]>([])
+  let thawed = Mutex<[String]>([])
+  let polls = Mutex(0)
+  /// How often a migration is still running when asked for.
+  let pollsUntilDone: Int
+  let outcome: String
+
+  init(_ status: NodeStatus = .well, pollsUntilDone: Int = 0, outcome: String = "done") {
+    node = Mutex(status)
+    self.pollsUntilDone = pollsUntilDone
+    self.outcome = outcome
+  }
+
+  func status() async -> NodeStatus { node.withLock { $0 } }
+
+  func records(service: String?) async throws(ControlError) -> [RecordStatus] {
+    switch service {
+    case "hangs":
+      try? await Task.sleep(for: .seconds(300))
+      throw ControlError(.indeterminate, "cancelled")
+    case "storeless": throw ControlError(.storeUnavailable, "the store directory:/srv does not answer")
+    case nil, "home":
+      return [
+        RecordStatus(
+          service: "home", client: "client.example.com", monNames: ["client.example.com"],
+          myNames: ["nfs.example.com"], bytes: 94, state: "mirrored", problems: [])
+      ]
+    default: throw ControlError(.noSuchObject, "no service \(service ?? "")")
+    }
+  }
+
+  func history(service: String?) async throws(ControlError) -> [HistoryEntry] { [] }
+
+  func migrate(_ request: MigrationRequest) async throws(ControlError) -> MigrationStatus {
+    guard request.service == "home" else { throw ControlError(.exists, "a migration runs already") }
+    guard request.to != "z" else { throw ControlError(.preconditionFailed, "node z is not a candidate") }
+    migrations.withLock { $0.append(request) }
+    return MigrationStatus(
+      id: request.dryRun ? "" : "home/4", service: request.service,
+      state: request.dryRun ? "planned" : "pending",
+      steps: [
+        .init(node: request.to, step: "claim", detail: "take epoch 4", state: "planned", milliseconds: nil)
+      ])
+  }
+
+  func migration(id: String) async throws(ControlError) -> MigrationStatus {
+    guard id == "home/4" else { throw ControlError(.noSuchObject, "no migration \(id)") }
+    let isDone = polls.withLock { polls in
+      polls += 1
+      return polls > pollsUntilDone
+    }
+    return MigrationStatus(
+      id: id, service: "home", state: isDone ? outcome : "running", steps: [],
+      problem: isDone && outcome == "failed" ? "the fence said no" : nil)
+  }
+
+  func thaw(service: String) async throws(ControlError) {
+    guard service == "home" else { throw ControlError(.noSuchObject, "no service \(service)") }
+    thawed.withLock { $0.append(service) }
+  }
+}
+
+/// A folder that is gone afterwards; the path is short enough for a socket in it.
+func withFolder<Result>(_ body: (String) async throws -> Result) async throws -> Result {
+  let path = "/tmp/lockferry-\(UUID().uuidString.prefix(8))"
+  try FileManager.default.createDirectory(
+    atPath: path, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o755])
+  defer { try? FileManager.default.removeItem(atPath: path) }
+  return try await body(path)
+}

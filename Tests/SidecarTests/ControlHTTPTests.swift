@@ -1,0 +1,218 @@
+import Foundation
+import Logging
+import ServiceLifecycle
+import Synchronization
+import Testing
+
+@testable import Sidecar
+
+@Suite("The endpoints over real sockets", .timeLimit(.minutes(2)))
+struct ControlHTTPTests {
+  /// Runs a health endpoint on a port of the kernel's choice while `body` asks it.
+  private func withHealthEndpoint(
+    _ daemon: ScriptedDaemon, _ body: @escaping @Sendable (RawHTTP, Int) async throws -> Void
+  ) async throws {
+    let health = HealthConfiguration(
+      listenHost: "127.0.0.1", listenPort: 0, interval: .seconds(1), failures: 3, probes: [])
+    let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
+    let endpoint = HealthEndpoint(
+      configuration: health, service: daemon,
+      log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+      onListening: { port in continuation.yield(port) })
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await endpoint.run() }
+      for await port in ports {
+        try await body(RawHTTP(address: .loopback(port: port)), port)
+        break
+      }
+      group.cancelAll()
+      try await group.waitForAll()
+    }
+  }
+
+  @Test func monitorsGetCodesAndReasons() async throws {
+    let daemon = ScriptedDaemon()
+    try await withHealthEndpoint(daemon) { http, _ in
+      let health = try await http.ask("GET", "/health")
+      #expect(health.code == 200)
+      #expect(health.body == #"{"check":"health","node":"a","ok":true,"reasons":[]}"# + "\n")
+      #expect(health.head.contains("content-type: application/json"))
+      #expect(health.head.contains("cache-control: no-store"))
+      let primary = try await http.ask("GET", "/primary?service=w%6Frk")
+      #expect(primary.code == 503)
+      #expect(primary.body.contains(#""reasons":["node b owns service work"]"#))
+      for method in ["HEAD", "OPTIONS"] {
+        let silent = try await http.ask(method, "/primary?service=work")
+        #expect(silent.code == 503)
+        #expect(silent.body.isEmpty)
+      }
+      let post = try await http.ask("POST", "/health", body: "{}")
+      #expect(post.code == 405)
+      #expect(post.head.contains("allow: get, head, options"))
+      #expect(try await http.ask("GET", "/none").code == 404)
+      daemon.node.withLock { $0.health.loopAgeMilliseconds = 9000 }
+      #expect(try await http.ask("GET", "/liveness").code == 503)
+      let status = try await http.ask("GET", "/status")
+      #expect(status.code == 200)
+      #expect(try JSONDecoder().decode(NodeStatus.self, from: Data(status.body.utf8)).services.count == 2)
+    }
+  }
+
+  @Test func whatIsNoHTTPIsRefusedAndTheNextRequestAnswered() async throws {
+    try await withHealthEndpoint(ScriptedDaemon()) { http, _ in
+      #expect(try await http.exchange("rubbish\r\n\r\n").hasPrefix("HTTP/1.1 400"))
+      let long = "GET /health HTTP/1.1\r\nX: \(String(repeating: "x", count: 200_000))\r\n\r\n"
+      _ = try? await http.exchange(long)
+      let large = try await http.ask("POST", "/health", body: String(repeating: "x", count: 100_000))
+      #expect(large.code == 413)
+      #expect(try await http.ask("GET", "/health").code == 200)
+    }
+  }
+
+  @Test func aPortThatIsTakenIsNamed() async throws {
+    try await withHealthEndpoint(ScriptedDaemon()) { _, port in
+      let health = HealthConfiguration(
+        listenHost: "127.0.0.1", listenPort: port, interval: .seconds(1), failures: 3, probes: [])
+      let second = HealthEndpoint(
+        configuration: health, service: ScriptedDaemon(),
+        log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+      let error = await #expect(throws: EndpointError.self) { try await second.run() }
+      #expect(error?.message.contains("127.0.0.1 port \(port)") == true)
+    }
+  }
+
+  /// 15 s is the idle timeout: who ends before did not wait for it.
+  @Test("Ends though clients stay connected", arguments: [true, false])
+  func endsWithIdleConnections(gracefully: Bool) async throws {
+    try await withFolder { folder in
+      let (listening, continuation) = AsyncStream.makeStream(of: Void.self)
+      let log = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+      let endpoint = ControlEndpoint(
+        runDirectory: folder, group: nil, service: ScriptedDaemon(), log: log,
+        onListening: { continuation.yield() })
+      let group = ServiceGroup(services: [endpoint], logger: log)
+      let elapsed = try await withThrowingTaskGroup(of: Void.self) { tasks in
+        tasks.addTask { try await group.run() }
+        for await _ in listening { break }
+        let http = RawHTTP(address: .unix(folder + "/control.sock"))
+        let idle = try (0..<3).map { _ in try http.connected() }
+        defer { for descriptor in idle { close(descriptor) } }
+        let half = Array("GET /v1/status HTTP/1.1\r\nHo".utf8)
+        #expect(send(idle[0], half, half.count, 0) == half.count)
+        let kept = Array("GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
+        #expect(send(idle[1], kept, kept.count, 0) == kept.count)
+        let hangs = Array("GET /v1/records?service=hangs HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
+        #expect(send(idle[2], hangs, hangs.count, 0) == hangs.count)
+        #expect(try await http.ask("GET", "/v1/status").code == 200)
+        let start = ContinuousClock.now
+        if gracefully { await group.triggerGracefulShutdown() } else { tasks.cancelAll() }
+        _ = await tasks.nextResult()
+        return ContinuousClock.now - start
+      }
+      #expect(elapsed < .seconds(10))
+      #expect(!FileManager.default.fileExists(atPath: folder + "/control.sock"))
+    }
+  }
+
+  /// Connections that are accepted while the endpoint stops must not take the process with them.
+  @Test func stoppingAmongNewConnectionsHarmsNobody() async throws {
+    let log = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+    for round in 0..<60 {
+      try await withFolder { folder in
+        let (listening, continuation) = AsyncStream.makeStream(of: Void.self)
+        let endpoint = ControlEndpoint(
+          runDirectory: folder, group: nil, service: ScriptedDaemon(), log: log,
+          onListening: { continuation.yield() })
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+          tasks.addTask { try await endpoint.run() }
+          if round % 3 == 0 {
+            // Stopped before, while or after it begins to listen.
+            for _ in 0..<round { await Task.yield() }
+          } else {
+            for await _ in listening { break }
+            let http = RawHTTP(address: .unix(folder + "/control.sock"))
+            let open = try (0..<40).map { _ in try http.connected() }
+            if round % 3 == 1 { for descriptor in open { close(descriptor) } }
+            tasks.cancelAll()
+            _ = await tasks.nextResult()
+            if round % 3 == 2 { for descriptor in open { close(descriptor) } }
+          }
+          tasks.cancelAll()
+          try await tasks.waitForAll()
+        }
+      }
+    }
+  }
+
+  @Test func theControlSocketAnswersEveryRoute() async throws {
+    let daemon = ScriptedDaemon(pollsUntilDone: 1)
+    try await withControlEndpoint(daemon) { folder in
+      let http = RawHTTP(address: .unix(folder + "/control.sock"))
+      let status = try await http.ask("GET", "/v1/status")
+      #expect(try JSONDecoder().decode(NodeStatus.self, from: Data(status.body.utf8)) == .well)
+      let records = try await http.ask("GET", "/v1/records?service=home")
+      #expect(try JSONDecoder().decode([RecordStatus].self, from: Data(records.body.utf8)).count == 1)
+      #expect(try await http.ask("GET", "/v1/history").body == "[]\n")
+      let request = MigrationRequest(service: "home", to: "b", actor: "root")
+      let body = String(decoding: try JSONEncoder().encode(request), as: UTF8.self)
+      let started = try await http.ask("POST", "/v1/migrations", body: body)
+      #expect(started.code == 202)
+      #expect(daemon.migrations.withLock { $0 } == [request])
+      #expect(try await http.ask("GET", "/v1/migrations/home%2F4").body.contains(#""state":"running""#))
+      #expect(try await http.ask("GET", "/v1/migrations/home%2F4").body.contains(#""state":"done""#))
+      #expect(try await http.ask("POST", "/v1/services/home/thaw").code == 204)
+      #expect(daemon.thawed.withLock { $0 } == ["home"])
+    }
+  }
+
+  @Test func refusalsKeepTheirCodeAndMessage() async throws {
+    try await withControlEndpoint(ScriptedDaemon()) { folder in
+      let http = RawHTTP(address: .unix(folder + "/control.sock"))
+      func refusal(_ answer: RawHTTP.Answer) throws -> ControlError {
+        try JSONDecoder().decode(ControlError.self, from: Data(answer.body.utf8))
+      }
+      let storeless = try await http.ask("GET", "/v1/records?service=storeless")
+      #expect(storeless.code == 503)
+      #expect(
+        try refusal(storeless) == ControlError(.storeUnavailable, "the store directory:/srv does not answer"))
+      #expect(try await http.ask("GET", "/v1/records?service=none").code == 404)
+      #expect(try await http.ask("POST", "/v1/services/none/thaw").code == 404)
+      #expect(try await http.ask("GET", "/v1/migrations/none").code == 404)
+      #expect(try await http.ask("GET", "/none").code == 404)
+      let wrongMethod = try await http.ask("DELETE", "/v1/status")
+      #expect(wrongMethod.code == 405)
+      #expect(wrongMethod.head.contains("allow: get"))
+      let noJSON = try await http.ask("POST", "/v1/migrations", body: "{\"service\": 5}")
+      #expect(noJSON.code == 400)
+      #expect(try refusal(noJSON).code == .badRequest)
+      let refused = MigrationRequest(service: "home", to: "z", actor: "root")
+      let body = String(decoding: try JSONEncoder().encode(refused), as: UTF8.self)
+      #expect(try await http.ask("POST", "/v1/migrations", body: body).code == 412)
+    }
+  }
+}
+
+/// Runs a control endpoint in a folder while `body` talks to it.
+func withControlEndpoint(
+  _ daemon: ScriptedDaemon, group: String? = nil, _ body: @escaping @Sendable (String) async throws -> Void
+) async throws {
+  try await withFolder { folder in
+    let (listening, continuation) = AsyncStream.makeStream(of: Void.self)
+    let endpoint = ControlEndpoint(
+      runDirectory: folder, group: group, service: daemon,
+      log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+      onListening: { continuation.yield() })
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+      tasks.addTask {
+        defer { continuation.finish() }
+        try await endpoint.run()
+      }
+      for await _ in listening {
+        try await body(folder)
+        break
+      }
+      tasks.cancelAll()
+      try await tasks.waitForAll()
+    }
+  }
+}
