@@ -8,11 +8,11 @@ struct FieldText {
 
   /// Nil where the bytes are not lines of `key: value`.
   init?(_ bytes: [UInt8]) {
-    guard bytes.count <= 16_384, let text = String(validating: bytes, as: UTF8.self) else { return nil }
-    for line in text.split(separator: "\n") {
-      guard let colon = line.firstIndex(of: ":") else { return nil }
-      let value = line[line.index(after: colon)...].drop { $0 == " " }
-      fields.append((String(line[..<colon]), String(value)))
+    guard bytes.count <= 16_384, String(validating: bytes, as: UTF8.self) != nil else { return nil }
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+      guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return nil }
+      let value = line[(colon + 1)...].drop { $0 == UInt8(ascii: " ") }
+      fields.append((String(decoding: line[..<colon], as: UTF8.self), String(decoding: value, as: UTF8.self)))
     }
   }
 
@@ -21,7 +21,13 @@ struct FieldText {
   }
 
   mutating func append(_ key: String, _ value: String) {
-    fields.append((key, String(value.map { $0.isNewline ? " " : $0 })))
+    let lineBreaks: Set<Unicode.Scalar> = ["\n", "\u{b}", "\u{c}", "\r", "\u{85}", "\u{2028}", "\u{2029}"]
+    guard value.unicodeScalars.contains(where: lineBreaks.contains) else {
+      return fields.append((key, value))
+    }
+    var line = String.UnicodeScalarView()
+    for scalar in value.unicodeScalars { line.append(lineBreaks.contains(scalar) ? " " : scalar) }
+    fields.append((key, String(line)))
   }
 
   var bytes: [UInt8] {

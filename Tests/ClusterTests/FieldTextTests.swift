@@ -34,6 +34,11 @@ struct FieldTextTests {
     #expect(read.bytes == written.bytes)
   }
 
+  @Test("What a value begins with is the value's", arguments: ["\u{301}x", ":x", "é", "🚢 ", "\0"])
+  func firstCharacter(value: String) {
+    #expect(FieldText(text([("because", value)]).bytes)?["because"] == value)
+  }
+
   @Test func theFirstOfTwoEqualKeysCounts() {
     #expect(FieldText(bytes("epoch: 1\nepoch: 2\n"))?["epoch"] == "1")
   }

@@ -24,7 +24,7 @@ struct MigrationOrderTests {
     #expect(read.to == "b")
     #expect(!read.fenceConfirmed && !read.isForced)
     #expect(read.problem == nil)
-    #expect(read.because == "x fence_confirmed: true to: c problem: none")
+    #expect(read.because == "x fence_confirmed: true  to: c problem: none")
   }
 
   @Test func newLinesInTheActorAndTheIdentityNeither() throws {

@@ -4,7 +4,7 @@ extension NodeInstance {
     guard let state = services[name], phase == .running else { return [] }
     if let at = state.nextAttemptAt, now < at { return [] }
     switch state.activity {
-    case .claiming, .plan: return []
+    case .claiming, .lettingGo, .plan: return []
     case .serving: return decideAsOwner(state, now: now)
     case .none, .givenUp: break
     }
@@ -24,6 +24,8 @@ extension NodeInstance {
   /// the service was given up.
   private mutating func takeUp(_ state: ServiceState, _ ownership: Ownership) -> [NodeDirective] {
     let name = state.definition.name
+    services[name]?.mayBeLeftOver = false
+    services[name]?.hasWithdrawn = false
     let hasStopped = state.activity == .givenUp || ownership.boot != settings.boot
     switch ownership.state {
     case .adopting:
@@ -46,17 +48,27 @@ extension NodeInstance {
   /// There is no journal of a plan for the epoch that this node holds: somebody removed it.
   public mutating func onNoJournal(_ name: ServiceName, now: BootInstant) -> [NodeDirective] {
     guard let state = services[name], case .plan = state.activity else { return [] }
-    return [.note("the journal of \(name) is gone from the store; the service is adopted from the start")]
+    return [
+      .withdraw(name, because: "the journal of its plan is gone from the store"),
+      .note("the journal of \(name) is gone from the store; the service is adopted from the start"),
+    ]
       + claim(state, from: .here(settings.node), because: "the journal of the last plan is gone")
   }
 
   private mutating func open(_ state: ServiceState) -> [NodeDirective] {
-    let plan = Plan.opening(of: state.definition, by: settings.node, because: "opened for the first time")
+    let plan = Plan.opening(
+      of: state.definition, by: settings.node, because: "opened for the first time",
+      request: orderedHere(state)?.id)
     return transition(state, plan, to: .adopting)
   }
 
   private mutating func decideAsOwner(_ state: ServiceState, now: BootInstant) -> [NodeDirective] {
     guard let ownership = state.ownership else { return [] }
+    if ownership.state == .releasing {
+      // The transition was not known to have happened; it did, and its journal is in the store.
+      services[state.definition.name]?.activity = .plan(.release)
+      return [.resumePlan(state.definition.name, epoch: ownership.epoch, fromStart: false)]
+    }
     if let bytes = state.orderBytes, let order = state.order, order.problem == nil {
       if let problem = whyNotOrdered(order, state) {
         var refused = order
@@ -83,7 +95,8 @@ extension NodeInstance {
     guard case .alive? = peers[order.to]?.verdict else {
       return "\(order.to) does not beat; nothing was released"
     }
-    if let differences = disagreements[order.to], !differences.isEmpty {
+    let differences = differences(state.definition.name, with: order.to)
+    if !differences.isEmpty {
       return
         "the node files of \(settings.node) and \(order.to) differ: \(differences.joined(separator: ", "))"
     }
@@ -111,13 +124,14 @@ extension NodeInstance {
       return claim(state, from: .released(ownership.node), because: because)
     }
     let verdict = peers[ownership.node]?.verdict ?? .unknown
-    if let order, order.isForced, order.to == settings.node, verdict != .alive {
-      guard state.definition.hasFence || order.fenceConfirmed else { return [] }
+    if let order, order.isForced, order.to == settings.node, verdict != .alive,
+      state.definition.hasFence || order.fenceConfirmed
+    {
       return claim(
         state, from: .unaccounted(ownership.node, fenceConfirmedByOperator: order.fenceConfirmed),
         because: order.reason)
     }
-    guard case .dead(let missed) = verdict, disagreements.isEmpty,
+    guard case .dead(let missed) = verdict, differences(state.definition.name, with: ownership.node).isEmpty,
       aliveCandidates(state, besides: ownership.node).first == settings.node
     else { return [] }
     return claim(
@@ -155,23 +169,27 @@ extension NodeInstance {
   private mutating func claim(
     _ state: ServiceState, from former: FormerOwner, because: String
   ) -> [NodeDirective] {
+    let owed = state.ownership?.unfenced.filter { $0 != settings.node } ?? []
     let plan = Plan.adoption(
       of: state.definition, by: settings.node, epoch: (state.ownership?.epoch ?? 0) + 1, from: former,
-      because: because, request: state.order.flatMap { $0.problem == nil ? $0.id : nil })
+      because: because, request: orderedHere(state)?.id, owed: owed)
     var silentBeat: Transition.SilentBeat?
-    if case .unaccounted(let old, _) = former, let observed = peers[old]?.observed {
-      silentBeat = Transition.SilentBeat(node: old, bytes: observed)
+    if case .unaccounted(let old, _) = former, let peer = peers[old] {
+      silentBeat = Transition.SilentBeat(node: old, bytes: peer.observed)
     }
-    return transition(state, plan, to: .adopting, silentBeat: silentBeat)
+    return transition(
+      state, plan, to: .adopting, silentBeat: silentBeat,
+      unfenced: former.unfenced(state.definition, owed: owed))
   }
 
   private mutating func transition(
     _ state: ServiceState, _ plan: Plan, to target: Ownership.State, reservedFor: NodeName? = nil,
-    silentBeat: Transition.SilentBeat? = nil
+    silentBeat: Transition.SilentBeat? = nil, unfenced: [NodeName] = []
   ) -> [NodeDirective] {
-    services[state.definition.name]?.activity = .claiming
+    services[state.definition.name]?.activity = target == .releasing ? .lettingGo : .claiming
     let ownership = Ownership(
-      node: settings.node, epoch: plan.epoch, state: target, boot: settings.boot, reservedFor: reservedFor)
+      node: settings.node, epoch: plan.epoch, state: target, boot: settings.boot, reservedFor: reservedFor,
+      unfenced: unfenced)
     return [
       .transition(
         Transition(

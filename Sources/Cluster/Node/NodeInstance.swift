@@ -20,11 +20,14 @@ public struct NodeInstance: Sendable {
     public var staleness: Duration
     /// The services.
     public var services: [ServiceDefinition]
+    /// What a daemon before this one gave up since the boot: to be remembered on the machine from a
+    /// ``NodeDirective/withdraw(_:because:)`` until an adoption or opening has ended online.
+    public var withdrawn: Set<ServiceName>
 
     /// Settings.
     public init(
       node: NodeName, instance: DaemonInstance, boot: String, timings: BeatTimings, staleness: Duration,
-      services: [ServiceDefinition]
+      services: [ServiceDefinition], withdrawn: Set<ServiceName> = []
     ) {
       self.node = node
       self.instance = instance
@@ -32,6 +35,7 @@ public struct NodeInstance: Sendable {
       self.timings = timings
       self.staleness = staleness
       self.services = services
+      self.withdrawn = withdrawn
     }
   }
 
@@ -49,8 +53,10 @@ public struct NodeInstance: Sendable {
   enum Activity: Equatable {
     /// Nothing; somebody else's, or nobody's.
     case none
-    /// A transition is under way.
+    /// A claim is under way.
     case claiming
+    /// Served, and the transition to its release is under way.
+    case lettingGo
     /// A plan of this kind runs.
     case plan(Plan.Kind)
     /// Served, nothing to do.
@@ -60,7 +66,7 @@ public struct NodeInstance: Sendable {
 
     var isServing: Bool {
       switch self {
-      case .plan, .serving: true
+      case .plan, .serving, .lettingGo: true
       case .none, .claiming, .givenUp: false
       }
     }
@@ -73,6 +79,9 @@ public struct NodeInstance: Sendable {
     var ownerBytes: [UInt8]?
     var ownership: Ownership?
     var hasBeenSeen = false
+    /// A daemon before this one may have left it running on this machine: as long as that is not settled, it
+    /// ends with the lease like what is served.
+    var mayBeLeftOver = true
     /// A release goes on though the lease is over: what it serves is withdrawn already.
     var hasWithdrawn = false
     /// When this node last changed the owner key: a look that began earlier is out of date.
@@ -93,10 +102,9 @@ public struct NodeInstance: Sendable {
   var counter: UInt64 = 0
   var beatBytes: [UInt8]?
   var hasLooked = false
-  var hasGivenUpBlindly = false
   var ownBeat: BeatDetector
   var peers: [NodeName: BeatDetector] = [:]
-  var disagreements: [NodeName: [String]] = [:]
+  var disagreements: [NodeName: [ServiceName: [String]]] = [:]
   var services: [ServiceName: ServiceState] = [:]
 
   /// A node that starts at `now`.
@@ -106,7 +114,8 @@ public struct NodeInstance: Sendable {
     lease = OwnerLease(timings: settings.timings)
     ownBeat = BeatDetector(timings: settings.timings, staleness: settings.staleness, now: now)
     for definition in settings.services {
-      services[definition.name] = ServiceState(definition: definition)
+      services[definition.name] = ServiceState(
+        definition: definition, activity: settings.withdrawn.contains(definition.name) ? .givenUp : .none)
       for peer in definition.candidates where peer != settings.node {
         peers[peer] = BeatDetector(timings: settings.timings, staleness: settings.staleness, now: now)
       }
@@ -138,15 +147,17 @@ public struct NodeInstance: Sendable {
         }
       }
     }
-    // A daemon that starts while the store is away can't know what its predecessor served: the others may
-    // adopt it when the lease is over.
-    if !hasLooked, !hasGivenUpBlindly,
-      now - startedAt >= settings.timings.safeLease - settings.timings.stopTime
-    {
-      hasGivenUpBlindly = true
-      for name in orderedServices {
+    // What a daemon before this one served is adopted by the others when the lease is over, if this one can't
+    // beat: because the store is away, or because it isn't well.
+    if now >= leaseEnds {
+      let because =
+        hasLooked
+        ? "no beat has reached the store since the daemon started"
+        : "the store could not be read since the daemon started"
+      for name in orderedServices where services[name]?.mayBeLeftOver == true {
+        services[name]?.mayBeLeftOver = false
         services[name]?.activity = .givenUp
-        directives.append(.withdraw(name, because: "the store could not be read since the daemon started"))
+        directives.append(.withdraw(name, because: because))
       }
     }
     return directives
@@ -154,10 +165,16 @@ public struct NodeInstance: Sendable {
 
   /// When ``onLeaseWatch(now:)`` is due; nil while nothing depends on it.
   public var giveUpAt: BootInstant? {
-    if !hasLooked, !hasGivenUpBlindly {
-      return startedAt + settings.timings.safeLease - settings.timings.stopTime
+    let dependsOnIt = services.values.contains {
+      $0.mayBeLeftOver || $0.activity.isServing && !$0.hasWithdrawn
     }
-    return services.values.contains { $0.activity.isServing && !$0.hasWithdrawn } ? lease.giveUpAt : nil
+    return dependsOnIt ? leaseEnds : nil
+  }
+
+  /// The last renewal's end; before the first one that of the daemon before this one, as if it had been sent
+  /// when this one started.
+  private var leaseEnds: BootInstant {
+    lease.giveUpAt ?? startedAt + settings.timings.safeLease - settings.timings.stopTime
   }
 
   /// The beat that was asked for was written, or not.
@@ -173,10 +190,11 @@ public struct NodeInstance: Sendable {
     case .failed:
       return []
     case .foreignBeat(let actual):
-      if let actual, let beat = Beat(bytes: actual), beat.instance != settings.instance {
+      if let actual, let beat = Beat(bytes: actual), beat.instance.place != settings.instance.place {
         return refuse()
       }
-      // Our own earlier beat, whose answer was lost, or a key that somebody deleted.
+      // Our own earlier beat, whose answer was lost, or the last one of the daemon before this one, or a key
+      // that somebody deleted.
       beatBytes = actual
       return self.renewal().map { [.renew($0)] } ?? []
     case .ownerChanged(let name, let actual):
@@ -193,11 +211,11 @@ public struct NodeInstance: Sendable {
     guard phase != .refused else { return [] }
     hasLooked = true
     for peer in peers.keys { peers[peer]?.onLook(view.beats[peer], now: now) }
+    var directives = settleLeftOvers(view)
     if phase == .checkingName {
-      let directives = checkName(view.beats[settings.node], now: now)
+      directives += checkName(view.beats[settings.node], now: now)
       guard phase == .running else { return directives }
     }
-    var directives: [NodeDirective] = []
     for name in orderedServices {
       guard let state = services[name] else { continue }
       if let changedAt = state.changedAt, view.startedAt <= changedAt { continue }
@@ -222,16 +240,19 @@ public struct NodeInstance: Sendable {
   }
 
   /// Where another node's definitions differ from ours; empty where they agree.
-  public mutating func onDefinitions(of peer: NodeName, disagreements found: [String]) {
-    disagreements[peer] = found.isEmpty ? nil : found
+  public mutating func onDefinitions(of peer: NodeName, disagreements found: [ServiceName: [String]]) {
+    disagreements[peer] = found
   }
+
+  /// Where this node and `peer` do not mean the same by `name`: neither adopts it from the other by itself.
+  func differences(_ name: ServiceName, with peer: NodeName) -> [String] { disagreements[peer]?[name] ?? [] }
 
   /// The transition that was asked for has ended.
   public mutating func onTransition(
     _ transition: Transition, _ outcome: TransitionOutcome, now: BootInstant
   ) -> [NodeDirective] {
     let name = transition.service
-    guard var state = services[name], state.activity == .claiming else { return [] }
+    guard var state = services[name], [.claiming, .lettingGo].contains(state.activity) else { return [] }
     state.changedAt = now
     switch outcome {
     case .done:
@@ -245,7 +266,7 @@ public struct NodeInstance: Sendable {
       return [.run(transition.plan)]
     case .conflict, .failed:
       // What is true now is seen at the next look; a write with an unknown end is seen there too.
-      if transition.ownership.state == .releasing {
+      if state.activity == .lettingGo {
         state.activity = .serving
       } else {
         // Its own service, which it had stopped serving, stays so.
@@ -273,10 +294,12 @@ public struct NodeInstance: Sendable {
       return []
     case .gaveUp(let problem):
       // The release is undone by adopting anew: what it had already stopped is recovered.
+      // Whatever of it is left must not outlive the lease, which is not watched for it any longer.
       state.activity = .givenUp
       services[name] = state
       var directives: [NodeDirective] = [
-        .note("\(name) is taken up again here: its release failed: \(problem)")
+        .withdraw(name, because: "its release failed half-way"),
+        .note("\(name) is taken up again here: its release failed: \(problem)"),
       ]
       if let bytes = state.orderBytes, var order = state.order, order.problem == nil {
         order.problem = problem
@@ -321,39 +344,6 @@ extension NodeInstance {
     return Renewal(expectedBeat: beatBytes, beat: beat.bytes, owners: owners)
   }
 
-  /// A name is free when its last beat was written from this very place, or was the last one of a daemon
-  /// stopped on purpose, or has not changed for a lease.
-  private mutating func checkName(_ bytes: [UInt8]?, now: BootInstant) -> [NodeDirective] {
-    let isFirst = ownBeat.observed == nil
-    if !isFirst, bytes != ownBeat.observed { return refuse() }
-    ownBeat.onLook(bytes, now: now)
-    let isFree: Bool =
-      if let beat = bytes.flatMap(Beat.init(bytes:)) {
-        beat.instance.place == settings.instance.place || beat.stoppedForMilliseconds != nil
-          || now - startedAt >= settings.timings.lease && ownBeat.isSilentForALease
-      } else {
-        true
-      }
-    guard isFree else { return [] }
-    beatBytes = bytes
-    counter = (bytes.flatMap(Beat.init(bytes:))?.counter ?? 0)
-    phase = .running
-    return []
-  }
-
-  private mutating func refuse() -> [NodeDirective] {
-    phase = .refused
-    var directives: [NodeDirective] = []
-    for name in orderedServices where services[name]?.activity.isServing == true {
-      directives += giveUp(name, because: "another node beats under the name \(settings.node)")
-    }
-    directives.append(
-      .refuse(
-        "another live node beats under the name \(settings.node) in this store: give each node a name of its own "
-          + "('node:' in the node file) and start again"))
-    return directives
-  }
-
   mutating func giveUp(_ name: ServiceName, because: String) -> [NodeDirective] {
     services[name]?.activity = .givenUp
     return [.stopPlan(name), .withdraw(name, because: because)]
@@ -367,25 +357,23 @@ extension NodeInstance {
     let before = state.ownership
     let ownership = bytes.flatMap(Ownership.init(bytes:))
     services[name]?.ownership = ownership
+    var directives: [NodeDirective] = []
     if bytes != nil, ownership == nil, state.ownerBytes != bytes {
-      return [
-        .note(
-          "services/\(name)/owner in the store can't be read; nothing is done with \(name) until it is mended"
-        )
-      ]
+      directives.append(
+        .note("services/\(name)/owner in the store can't be read; nobody serves \(name) until it is mended"))
     }
     let isOurs = ownership?.node == settings.node && ownership?.epoch == before?.epoch
     switch state.activity {
-    case .plan, .serving:
+    case .plan, .serving, .lettingGo:
       guard !isOurs else { return [] }
-      services[name]?.activity = .none
+      // Should the key come back as it was: what is withdrawn now needs more than a resumption.
       let owner = ownership.map { "\($0.node) with epoch \($0.epoch)" } ?? "nobody"
-      return [.stopPlan(name), .withdraw(name, because: "the store says that it belongs to \(owner)")]
+      return directives + giveUp(name, because: "the store says that it belongs to \(owner)")
     case .givenUp:
-      if ownership?.node != settings.node { services[name]?.activity = .none }
-      return []
+      if let ownership, ownership.node != settings.node { services[name]?.activity = .none }
+      return directives
     case .none, .claiming:
-      return []
+      return directives
     }
   }
 }

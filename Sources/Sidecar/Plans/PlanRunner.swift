@@ -170,6 +170,8 @@ extension PlanRunner {
     if plan.kind == .resumption { return ownership }
     ownership.state = plan.kind == .release ? .released : .online
     ownership.reservedFor = plan.kind == .release ? plan.to.flatMap(NodeName.init) : nil
+    // A plan that a reboot interrupted has brought everything up under this boot.
+    ownership.boot = context.boot
     var writes: [StoreTransaction.Write] = [
       .init(try ClusterKeys.owner(service.name), ownership.bytes),
       .init(try ClusterKeys.plan(service.name), nil),

@@ -1,0 +1,58 @@
+/// What a node settles when it starts: whether its name is free, and what a daemon before it left running.
+extension NodeInstance {
+  /// A name is free when its last beat was written from this very place, or was the last one of a daemon
+  /// stopped on purpose, or has not changed for a lease.
+  mutating func checkName(_ bytes: [UInt8]?, now: BootInstant) -> [NodeDirective] {
+    let isFirst = ownBeat.observed == nil
+    if !isFirst, bytes != ownBeat.observed { return refuse() }
+    ownBeat.onLook(bytes, now: now)
+    let isFree: Bool =
+      if let beat = bytes.flatMap(Beat.init(bytes:)) {
+        beat.instance.place == settings.instance.place || beat.stoppedForMilliseconds != nil
+          || now - startedAt >= settings.timings.lease && ownBeat.isSilentForALease
+      } else {
+        true
+      }
+    guard isFree else { return [] }
+    beatBytes = bytes
+    counter = (bytes.flatMap(Beat.init(bytes:))?.counter ?? 0)
+    phase = .running
+    return []
+  }
+
+  /// What a daemon before this one left running here and now belongs to another node must go.
+  ///
+  /// Without a beat from this very place there was none since the boot, or it never served anything.
+  mutating func settleLeftOvers(_ view: NodeView) -> [NodeDirective] {
+    let last = view.beats[settings.node].flatMap(Beat.init(bytes:))
+    let ranBefore = last?.instance.place == settings.instance.place
+    var directives: [NodeDirective] = []
+    for name in orderedServices where services[name]?.mayBeLeftOver == true {
+      let bytes = view.owners[name]
+      let ownership = bytes.flatMap(Ownership.init(bytes:))
+      if ranBefore, bytes != nil {
+        // Where the key can't be read nobody can take it over: it may wait until somebody mends it.
+        guard let ownership else { continue }
+        if ownership.node == settings.node, ownership.state != .released { continue }
+        if ownership.node != settings.node {
+          directives.append(.withdraw(name, because: "it belongs to \(ownership.node) now"))
+        }
+      }
+      services[name]?.mayBeLeftOver = false
+    }
+    return directives
+  }
+
+  mutating func refuse() -> [NodeDirective] {
+    phase = .refused
+    var directives: [NodeDirective] = []
+    for name in orderedServices where services[name]?.activity.isServing == true {
+      directives += giveUp(name, because: "another node beats under the name \(settings.node)")
+    }
+    directives.append(
+      .refuse(
+        "another live node beats under the name \(settings.node) in this store: give each node a name of its own "
+          + "('node:' in the node file) and start again"))
+    return directives
+  }
+}

@@ -1,0 +1,83 @@
+import Cluster
+
+/// The shared store as the core sees it: beats, owner keys, orders and journals, and compare-and-set.
+struct ModelStore {
+  var beats: [NodeName: [UInt8]] = [:]
+  var owners: [ServiceName: [UInt8]] = [:]
+  var orders: [ServiceName: [UInt8]] = [:]
+  /// The running plan of a service.
+  var journals: [ServiceName: Plan] = [:]
+  /// Every value that an owner key has had.
+  var ownerHistory: [ServiceName: [Ownership]] = [:]
+
+  func ownership(_ service: ServiceName) -> Ownership? { owners[service].flatMap(Ownership.init(bytes:)) }
+
+  func order(_ service: ServiceName) -> MigrationOrder? {
+    orders[service].flatMap(MigrationOrder.init(bytes:))
+  }
+
+  func view(startedAt: BootInstant) -> NodeView {
+    NodeView(startedAt: startedAt, beats: beats, owners: owners, orders: orders)
+  }
+
+  mutating func renew(_ node: NodeName, _ renewal: Renewal) -> RenewalOutcome {
+    guard beats[node] == renewal.expectedBeat else { return .foreignBeat(actual: beats[node]) }
+    for (service, bytes) in renewal.owners.sorted(by: { $0.key < $1.key }) where owners[service] != bytes {
+      return .ownerChanged(service, actual: owners[service])
+    }
+    beats[node] = renewal.beat
+    return .renewed
+  }
+
+  mutating func make(_ transition: Transition) -> TransitionOutcome {
+    guard owners[transition.service] == transition.expected else { return .conflict }
+    if let silent = transition.silentBeat, beats[silent.node] != silent.bytes { return .conflict }
+    set(transition.service, transition.ownership)
+    journals[transition.service] = transition.plan
+    return .done
+  }
+
+  mutating func set(_ service: ServiceName, _ ownership: Ownership) {
+    owners[service] = ownership.bytes
+    ownerHistory[service, default: []].append(ownership)
+  }
+
+  /// The last step of `plan`, under its epoch; nil where the epoch is gone.
+  mutating func finish(_ plan: Plan, boot: String? = nil) -> Ownership? {
+    guard let service = ServiceName(plan.service), var ownership = ownership(service),
+      ownership.node.text == plan.node, ownership.epoch == plan.epoch
+    else { return nil }
+    if plan.kind == .resumption { return ownership }
+    ownership.state = plan.kind == .release ? .released : .online
+    ownership.reservedFor = plan.kind == .release ? plan.to.flatMap(NodeName.init) : nil
+    ownership.boot = boot ?? ownership.boot
+    set(service, ownership)
+    journals[service] = nil
+    if let request = plan.request, plan.kind != .release, order(service)?.id == request {
+      orders[service] = nil
+    }
+    return ownership
+  }
+}
+
+extension ServiceDefinition {
+  /// A service at home on `a`.
+  static func named(
+    _ name: ServiceName = "home", home: NodeName = "a", candidates: [NodeName] = ["a", "b", "c"],
+    hasFence: Bool = false
+  ) -> ServiceDefinition {
+    ServiceDefinition(
+      name: name, home: home, candidates: candidates, hasFence: hasFence, attachesStorage: true,
+      detachesStorage: true, recoversServer: true, withdrawsServer: true)
+  }
+}
+
+extension MigrationOrder {
+  /// An operator's order to move a service to `target`.
+  static func move(
+    to target: NodeName, id: String = "m-1", forced: Bool = false, confirmed: Bool = false
+  ) -> MigrationOrder {
+    MigrationOrder(
+      id: id, to: target, isForced: forced, fenceConfirmed: confirmed, actor: "root", because: "test")
+  }
+}

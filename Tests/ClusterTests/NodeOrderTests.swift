@@ -1,0 +1,214 @@
+import Testing
+
+@testable import Cluster
+
+@Suite("Orders (M10, C7)")
+struct NodeOrderTests {
+  @Test func theOwnerReleasesTheTargetAdoptsAndTheOrderIsGone() throws {
+    var world = SmallWorld.serving()
+    world.finishesPlans = false
+    world.order(.move(to: "c"))
+    world.pass(.milliseconds(500))
+    let release = try #require(world.nodes["a"]?.plan)
+    #expect(release.kind == .release)
+    #expect(release.to == "c")
+    #expect(release.request == "m-1")
+    #expect(release.because == "asked by root: test")
+    #expect(
+      world.owner() == Ownership(node: "a", epoch: 1, state: .releasing, boot: "a-1", reservedFor: "c"))
+    world.pass(.seconds(10))
+    #expect(world.transitions("b").isEmpty && world.transitions("c").isEmpty)
+    world.finishPlan("a")
+    world.pass(.seconds(1))
+    // b is the better candidate, and holds back.
+    let claim = try #require(world.transitions("c").first)
+    #expect(world.transitions("b").isEmpty)
+    #expect(claim.silentBeat == nil)
+    #expect(claim.plan.request == "m-1")
+    #expect(claim.plan.steps.first == .skipped(.fence, "a released it"))
+    #expect(world.owner() == Ownership(node: "c", epoch: 2, state: .adopting, boot: "c-1"))
+    #expect(world.store.order("home") != nil)
+    world.finishPlan("c")
+    #expect(world.isServed(by: "c"))
+    #expect(world.store.orders["home"] == nil)
+    world.finishesPlans = true
+    world.pass(.seconds(10))
+    #expect(world.isServed(by: "c"))
+    #expect(world.owner()?.epoch == 2)
+  }
+
+  @Test(
+    "What can't be done is refused with the reason, and nothing is released",
+    arguments: [
+      ("a", "a owns it already"), ("d", "d is not a candidate of home in a's node file"),
+      ("c", "c does not beat; nothing was released"),
+      ("b", "the node files of a and b differ: beats.lease, services.home"),
+    ] as [(NodeName, String)])
+  func refused(target: NodeName, problem: String) {
+    var world = SmallWorld.serving()
+    world.nodes["c"]?.isDead = true
+    world.nodes["a"]?.instance.onDefinitions(of: "b", disagreements: ["home": ["beats.lease", "home"]])
+    world.pass(.seconds(3))
+    _ = world.takeDirectives("a")
+    world.order(.move(to: target))
+    world.pass(.seconds(10))
+    #expect(world.store.order("home")?.problem == problem)
+    #expect(world.store.order("home")?.to == target)
+    // Refused once, then left alone.
+    #expect(world.takeDirectives("a").count == 1)
+    #expect(world.isServed(by: "a"))
+    #expect(world.owner()?.epoch == 1)
+  }
+
+  @Test func aForcedOrderToALivingOwnerIsAnOrdinaryRelease() throws {
+    var world = SmallWorld.serving(services: [.named(hasFence: true)])
+    world.order(.move(to: "b", forced: true, confirmed: true))
+    world.pass(.seconds(3))
+    #expect(world.isServed(by: "b"))
+    #expect(world.transitions("a").first?.ownership.state == .releasing)
+    #expect(world.transitions("b").first?.plan.steps.first == .skipped(.fence, "a released it"))
+  }
+
+  @Test(
+    "A forced order does not wait for a lease, but for a fence or the operator's word",
+    arguments: [(true, false), (false, true), (true, true), (false, false)])
+  func forced(hasFence: Bool, confirmed: Bool) throws {
+    var world = SmallWorld.serving(services: [.named(hasFence: hasFence)])
+    world.nodes["a"]?.isDead = true
+    world.pass(.seconds(2))
+    let beat = world.store.beats["a"]
+    world.order(.move(to: "c", forced: true, confirmed: confirmed))
+    world.pass(.seconds(1))
+    guard hasFence || confirmed else {
+      #expect(world.owner()?.node == "a")
+      return
+    }
+    #expect(world.isServed(by: "c"))
+    let claim = try #require(world.transitions("c").first)
+    #expect(claim.silentBeat == Transition.SilentBeat(node: "a", bytes: beat))
+    #expect(claim.plan.request == "m-1")
+    let fence = try #require(claim.plan.steps.first)
+    #expect(fence.kind == .fence)
+    #expect(fence.isSkipped == !hasFence)
+    if !hasFence { #expect(fence.why == "the operator confirmed that a is off") }
+    #expect(world.store.orders["home"] == nil)
+  }
+
+  @Test func aForcedOrderWithoutFenceDoesNotKeepTheServiceFromBeingAdopted() {
+    var world = SmallWorld.serving()
+    world.order(.move(to: "b", forced: true))
+    world.nodes["a"]?.isDead = true
+    world.pass(.seconds(8))
+    #expect(world.isServed(by: "b"))
+  }
+
+  @Test func aForcedOrderIsGuardedThoughTheOldOwnersBeatWasDeleted() throws {
+    var world = SmallWorld.serving(services: [.named(hasFence: true)])
+    world.nodes["a"]?.isDead = true
+    world.store.beats["a"] = nil
+    world.order(.move(to: "b", forced: true))
+    world.pass(.seconds(1))
+    let claim = try #require(world.transitions("b").first)
+    #expect(claim.silentBeat == Transition.SilentBeat(node: "a", bytes: nil))
+  }
+
+  @Test func aRefusedOrderForcesNothing() {
+    var world = SmallWorld.serving(services: [.named(hasFence: true)])
+    var order = MigrationOrder.move(to: "c", forced: true, confirmed: true)
+    order.problem = "refused before"
+    world.order(order)
+    world.nodes["a"]?.isDead = true
+    world.pass(.seconds(8))
+    #expect(world.isServed(by: "b"))
+    #expect(world.store.order("home") == order)
+  }
+
+  @Test func anAdoptionByAnotherDoesNotAnswerTheOrder() {
+    // The owner dies before it can release: the best candidate adopts, and then the order is carried out.
+    var world = SmallWorld.serving()
+    world.nodes["a"]?.isDead = true
+    world.order(.move(to: "c"))
+    world.pass(.seconds(6))
+    #expect(world.isServed(by: "c"))
+    #expect(world.store.orders["home"] == nil)
+    #expect(world.store.ownerHistory["home"]?.map(\.node).contains("b") == true)
+    #expect(world.owner()?.epoch == 3)
+  }
+
+  @Test func takingUpItsOwnDoesNotAnswerTheOrderEither() {
+    var world = SmallWorld.serving(nodes: ["a", "b"])
+    for node: NodeName in ["a", "b"] { world.nodes[node]?.isCut = true }
+    world.order(.move(to: "b"))
+    world.pass(.seconds(10))
+    for node: NodeName in ["a", "b"] { world.nodes[node]?.isCut = false }
+    world.pass(.seconds(5))
+    #expect(world.isServed(by: "b"))
+    #expect(world.owner()?.epoch == 3)
+  }
+
+  @Test func aHeirThatDiesIsReplacedByTheNext() {
+    var world = SmallWorld.serving()
+    world.finishesPlans = false
+    world.order(.move(to: "c"))
+    world.pass(.milliseconds(500))
+    world.nodes["c"]?.isDead = true
+    world.finishPlan("a")
+    world.finishesPlans = true
+    world.pass(.seconds(3))
+    #expect(world.owner()?.state == .released)
+    world.pass(.seconds(4))
+    #expect(world.isServed(by: "b"))
+    #expect(world.store.order("home")?.problem == "c does not beat; nothing was released")
+  }
+
+  @Test func aHeirThatStoppedOnPurposeIsReplacedAtOnce() throws {
+    var world = SmallWorld.serving()
+    world.finishesPlans = false
+    world.order(.move(to: "c"))
+    world.pass(.milliseconds(500))
+    let goodbye = world.nodes["c"]?.instance.onStop()
+    #expect(world.store.renew("c", try #require(goodbye)) == .renewed)
+    world.nodes["c"]?.isDead = true
+    world.finishPlan("a")
+    world.finishesPlans = true
+    world.pass(.seconds(2))
+    #expect(world.isServed(by: "b"))
+  }
+
+  @Test func ordersForThatAndThisServiceDoNotMix() {
+    var world = SmallWorld.serving(services: [.named("one"), .named("home"), .named("two")])
+    world.order(.move(to: "b", id: "m-1"), "one")
+    world.order(.move(to: "c", id: "m-2"), "two")
+    world.pass(.seconds(4))
+    #expect(world.isServed(by: "b", "one"))
+    #expect(world.isServed(by: "a", "home"))
+    #expect(world.isServed(by: "c", "two"))
+    #expect(world.store.orders.isEmpty)
+  }
+
+  @Test func anUnreadableOrderIsNone() {
+    var world = SmallWorld.serving()
+    world.store.orders["home"] = bytes("force: true\nto: b\n")
+    world.pass(.seconds(10))
+    #expect(world.isServed(by: "a"))
+    #expect(world.takeDirectives("a") == [])
+  }
+
+  @Test func whatAMigrationWouldDoIsToldBeforehand() {
+    var world = SmallWorld.serving(services: [.named(hasFence: true)])
+    let order = MigrationOrder.move(to: "b", forced: true)
+    func kinds(_ node: NodeName) -> [Plan.Kind]? {
+      world.nodes[node]?.instance.plannedMigration(of: "home", to: "b", order: order).map(\.kind)
+    }
+    #expect(kinds("a") == [.release, .adoption])
+    #expect(kinds("c") == [.release, .adoption])
+    world.nodes["a"]?.isDead = true
+    world.pass(.seconds(2))
+    #expect(kinds("c") == [.adoption])
+    let plan = world.nodes["c"]?.instance.plannedMigration(of: "home", to: "b", order: order).first
+    #expect(plan?.steps.first?.kind == .fence)
+    #expect(plan?.steps.first?.isSkipped == false)
+    #expect(plan?.epoch == 2)
+    #expect(world.nodes["c"]?.instance.plannedMigration(of: "nowhere", to: "b", order: order) == [])
+  }
+}
