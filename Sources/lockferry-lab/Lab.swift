@@ -109,7 +109,7 @@ struct Lab: AsyncParsableCommand {
     do {
       row.outcome = try await withTestNetwork { network in
         let rack = try await Rack.build(
-          in: network, kernel: kernel, place: place, folder: folder, fence: scenario.fence)
+          in: network, kernel: kernel, place: place, folder: folder)
         let site = try await Site(in: rack)
         return try await withThrowingTaskGroup(of: Outcome?.self) { group in
           group.addTask { try await scenario.play(site) }

@@ -10,7 +10,9 @@ enum Locks {
     var length: Int
 
     /// As `lab-locks` takes it.
-    var argument: String { "\(name):/mnt/home/\(file):\(isExclusive ? "w" : "r"):\(start):\(length)" }
+    func argument(below folder: String = "/mnt/home") -> String {
+      "\(name):\(folder)/\(file):\(isExclusive ? "w" : "r"):\(start):\(length)"
+    }
   }
 
   /// What the holder holds: whole files and byte ranges, exclusive and shared.
@@ -39,15 +41,15 @@ enum Locks {
     Lock(name: "free-shared", file: "shared.dat", isExclusive: false, start: 3, length: 4),
   ]
 
-  /// How many of ``held`` a server's kernel shows. `text` has lines `inode NUMBER PATH`, then those of `/proc/locks`.
-  static func count(in text: String) -> Int {
+  /// How many of `locks` a server's kernel shows. `text` has lines `inode NUMBER PATH`, then those of `/proc/locks`.
+  static func count(_ locks: [Lock], in text: String) -> Int {
     let lines = text.split(separator: "\n").map { $0.split(separator: " ") }
     var inodes: [String: Substring] = [:]
     for line in lines where line.count == 3 && line[0] == "inode" {
       inodes[String(line[2].split(separator: "/").last ?? "")] = line[1]
     }
     // 1: POSIX  ADVISORY  WRITE 42 fe:10:12 100 199
-    return held.count { lock in
+    return locks.count { lock in
       lines.contains { line in
         line.count == 8 && line[1] == "POSIX" && line[3] == (lock.isExclusive ? "WRITE" : "READ")
           && line[5].split(separator: ":").last == inodes[lock.file] && line[6] == "\(lock.start)"

@@ -18,14 +18,16 @@ struct Rack: Sendable {
 
   static let serviceName = "nfs.lab.test"
   static let serviceAddress = "10.88.0.10"
+  /// What the node file says: the lab cuts the peer's power.
+  private static let powerFence = "{command: [@SCRIPTS@/fence.sh, @PEER@], timeout: 30s}"
   /// lockd's grace period in the guests.
   static let graceSeconds = 20
 
   static func tap(_ number: Int) -> String { "tap\(number)" }
 
-  /// Makes network and folder. `fence` is what the node file says.
+  /// Makes network and folder.
   static func build(
-    in network: TestNetwork, kernel: KernelPackage, place: LabPlace, folder: String, fence: String
+    in network: TestNetwork, kernel: KernelPackage, place: LabPlace, folder: String
   ) async throws -> Rack {
     let host = try await network.addHost("rack")
     let rack = Rack(
@@ -46,7 +48,7 @@ struct Rack: Sendable {
       lab_service_address=\(serviceAddress)
       lab_store=10.88.0.1
       lab_grace=\(graceSeconds)
-      lab_fence='\(fence)'
+      lab_fence='\(powerFence)'
       export LD_LIBRARY_PATH=\(ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"] ?? "")
 
       """

@@ -6,30 +6,66 @@ struct Scenario: Sendable {
   let name: String
   /// One line for the reader.
   let what: String
-  /// The node file's fence.
-  var fence = Scenario.powerFence
   /// The subject of the issue that will make it pass; nil for what must pass today.
   var expectedToFail: String?
   /// Plays it on machines that are still switched off.
   let play: @Sendable (Site) async throws -> Outcome
 
-  /// The lab cuts the peer's power.
-  static let powerFence = "{command: [@SCRIPTS@/fence.sh, @PEER@], timeout: 30s}"
-
   /// All of them, in the order of the table.
-  static let all = [crash, migrate]
+  static let all = [
+    crash, hang, cutOff, serverStops, migrate, daemonDies, adopterDies, clientReboots, ownClients, pinned,
+    gracefulStop,
+  ]
+}
 
-  /// 1. The power of the primary is cut.
+extension Scenario {
+  /// 1
   static let crash = Scenario(name: "crash", what: "the primary's power is cut") { site in
     let held = try await site.begin()
     try await site.a.powerCut()
     site.note("power of a is cut")
-    try await site.waitUntilOnline(site.b)
-    site.note("service online on b")
-    return try await site.judge(on: site.b, heldBefore: held)
+    return try await site.judgeAdoption(heldBefore: held)
   }
 
-  /// 5. An operator moves the healthy service there and back.
+  /// 2a
+  static let hang = Scenario(
+    name: "hang", what: "the primary hangs; the fence cuts its power; later it is started again"
+  ) { site in
+    let held = try await site.begin()
+    await site.a.pause()
+    site.note("a hangs")
+    let outcome = try await site.judgeAdoption(heldBefore: held)
+    guard await !site.a.isOn else { throw HostTestError("a was not fenced") }
+    try await site.a.powerOn()
+    try await site.takesNothingBack(site.a, from: site.b)
+    return outcome
+  }
+
+  /// 3
+  static let cutOff = Scenario(name: "cut-off", what: "the primary's network is cut, and healed later") {
+    site in
+    let held = try await site.begin()
+    try await site.a.setCable(up: false)
+    site.note("the network of a is cut")
+    let outcome = try await site.judgeAdoption(heldBefore: held)
+    try await site.a.setCable(up: true)
+    // The fence cut its power; its operator switches it on.
+    try await site.a.powerOn()
+    try await site.takesNothingBack(site.a, from: site.b)
+    return outcome
+  }
+
+  /// 4
+  static let serverStops = Scenario(
+    name: "nfsd-stops", what: "nfsd on the primary stops for good, and the node gives the service up"
+  ) { site in
+    let held = try await site.begin()
+    try await site.a.run("$lab_bin/rpc.nfsd 0")
+    site.note("nfsd on a is stopped")
+    return try await site.judgeAdoption(heldBefore: held)
+  }
+
+  /// 5
   static let migrate = Scenario(name: "migrate", what: "lockferry migrate to b, and back to a") { site in
     let held = try await site.begin()
     for (from, to) in [(site.a, site.b), (site.b, site.a)] {
@@ -45,5 +81,61 @@ struct Scenario: Sendable {
       try await site.waitUntilMirrored(to)
     }
     return try await site.judge(on: site.a, heldBefore: held)
+  }
+
+  /// 6
+  static let daemonDies = Scenario(
+    name: "daemon-dies", what: "lockferry on the primary dies while NFS goes on; init starts it again"
+  ) { site in
+    try await site.powerOn()
+    try await site.waitUntilOnline(site.a)
+    try await site.waitUntil(site.b, answers: "/candidate?service=home", "b could adopt the service")
+    try await site.takeLocks()
+    try await site.a.run("kill -9 $(cat /run/lockferry.pid)")
+    site.note("lockferry on a is dead")
+    // The asker's record appears while nobody watches.
+    try await site.asker.run("$lab_scripts/mount-home.sh", within: .seconds(90))
+    try await site.a.run(". $lab_scripts/start-lockferry.sh")
+    try await site.beginAsking()
+    try await site.waitUntilOnline(site.a)
+    try await site.waitUntilMirrored(site.a)
+    let held = try await site.locksHeld(on: site.a)
+    var outcome = try await site.judge(on: site.a, heldBefore: held)
+    if let epoch = try await site.status(of: site.a).service("home")?.epoch, epoch != 1 {
+      outcome.problems.append("the service changed hands: epoch \(epoch)")
+    }
+    return outcome
+  }
+
+  /// 7
+  static let adopterDies = Scenario(
+    name: "adopter-dies", what: "lockferry on the adoptive server is killed in the middle of an adoption"
+  ) { site in
+    let held = try await site.begin()
+    try await site.a.powerCut()
+    site.note("power of a is cut")
+    try await site.b.run(
+      """
+      until curl -s http://127.0.0.1:9943/status | grep -qE '"step" ?: ?"server"'; do sleep 0.1; done
+      kill -9 $(cat /run/lockferry.pid)
+      """, within: .seconds(90))
+    site.note("lockferry on b is killed in step `server`")
+    try await site.b.run("sleep 1; . $lab_scripts/start-lockferry.sh")
+    return try await site.judgeAdoption(heldBefore: held)
+  }
+
+  /// 11
+  static let gracefulStop = Scenario(
+    name: "graceful-stop",
+    what: "rpc.nfsd 0 on the primary, which empties sm/ from Linux 6.4 on, then its power is cut"
+  ) { site in
+    let held = try await site.begin()
+    let left = try await site.a.run("$lab_bin/rpc.nfsd 0; sleep 2; ls /var/lib/nfs/sm | wc -l")
+    try await site.a.powerCut()
+    let records = left.split(separator: "\n").last.map(String.init) ?? "?"
+    site.note("nfsd on a was stopped, \(records) records were left in sm/; then its power was cut")
+    var outcome = try await site.judgeAdoption(heldBefore: held)
+    outcome.remarks.append("rpc.nfsd 0 left \(records) of 2 records in sm/")
+    return outcome
   }
 }

@@ -39,6 +39,7 @@ struct Site: Sendable {
     note("service online on a")
     try await waitUntil(b, answers: "/candidate?service=home", "b could adopt the service")
     try await takeLocks()
+    try await beginAsking()
     try await waitUntilMirrored(a)
     note("records of both clients mirrored")
     return try await locksHeld(on: a)
@@ -53,23 +54,36 @@ struct Site: Sendable {
     note("five machines are up, kernel \(rack.kernel.release)")
   }
 
-  /// The holder takes its locks, then the asker begins to ask.
+  /// The holder takes its locks.
   func takeLocks() async throws {
-    for client in [holder, asker] {
-      try await client.run("$lab_scripts/mount-home.sh", within: .seconds(90))
-    }
-    let held = Locks.held.map(\.argument).joined(separator: " ")
+    try await holder.run("$lab_scripts/mount-home.sh", within: .seconds(90))
+    let held = Locks.held.map { $0.argument() }.joined(separator: " ")
     try await holder.run(
       "$lab_programs/lab-locks hold /lab/holder/hold.log \(held) > /lab/holder/hold.err 2>&1 &")
     try await eventually(within: .seconds(90), "the holder has its locks") {
       holder.text("hold.log").contains("all held")
     }
     note("\(Locks.held.count) locks held")
+  }
+
+  /// The asker begins to ask for conflicting locks, and for some that it may have.
+  func beginAsking() async throws {
+    try await asker.run("$lab_scripts/mount-home.sh", within: .seconds(90))
     try await asker.run(
       (Locks.conflicting + Locks.free).map {
-        "$lab_programs/lab-locks ask /lab/asker/ask-\($0.name).log \($0.argument) > /lab/asker/ask-\($0.name).err 2>&1 &"
+        "$lab_programs/lab-locks ask /lab/asker/ask-\($0.name).log \($0.argument()) > /lab/asker/ask-\($0.name).err 2>&1 &"
       }.joined(separator: "\n"))
     try await waitForAnswers(2)
+  }
+
+  /// Another client takes a lock and keeps it.
+  func hold(_ lock: Locks.Lock, on client: Guest, below folder: String = "/mnt/home") async throws {
+    let log = "/lab/\(client.name)/hold-\(lock.name)"
+    try await client.run(
+      "$lab_programs/lab-locks hold \(log).log \(lock.argument(below: folder)) > \(log).err 2>&1 &")
+    try await eventually(within: .seconds(90), "\(client.name) has its lock \(lock.name)") {
+      client.text("hold-\(lock.name).log").contains("all held")
+    }
   }
 
   // Waiting
@@ -136,12 +150,27 @@ struct Site: Sendable {
     log.split(separator: "\n").count { $0.hasSuffix(" refused") || $0.hasSuffix(" granted") }
   }
 
+  /// Waits until lockferry on `guest` could adopt, and throws if the service does not stay on `owner`.
+  func takesNothingBack(_ guest: Guest, from owner: Guest) async throws {
+    try await waitUntil(guest, answers: "/candidate?service=home", "\(guest.name) could adopt the service")
+    let status = try await status(of: owner).service("home")
+    guard status?.owner == owner.name, status?.state == "online" else {
+      throw HostTestError("\(owner.name) no longer owns the service: \(status.map { "\($0)" } ?? "unknown")")
+    }
+    guard try await guest.outcome("mountpoint -q /srv/home").status != 0 else {
+      throw HostTestError("\(guest.name) mounted the disk again")
+    }
+    note("\(guest.name) is back and takes nothing")
+  }
+
   // Looking
 
-  /// How many of the holder's locks `server`'s kernel shows.
-  func locksHeld(on server: Guest) async throws -> Int {
-    let text = try await server.run("stat -c 'inode %i %n' /srv/home/*.dat; cat /proc/locks")
-    return Locks.count(in: text)
+  /// How many of some locks, by default the holder's, `server`'s kernel shows.
+  func locksHeld(
+    _ locks: [Locks.Lock] = Locks.held, on server: Guest, below folder: String = "/srv/home"
+  ) async throws -> Int {
+    let text = try await server.run("stat -c 'inode %i %n' \(folder)/*.dat; cat /proc/locks")
+    return Locks.count(locks, in: text)
   }
 
   /// The locks that the asker got though it must not, as the asker's kernel told it.
@@ -157,6 +186,13 @@ struct Site: Sendable {
     let times = holder.text("hold.log").split(separator: "\n").filter { $0.contains(" data wrote ") }
       .compactMap { $0.split(separator: " ").first.flatMap { Int($0) } }
     return zip(times, times.dropFirst()).map { $1 - $0 }.max() ?? 0
+  }
+
+  /// Waits until b has adopted the service, then judges.
+  func judgeAdoption(heldBefore: Int) async throws -> Outcome {
+    try await waitUntilOnline(b)
+    note("service online on b")
+    return try await judge(on: b, heldBefore: heldBefore)
   }
 
   /// What the kernels say after the story: everything that a scenario without loss must show.
@@ -213,6 +249,10 @@ struct Site: Sendable {
           throw HostTestError("fence \(name)?")
         }
         let wasOn = await guest.isOn
+        let other = name == a.name ? b : a
+        if try await other.outcome("mountpoint -q /srv/home").status == 0 {
+          throw HostTestError("\(other.name) has the disk mounted before \(name) is fenced")
+        }
         try await guest.powerCut()
         note("fence: \(name) is off\(wasOn ? "" : ", as it was before")")
         try FileManager.default.moveItem(

@@ -9,5 +9,5 @@ rpcbind -w
 # A server that lost its power in the middle of a transaction holds the store's lock until its lease ends.
 echo 10 > /proc/fs/nfsd/nfsv4leasetime
 echo 10 > /proc/fs/nfsd/nfsv4gracetime
-"$lab_bin/rpc.nfsd" -N 3 -V 4 4
+"$lab_bin/rpc.nfsd" -V 3 -V 4 4
 echo Y > /proc/fs/nfsd/v4_end_grace || true

@@ -1,0 +1,84 @@
+import HostTestKit
+
+/// Scenarios in which clients, or the adoptive server's own doings, make the difference.
+extension Scenario {
+  /// 8
+  static let clientReboots = Scenario(
+    name: "client-reboots", what: "a client reboots while the primary is down: its locks must be free again"
+  ) { site in
+    _ = try await site.begin()
+    let own = Locks.Lock(name: "own", file: "own.dat", isExclusive: true, start: 0, length: 0)
+    try await site.hold(own, on: site.asker)
+    let held = try await site.locksHeld([own], on: site.a)
+    try await site.a.powerCut()
+    try await site.holder.powerCut()
+    site.note("power of a and of the holder is cut")
+    try await site.holder.powerOn()
+    // As every client's start scripts do.
+    try await site.holder.run("sm-notify")
+    site.note("the holder is up again, without locks")
+    try await site.waitUntilOnline(site.b)
+    try await site.waitUntilGraceEnds(on: site.b)
+    try await site.waitForAnswers(3)
+    var outcome = Outcome(heldBefore: held, heldAfter: try await site.locksHeld([own], on: site.b))
+    let stale = try await site.locksHeld(on: site.b)
+    if stale > 0 { outcome.problems.append("\(stale) locks of a client that has rebooted") }
+    let granted = Set(
+      site.wronglyGranted.compactMap { $0.split(separator: " ").dropFirst().first.map(String.init) })
+    for lock in Locks.conflicting where !granted.contains(lock.name) {
+      outcome.problems.append("\(lock.name) is still refused though its holder has rebooted")
+    }
+    outcome.remarks.append("counts the lock of the client that did not reboot")
+    return outcome
+  }
+
+  /// 9
+  static let ownClients = Scenario(
+    name: "own-clients",
+    what: "the adoptive server has a client of its own, whose lock must survive the adoption",
+    expectedToFail: "adoption in a network namespace of the service's own"
+  ) { site in
+    let held = try await site.begin()
+    try await site.b.run(
+      "mkdir -p /disk/own; $lab_bin/exportfs -o rw,sync,no_root_squash,no_subtree_check,fsid=78 '*:/disk/own'"
+    )
+    try await site.asker.run(
+      "mkdir -p /mnt/own; mount -t nfs -o vers=3,hard,timeo=10 b.lab.test:/disk/own /mnt/own")
+    let own = Locks.Lock(name: "own", file: "own.dat", isExclusive: true, start: 0, length: 0)
+    try await site.hold(own, on: site.asker, below: "/mnt/own")
+    let ownBefore = try await site.locksHeld([own], on: site.b, below: "/disk/own")
+    try await site.a.powerCut()
+    site.note("power of a is cut; b has \(ownBefore) lock of a client of its own")
+    var outcome = try await site.judgeAdoption(heldBefore: held)
+    outcome.remarks.append(
+      "of the service's locks \(outcome.heldAfter) of \(held) were reclaimed; counted with b's own")
+    outcome.heldBefore += ownBefore
+    outcome.heldAfter += try await site.locksHeld([own], on: site.b, below: "/disk/own")
+    return outcome
+  }
+
+  /// 10
+  static let pinned = Scenario(
+    name: "pinned-lockd",
+    what: "an NFSv3 mount on the adoptive server keeps its lockd up, so that no grace period begins",
+    expectedToFail: "adoption in a network namespace of the service's own"
+  ) { site in
+    let held = try await site.begin()
+    try await site.b.run(
+      "modprobe nfsv3; mkdir -p /mnt/other; mount -t nfs -o vers=3 $lab_store:/disk/store /mnt/other")
+    site.note("b has an NFSv3 mount")
+    try await site.a.powerCut()
+    site.note("power of a is cut")
+    do {
+      try await site.waitUntilOnline(site.b, within: .seconds(60))
+    } catch {
+      var outcome = Outcome(heldBefore: held, heldAfter: try await site.locksHeld(on: site.b))
+      outcome.wronglyGranted = site.wronglyGranted.count
+      outcome.pause = site.longestPause
+      let words = site.b.text("lockferry.log").split(separator: "\n").last { $0.contains("no grace period") }
+      outcome.remarks.append("the service is not online on b: \(words ?? "and the log does not say why")")
+      return outcome
+    }
+    return try await site.judge(on: site.b, heldBefore: held)
+  }
+}
