@@ -3,7 +3,7 @@
 SWIFT ?= swift
 sources = Package.swift $(wildcard Sources Tests Benchmarks)
 
-.PHONY: build release demo test lint format bench clean dependencies
+.PHONY: build release demo lab lab-programs test lint format bench clean dependencies
 .DEFAULT_GOAL := build
 
 build: dependencies
@@ -20,10 +20,22 @@ demo: dependencies
 	$(SWIFT) build --product lockferry-demo
 	"$$($(SWIFT) build --show-bin-path)/lockferry-demo"
 
-# Host tests need root; without it they say so and are skipped.
-test: dependencies
+lab-programs: dependencies
+	$(SWIFT) build --product lockferry
+	$(SWIFT) build --product lab-locks
+	$(SWIFT) build --product lockferry-lab
+
+# Needs root: virtual machines with real kernels, see docs/lab.md. SCENARIO=, KERNEL=, KERNEL_DEB=, COMPARE=1, KEEP=1.
+lab: lab-programs
+	"$$($(SWIFT) build --show-bin-path)/lockferry-lab" $(if $(SCENARIO),--scenario $(SCENARIO)) \
+	  $(if $(KERNEL),--kernel $(KERNEL)) $(if $(KERNEL_DEB),--kernel-deb $(KERNEL_DEB)) \
+	  $(if $(COMPARE),--compare) $(if $(KEEP),--keep)
+
+# Host tests need root; without it they say so and are skipped. So is the one scenario of the lab.
+test: dependencies lab-programs
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
+	"$$($(SWIFT) build --show-bin-path)/lockferry-lab" --where-possible --scenario crash --kernel 6.1
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel $(sources)

@@ -77,6 +77,7 @@ struct KernelPackage: Sendable {
     try await Shell.run(
       """
       rm -rf "$2.new" && mkdir -p "$2.new" && dpkg -x "$1" "$2.new"
+      [ -e "$2.new/lib/modules" ] || { mkdir -p "$2.new/lib" && ln -s ../usr/lib/modules "$2.new/lib/modules"; }
       cd "$2.new/lib/modules" && depmod -b "$2.new" "$(ls)"
       rm -rf "$2" && mv "$2.new" "$2"
       """, [file, folder])

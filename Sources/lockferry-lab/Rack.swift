@@ -27,7 +27,7 @@ struct Rack: Sendable {
 
   /// Makes network and folder.
   static func build(
-    in network: TestNetwork, kernel: KernelPackage, place: LabPlace, folder: String
+    in network: TestNetwork, kernel: KernelPackage, place: LabPlace, folder: String, byHand: Bool
   ) async throws -> Rack {
     let host = try await network.addHost("rack")
     let rack = Rack(
@@ -47,6 +47,7 @@ struct Rack: Sendable {
       lab_service_name=\(serviceName)
       lab_service_address=\(serviceAddress)
       lab_store=10.88.0.1
+      lab_by_hand=\(byHand)
       lab_grace=\(graceSeconds)
       lab_fence='\(powerFence)'
       export LD_LIBRARY_PATH=\(ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"] ?? "")

@@ -16,6 +16,9 @@ struct Scenario: Sendable {
     crash, hang, cutOff, serverStops, migrate, daemonDies, adopterDies, clientReboots, ownClients, pinned,
     gracefulStop,
   ]
+
+  /// Those that the comparison plays, too.
+  static let compared = [crash, migrate, ownClients, pinned, gracefulStop]
 }
 
 extension Scenario {
@@ -69,10 +72,7 @@ extension Scenario {
   static let migrate = Scenario(name: "migrate", what: "lockferry migrate to b, and back to a") { site in
     let held = try await site.begin()
     for (from, to) in [(site.a, site.b), (site.b, site.a)] {
-      try await from.run(
-        "$lab_programs/lockferry migrate home --to \(to.name) --wait --timeout 3m", within: .seconds(240))
-      try await site.waitUntilOnline(to)
-      site.note("service online on \(to.name)")
+      try await site.migrate(from: from, to: to)
       try await site.waitUntilGraceEnds(on: to)
       try await site.waitForAnswers(2)
       let now = try await site.locksHeld(on: to)

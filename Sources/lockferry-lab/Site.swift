@@ -10,10 +10,13 @@ struct Site: Sendable {
   let b: Guest
   let holder: Guest
   let asker: Guest
+  /// Without lockferry: the comparison.
+  let isByHand: Bool
   private let start = ContinuousClock.now
 
-  init(in rack: Rack) async throws {
+  init(in rack: Rack, byHand: Bool) async throws {
     self.rack = rack
+    isByHand = byHand
     store = try await rack.add("store", .store, number: 1)
     a = try await rack.add("a", .server, number: 11)
     b = try await rack.add("b", .server, number: 12)
@@ -35,9 +38,13 @@ struct Site: Sendable {
   /// locks the primary's kernel shows.
   func begin() async throws -> Int {
     try await powerOn()
-    try await waitUntilOnline(a)
+    if isByHand {
+      try await a.run("$lab_scripts/by-hand.sh open")
+    } else {
+      try await waitUntilOnline(a)
+      try await waitUntil(b, answers: "/candidate?service=home", "b could adopt the service")
+    }
     note("service online on a")
-    try await waitUntil(b, answers: "/candidate?service=home", "b could adopt the service")
     try await takeLocks()
     try await beginAsking()
     try await waitUntilMirrored(a)
@@ -124,6 +131,11 @@ struct Site: Sendable {
 
   /// Waits until the store holds what `guest`'s status directory does, a record for each client.
   func waitUntilMirrored(_ guest: Guest) async throws {
+    if isByHand {
+      // Twice the interval of the copies.
+      try await Task.sleep(for: .seconds(10))
+      return
+    }
     try await eventually(within: .seconds(90), "records of \(guest.name) are in the store") {
       let mirror = try await status(of: guest).service("home")?.mirror
       return mirror.map { $0.recordsSeen >= 2 && $0.recordsMirrored == $0.recordsSeen } ?? false
@@ -188,9 +200,26 @@ struct Site: Sendable {
     return zip(times, times.dropFirst()).map { $1 - $0 }.max() ?? 0
   }
 
+  /// An operator moves the healthy service.
+  func migrate(from: Guest, to: Guest) async throws {
+    if isByHand {
+      try await from.run("$lab_scripts/by-hand.sh leave")
+      try await to.run("$lab_scripts/by-hand.sh take")
+    } else {
+      try await from.run(
+        "$lab_programs/lockferry migrate home --to \(to.name) --wait --timeout 3m", within: .seconds(240))
+      try await waitUntilOnline(to)
+    }
+    note("service online on \(to.name)")
+  }
+
   /// Waits until b has adopted the service, then judges.
   func judgeAdoption(heldBefore: Int) async throws -> Outcome {
-    try await waitUntilOnline(b)
+    if isByHand {
+      try await b.run("$lab_scripts/by-hand.sh take")
+    } else {
+      try await waitUntilOnline(b)
+    }
     note("service online on b")
     return try await judge(on: b, heldBefore: heldBefore)
   }
