@@ -33,6 +33,9 @@ struct Lab: AsyncParsableCommand {
   @Flag(help: "Plays also what nfs-utils alone, used with care, makes of some of them.")
   var compare = false
 
+  @Flag(help: "Plays only that.")
+  var compareOnly = false
+
   @Flag(help: "Where there can be no lab, or its parts can't be fetched, says so and ends with status 0.")
   var wherePossible = false
 
@@ -104,8 +107,8 @@ struct Lab: AsyncParsableCommand {
     var rows: [Row] = []
     for kernel in kernels {
       for scenario in scenarios {
-        rows.append(try await play(scenario, on: kernel, place))
-        if compare, Scenario.compared.contains(where: { $0.name == scenario.name }) {
+        if !compareOnly { rows.append(try await play(scenario, on: kernel, place)) }
+        if compare || compareOnly, Scenario.compared.contains(where: { $0.name == scenario.name }) {
           rows.append(try await play(scenario, on: kernel, place, byHand: true))
         }
       }

@@ -130,7 +130,13 @@ extension Scenario {
     what: "rpc.nfsd 0 on the primary, which empties sm/ from Linux 6.4 on, then its power is cut"
   ) { site in
     let held = try await site.begin()
-    let left = try await site.a.run("$lab_bin/rpc.nfsd 0; sleep 2; ls /var/lib/nfs/sm | wc -l")
+    // rpc.statd works through the removals one by one.
+    let left = try await site.a.run(
+      """
+      $lab_bin/rpc.nfsd 0
+      wait_for 5 sh -c '[ -z "$(ls /var/lib/nfs/sm)" ]'
+      ls /var/lib/nfs/sm | wc -l
+      """)
     try await site.a.powerCut()
     let records = left.split(separator: "\n").last.map(String.init) ?? "?"
     site.note("nfsd on a was stopped, \(records) records were left in sm/; then its power was cut")
