@@ -11,8 +11,8 @@ public import StatusMonitor
 public struct MirrorInstance: Sendable {
   /// Why deletions are frozen.
   public enum Freeze: Hashable, Sendable, Comparable {
-    /// More departures than `mirror.burst` within `mirror.burst_window`, or at least two and half of all records;
-    /// until thawed, or all are back.
+    /// More departures than `mirror.burst` within `mirror.burst_window`, or at least two and half of all records
+    /// within a second; until thawed, or all are back.
     case burst
     /// The status directory is not there.
     case directoryGone
@@ -86,7 +86,6 @@ public struct MirrorInstance: Sendable {
 
   /// Files were unlinked one by one and have not come back.
   public mutating func onRemoved(_ clients: Set<ClientName>, now: BootInstant) -> [MirrorDirective] {
-    let before = present.count
     for client in clients.sorted() {
       let wasPresent = present.removeValue(forKey: client) != nil
       // One that had not reached the store yet counts as well: it may be part of a burst.
@@ -97,8 +96,9 @@ public struct MirrorInstance: Sendable {
       recentDepartures.append(now)
     }
     recentDepartures.removeAll { now - $0 > timings.burstWindow }
-    // A server with few clients stops as well: most of them leaving at once is a burst, too.
-    let isMost = recentDepartures.count > 1 && recentDepartures.count * 2 >= max(before, recentDepartures.count)
+    // A server with few clients stops as well, and then unmonitors all of them within a fraction of a second.
+    let atOnce = recentDepartures.count { now - $0 <= .seconds(1) }
+    let isMost = atOnce > 1 && atOnce * 2 >= present.count + atOnce
     if recentDepartures.count > timings.burst || isMost {
       freezes.insert(.burst)
     }
