@@ -10,6 +10,7 @@ let package = Package(
     .executable(name: "lockferry", targets: ["lockferry"]),
     .executable(name: "lockferry-demo", targets: ["lockferry-demo"]),
     .executable(name: "nsm-peer", targets: ["nsm-peer"]),
+    .library(name: "SharedStore", targets: ["SharedStore"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -25,16 +25,21 @@ public struct Ownership: Sendable, Equatable {
   public var boot: String
   /// For a released service: who shall take it; the others hold back.
   public var reservedFor: NodeName?
+  /// Former owners that did not release it and are not yet confirmed to be off. Whoever claims it from a claimant
+  /// that died before its fence owes theirs as well.
+  public var unfenced: [NodeName]
 
   /// An ownership.
   public init(
-    node: NodeName, epoch: UInt64, state: State, boot: String, reservedFor: NodeName? = nil
+    node: NodeName, epoch: UInt64, state: State, boot: String, reservedFor: NodeName? = nil,
+    unfenced: [NodeName] = []
   ) {
     self.node = node
     self.epoch = epoch
     self.state = state
     self.boot = boot
     self.reservedFor = reservedFor
+    self.unfenced = unfenced
   }
 
   /// Nobody changes owner that often: a greater number in the store is damage, and leaves no room for the next.
@@ -47,7 +52,8 @@ public struct Ownership: Sendable, Equatable {
       let state = fields["state"].flatMap(State.init), let boot = fields["boot"]
     else { return nil }
     self.init(
-      node: node, epoch: epoch, state: state, boot: boot, reservedFor: fields["for"].flatMap(NodeName.init))
+      node: node, epoch: epoch, state: state, boot: boot, reservedFor: fields["for"].flatMap(NodeName.init),
+      unfenced: (fields["unfenced"] ?? "").split(separator: " ").compactMap { NodeName(String($0)) })
   }
 
   /// As it stands in the store.
@@ -58,6 +64,7 @@ public struct Ownership: Sendable, Equatable {
     fields.append("state", state.rawValue)
     fields.append("boot", boot)
     if let reservedFor { fields.append("for", reservedFor.text) }
+    if !unfenced.isEmpty { fields.append("unfenced", unfenced.map(\.text).joined(separator: " ")) }
     return fields.bytes
   }
 }

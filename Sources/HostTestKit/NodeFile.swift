@@ -60,14 +60,14 @@ public struct NodeFile: Sendable {
   public enum Command: Sendable {
     /// The word `none`, where it may stand.
     case none
-    /// A shell script, with its timeout in seconds.
-    case script(String, timeout: Int = 60)
+    /// A program by its absolute path, its arguments, and its timeout in seconds.
+    case program([String], timeout: Int = 60)
 
     var text: String {
       switch self {
       case .none: return "none"
-      case .script(let script, let timeout):
-        return "{command: [/bin/bash, -c, \(quoted(script))], timeout: \(timeout)s}"
+      case .program(let arguments, let timeout):
+        return "{command: [\(arguments.map(quoted).joined(separator: ", "))], timeout: \(timeout)s}"
       }
     }
   }

@@ -13,8 +13,8 @@ public final class TestNetwork: Sendable {
   private let hosts = Mutex<[TestHost]>([])
   private let names = Mutex<[(address: String, names: [String])]>([("127.0.0.1", ["localhost"])])
 
-  /// Makes a network without hosts. `withTestNetwork` does it and cleans up.
-  init() async throws {
+  /// Makes the folder of a network that does not run yet. `withTestNetwork` does it and cleans up.
+  init() throws {
     if let obstacle = HostTestKit.unavailableBecause { throw HostTestError(obstacle) }
     var template = Array("/tmp/lockferry-\(getpid())-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw HostTestError("can't make a folder in /tmp") }
@@ -24,7 +24,10 @@ public final class TestNetwork: Sendable {
     try "hosts: files\npasswd: files\ngroup: files\nprotocols: files\nservices: files\nrpc: files\n".write(
       toFile: nameServiceFile, atomically: false, encoding: .utf8)
     try writeNames()
+  }
 
+  /// Starts the bridge.
+  func start() async throws {
     let log = open(logPath(host: "network", program: "switch", "err"), O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
     defer { close(log) }
     let ready = folder + "/ready"
@@ -128,6 +131,11 @@ public final class TestNetwork: Sendable {
   /// What every program of every host wrote, for a failure's report.
   public var logs: String { hosts.withLock { $0 }.map(\.report).joined() }
 
+  fileprivate func printLogs(after end: String) {
+    let text = "\(end)\nThe programs' own words:\n\(logs)"
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+  }
+
   /// Ends every host and removes every file.
   func remove() async throws {
     var failure: (any Error)?
@@ -144,21 +152,28 @@ public final class TestNetwork: Sendable {
   }
 }
 
-/// Runs `body` with a network of its own. When it throws, every program's log is printed. The network's processes
-/// and files are gone afterwards in any case, also when the task is cancelled.
-public func withTestNetwork<Result>(_ body: (TestNetwork) async throws -> Result) async throws -> Result {
-  let network = try await TestNetwork()
+/// Runs `body` with a network of its own. When it throws, every program's log is printed (always, where the variable
+/// `LOCKFERRY_HOST_LOGS` is set). The network's processes and files are gone afterwards in any case, also when the
+/// task is cancelled.
+public func withTestNetwork<Value>(_ body: (TestNetwork) async throws -> Value) async throws -> Value {
+  let network = try TestNetwork()
+  let result: Result<Value, any Error>
   do {
-    let result = try await body(network)
-    try await network.remove()
-    return result
+    try await network.start()
+    result = .success(try await body(network))
+    if ProcessInfo.processInfo.environment["LOCKFERRY_HOST_LOGS"] != nil { network.printLogs(after: "done") }
   } catch {
-    if !(error is CancellationError) {
-      FileHandle.standardError.write(Data("\(error)\nThe programs' own words:\n\(network.logs)".utf8))
-    }
+    if !(error is CancellationError) { network.printLogs(after: "\(error)") }
+    result = .failure(error)
+  }
+  do {
     try await network.remove()
+  } catch {
+    // What went wrong first says more.
+    _ = try result.get()
     throw error
   }
+  return try result.get()
 }
 
 /// Makes a pipe and gives both ends to `start`, which starts a process with `end` as its standard input and keeps

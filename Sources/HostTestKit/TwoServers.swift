@@ -72,14 +72,17 @@ public struct TwoServers: Sendable {
     }
   }
 
-  /// Starts the daemons, the primary's first, and waits until the service is online there and the other server
-  /// could take over.
+  /// Starts the daemons, the primary's first, and waits until the service is online there and could go to the other
+  /// server.
   @discardableResult
   public func startDaemons() async throws -> (primary: HostProgram, adoptive: HostProgram) {
     let first = try await primary.startLockferry()
     try await waitUntil(primary, owns: Self.service)
     let second = try await adoptive.startLockferry()
-    try await eventually(within: .seconds(60), "b sees a's beats and could adopt the service") {
+    try await eventually(
+      within: .seconds(60), "the servers see each other's beats, and b could adopt the service"
+    ) {
+      guard try await primary.status().peer(adoptive.name)?.beat == "alive" else { return false }
       let status = try await adoptive.status()
       return status.peer(primary.name)?.beat == "alive" && status.service(Self.service)?.candidate == true
     }

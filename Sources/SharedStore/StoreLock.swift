@@ -36,8 +36,9 @@ final class StoreLock {
     _ root: StoreRoot, _ progress: CallProgress, _ body: (StoreLock) throws(StoreFailure) -> Answer
   ) throws(StoreFailure) -> Answer {
     let lock = try StoreLock(root, progress)
-    // The lock is the open file: it mustn't be closed after its last use, but after the last effect.
-    defer { withExtendedLifetime(lock) {} }
+    // Given back in so many words: a close doesn't do it while a child process that this one is just starting
+    // still has the file open, too.
+    defer { lock.releaseAll() }
     return try body(lock)
   }
 
@@ -107,6 +108,11 @@ final class StoreLock {
   func release(_ range: Range) {
     holdsRanges = false
     _ = lff_unlock_range(file.descriptor, range.offset, 1)
+  }
+
+  private func releaseAll() {
+    // A length of 0 reaches to the end, wherever that is (fcntl(2)).
+    _ = lff_unlock_range(file.descriptor, 0, 0)
   }
 
   /// Sets the lock file's times by the clock of the file system and returns them, as the measure for the age

@@ -73,5 +73,6 @@ struct Demo: AsyncParsableCommand {
 
 /// Prints at once, also into a pipe.
 func say(_ text: String) {
-  FileHandle.standardOutput.write(Data((text + "\n").utf8))
+  // Where nobody reads any more (`| head`), the story still ends in order.
+  try? FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
 }

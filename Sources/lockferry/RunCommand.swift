@@ -25,6 +25,8 @@ struct RunCommand: AsyncParsableCommand {
     log.logLevel = logLevel
     do {
       try await Sidecar.run(configuration: configuration, log: log)
+    } catch let error as SidecarError {
+      throw CommandFailure(error.code == .failed ? .failed : .exists, error.message)
     } catch {
       throw CommandFailure(.failed, "\(error)")
     }

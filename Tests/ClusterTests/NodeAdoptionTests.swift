@@ -99,14 +99,14 @@ struct NodeAdoptionTests {
 
   @Test func definitionsThatDifferPreventUnplannedAdoptions() {
     var world = SmallWorld.serving(nodes: ["a", "b"])
-    world.nodes["b"]?.instance.onDefinitions(of: "a", disagreements: ["services.home.address"])
+    world.nodes["b"]?.instance.onDefinitions(of: "a", disagreements: ["home": ["address"]])
     world.nodes["a"]?.isDead = true
     world.pass(.seconds(60))
     #expect(world.owner()?.node == "a")
     #expect(
       world.nodes["b"]?.instance.whyNotCandidate("home", now: world.now)
         == ["the node file of a differs: services.home.address"])
-    world.nodes["b"]?.instance.onDefinitions(of: "a", disagreements: [])
+    world.nodes["b"]?.instance.onDefinitions(of: "a", disagreements: [:])
     world.pass(.seconds(1))
     #expect(world.isServed(by: "b"))
   }

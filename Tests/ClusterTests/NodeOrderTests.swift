@@ -47,7 +47,7 @@ struct NodeOrderTests {
   func refused(target: NodeName, problem: String) {
     var world = SmallWorld.serving()
     world.nodes["c"]?.isDead = true
-    world.nodes["a"]?.instance.onDefinitions(of: "b", disagreements: ["beats.lease", "services.home"])
+    world.nodes["a"]?.instance.onDefinitions(of: "b", disagreements: ["home": ["beats.lease", "home"]])
     world.pass(.seconds(3))
     _ = world.takeDirectives("a")
     world.order(.move(to: target))

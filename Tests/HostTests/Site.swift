@@ -39,5 +39,5 @@ extension TwoServers {
 
 /// Prints a figure, which is not judged: machines differ.
 func note(_ text: String) {
-  FileHandle.standardError.write(Data("    \(text)\n".utf8))
+  try? FileHandle.standardError.write(contentsOf: Data("    \(text)\n".utf8))
 }

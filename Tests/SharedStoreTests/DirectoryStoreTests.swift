@@ -145,6 +145,31 @@ struct DirectoryStoreTests {
     #expect(try names("").contains(".lock"))
   }
 
+  @Test(
+    "gives its lock back although a child process that is just being started has the lock's file open, too")
+  func lockSurvivesNoFork() async throws {
+    try await store.write(["a": [1]])
+    let (path, copies) = (folder.path, Shared<[Int32]>([]))
+    let forking = DirectoryStore(
+      path: path,
+      steps: { _ in
+        // What fork(2) does: a second descriptor for every open file description.
+        guard copies.withLock({ $0.isEmpty }), let open = try? directoryNames("/proc/self/fd") else { return }
+        for descriptor in open.compactMap({ Int32($0) }) {
+          var target = [CChar](repeating: 0, count: 4096)
+          let length = readlink("/proc/self/fd/\(descriptor)", &target, target.count)
+          guard length > 0, target.prefix(length).map({ UInt8(bitPattern: $0) }) == bytes("\(path)/.lock")
+          else { continue }
+          let copy = dup(descriptor)
+          copies.withLock { $0.append(copy) }
+        }
+      })
+    #expect(try await forking.write(["a": [2]], where: ["a": [1]]) == .committed)
+    #expect(copies.withLock { !$0.isEmpty })
+    #expect(try await store.write(["a": [3]], where: ["a": [2]], within: .seconds(10)) == .committed)
+    for copy in copies.withLock({ $0 }) { close(copy) }
+  }
+
   @Test("a journal that a dead writer left is applied before anything that meets its keys")
   func leftoverJournal() async throws {
     for reader in 0..<5 {

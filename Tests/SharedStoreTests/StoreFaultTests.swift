@@ -180,13 +180,21 @@ struct StoreFaultTests {
   func frozen() async throws {
     let room = try await MountRoom()
     let (image, path) = (folder.path + ".image", folder.path)
-    defer { unlink(image) }
+    // The image is unlinked once it is mounted, so that nothing stays of it however the test ends.
     let isMounted = try await room.run {
-      system(
+      defer { unlink(image) }
+      return system(
         "truncate -s 16M \(image) && /usr/sbin/mkfs.ext4 -q -F \(image) && mount -o loop \(image) \(path)")
         == 0
     }
     try #require(isMounted, "needs mkfs.ext4 and a loop device")
+    // A frozen file system outlives its last mount. This child sees its pipe end when the test ends, also when
+    // the test is killed, and thaws it.
+    let guardian = try await room.run {
+      try #require(
+        popen("read line; fsfreeze -u \(path) 2>/dev/null; exit 0", "we").map { UInt(bitPattern: $0) })
+    }
+    defer { _ = UnsafeMutablePointer<FILE>(bitPattern: guardian).map { pclose($0) } }
     let store = try await room.store(at: path)
     try await store.create(within: generous)
     try await store.write(["a": [1]])

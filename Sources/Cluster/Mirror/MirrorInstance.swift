@@ -11,7 +11,8 @@ public import StatusMonitor
 public struct MirrorInstance: Sendable {
   /// Why deletions are frozen.
   public enum Freeze: Hashable, Sendable, Comparable {
-    /// More departures than `mirror.burst` within `mirror.burst_window`; until thawed, or all are back.
+    /// More departures than `mirror.burst` within `mirror.burst_window`, or at least two and half of all records;
+    /// until thawed, or all are back.
     case burst
     /// The status directory is not there.
     case directoryGone
@@ -31,7 +32,8 @@ public struct MirrorInstance: Sendable {
   private var stored: [ClientName: [UInt8]]
   /// What the directory holds.
   private var present: [ClientName: [UInt8]] = [:]
-  /// Present, and different in the store.
+  /// Different in the store. Also when its file has gone since: it reaches the store all the same, and leaves it
+  /// by the guard, or a stopping server would take along what a slow store had not yet taken.
   private var pending: [ClientName: Pending] = [:]
   /// The pending in the order in which they came; some may no longer be pending.
   private var queue: [ClientName] = []
@@ -63,10 +65,7 @@ public struct MirrorInstance: Sendable {
   public mutating func onScan(_ records: [ClientName: [UInt8]], now: BootInstant) -> [MirrorDirective] {
     hasScanned = true
     freezes.remove(.directoryGone)
-    for client in present.keys where records[client] == nil {
-      present[client] = nil
-      pending[client] = nil
-    }
+    for client in present.keys where records[client] == nil { present[client] = nil }
     let changed = records.filter {
       present[$0.key] != $0.value || stored[$0.key] != $0.value || uncertain.contains($0.key)
     }
@@ -87,9 +86,9 @@ public struct MirrorInstance: Sendable {
 
   /// Files were unlinked one by one and have not come back.
   public mutating func onRemoved(_ clients: Set<ClientName>, now: BootInstant) -> [MirrorDirective] {
+    let before = present.count
     for client in clients.sorted() {
       let wasPresent = present.removeValue(forKey: client) != nil
-      pending[client] = nil
       // One that had not reached the store yet counts as well: it may be part of a burst.
       guard wasPresent || stored[client] != nil || isUncertain(client), departures[client] == nil else {
         continue
@@ -98,7 +97,9 @@ public struct MirrorInstance: Sendable {
       recentDepartures.append(now)
     }
     recentDepartures.removeAll { now - $0 > timings.burstWindow }
-    if recentDepartures.count > timings.burst {
+    // A server with few clients stops as well: most of them leaving at once is a burst, too.
+    let isMost = recentDepartures.count > 1 && recentDepartures.count * 2 >= max(before, recentDepartures.count)
+    if recentDepartures.count > timings.burst || isMost {
       freezes.insert(.burst)
     }
     if !freezes.isEmpty { holdBackDepartures() }
@@ -107,17 +108,13 @@ public struct MirrorInstance: Sendable {
 
   /// Files were moved away: sm-notify retires records into `sm.bak`. That is no departure.
   public mutating func onRetired(_ clients: Set<ClientName>, now: BootInstant) -> [MirrorDirective] {
-    for client in clients {
-      present[client] = nil
-      pending[client] = nil
-    }
+    for client in clients { present[client] = nil }
     return directives(now: now)
   }
 
   /// The directory is not there.
   public mutating func onDirectoryGone(now: BootInstant) -> [MirrorDirective] {
     present = [:]
-    pending = [:]
     freezes.insert(.directoryGone)
     holdBackDepartures()
     return directives(now: now)
@@ -302,7 +299,7 @@ extension MirrorInstance {
   public func report(now: BootInstant) -> Report {
     let oldest = pending.values.map(\.since).min()
     return Report(
-      seen: present.count, mirrored: present.count - pending.count,
+      seen: present.count, mirrored: present.keys.count { pending[$0] == nil },
       lag: oldest.map { now - $0 } ?? .zero,
       retained: stored.keys.count { present[$0] == nil && departures[$0] == nil },
       departing: departures.count, frozenBecause: freezes.sorted(), problem: problem)
@@ -322,11 +319,13 @@ extension MirrorInstance {
 
   /// Every record that the directory or the store has.
   public var records: [(client: ClientName, record: [UInt8], state: RecordState)] {
-    Set(stored.keys).union(present.keys).sorted().map { client in
-      let record = present[client] ?? stored[client] ?? []
+    Set(stored.keys).union(present.keys).union(pending.keys).sorted().map { client in
+      let record = present[client] ?? pending[client]?.record ?? stored[client] ?? []
       let state: RecordState =
-        if present[client] != nil {
-          pending[client] == nil ? .mirrored : .pending
+        if pending[client] != nil {
+          .pending
+        } else if present[client] != nil {
+          .mirrored
         } else {
           departures[client] == nil ? .retained : .departing
         }

@@ -95,7 +95,8 @@ extension NodeInstance {
     guard case .alive? = peers[order.to]?.verdict else {
       return "\(order.to) does not beat; nothing was released"
     }
-    if let differences = disagreements[order.to], !differences.isEmpty {
+    let differences = differences(state.definition.name, with: order.to)
+    if !differences.isEmpty {
       return
         "the node files of \(settings.node) and \(order.to) differ: \(differences.joined(separator: ", "))"
     }
@@ -130,7 +131,7 @@ extension NodeInstance {
         state, from: .unaccounted(ownership.node, fenceConfirmedByOperator: order.fenceConfirmed),
         because: order.reason)
     }
-    guard case .dead(let missed) = verdict, disagreements.isEmpty,
+    guard case .dead(let missed) = verdict, differences(state.definition.name, with: ownership.node).isEmpty,
       aliveCandidates(state, besides: ownership.node).first == settings.node
     else { return [] }
     return claim(
@@ -168,23 +169,27 @@ extension NodeInstance {
   private mutating func claim(
     _ state: ServiceState, from former: FormerOwner, because: String
   ) -> [NodeDirective] {
+    let owed = state.ownership?.unfenced.filter { $0 != settings.node } ?? []
     let plan = Plan.adoption(
       of: state.definition, by: settings.node, epoch: (state.ownership?.epoch ?? 0) + 1, from: former,
-      because: because, request: orderedHere(state)?.id)
+      because: because, request: orderedHere(state)?.id, owed: owed)
     var silentBeat: Transition.SilentBeat?
     if case .unaccounted(let old, _) = former, let peer = peers[old] {
       silentBeat = Transition.SilentBeat(node: old, bytes: peer.observed)
     }
-    return transition(state, plan, to: .adopting, silentBeat: silentBeat)
+    return transition(
+      state, plan, to: .adopting, silentBeat: silentBeat,
+      unfenced: former.unfenced(state.definition, owed: owed))
   }
 
   private mutating func transition(
     _ state: ServiceState, _ plan: Plan, to target: Ownership.State, reservedFor: NodeName? = nil,
-    silentBeat: Transition.SilentBeat? = nil
+    silentBeat: Transition.SilentBeat? = nil, unfenced: [NodeName] = []
   ) -> [NodeDirective] {
     services[state.definition.name]?.activity = target == .releasing ? .lettingGo : .claiming
     let ownership = Ownership(
-      node: settings.node, epoch: plan.epoch, state: target, boot: settings.boot, reservedFor: reservedFor)
+      node: settings.node, epoch: plan.epoch, state: target, boot: settings.boot, reservedFor: reservedFor,
+      unfenced: unfenced)
     return [
       .transition(
         Transition(

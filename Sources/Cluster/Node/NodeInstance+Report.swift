@@ -26,7 +26,9 @@ extension NodeInstance {
       return ["this node is not among its candidates"]
     }
     var reasons = whyUnable(now: now)
-    for (peer, differences) in disagreements.sorted(by: { $0.key < $1.key }) {
+    for peer in peerNames {
+      let differences = differences(name, with: peer)
+      guard !differences.isEmpty else { continue }
       reasons.append("the node file of \(peer) differs: \(differences.joined(separator: ", "))")
     }
     return reasons
@@ -66,7 +68,9 @@ extension NodeInstance {
   public func peer(_ node: NodeName) -> BeatDetector? { peers[node] }
 
   /// Where `node`'s definitions differ from ours.
-  public func disagreementsWith(_ node: NodeName) -> [String] { disagreements[node] ?? [] }
+  public func disagreementsWith(_ node: NodeName) -> [String] {
+    orderedServices.flatMap { name in differences(name, with: node).map { "\(name): \($0)" } }
+  }
 
   /// Every other node that a service names.
   public var peerNames: [NodeName] { peers.keys.sorted() }

@@ -104,7 +104,7 @@ public struct NodeInstance: Sendable {
   var hasLooked = false
   var ownBeat: BeatDetector
   var peers: [NodeName: BeatDetector] = [:]
-  var disagreements: [NodeName: [String]] = [:]
+  var disagreements: [NodeName: [ServiceName: [String]]] = [:]
   var services: [ServiceName: ServiceState] = [:]
 
   /// A node that starts at `now`.
@@ -240,9 +240,12 @@ public struct NodeInstance: Sendable {
   }
 
   /// Where another node's definitions differ from ours; empty where they agree.
-  public mutating func onDefinitions(of peer: NodeName, disagreements found: [String]) {
-    disagreements[peer] = found.isEmpty ? nil : found
+  public mutating func onDefinitions(of peer: NodeName, disagreements found: [ServiceName: [String]]) {
+    disagreements[peer] = found
   }
+
+  /// Where this node and `peer` do not mean the same by `name`: neither adopts it from the other by itself.
+  func differences(_ name: ServiceName, with peer: NodeName) -> [String] { disagreements[peer]?[name] ?? [] }
 
   /// The transition that was asked for has ended.
   public mutating func onTransition(

@@ -9,6 +9,13 @@ public enum FormerOwner: Sendable, Equatable {
   /// It did not release: it may still run.
   case unaccounted(NodeName, fenceConfirmedByOperator: Bool)
 
+  /// Who has to be fenced, `owed` by earlier claims among them.
+  func unfenced(_ service: ServiceDefinition, owed: [NodeName]) -> [NodeName] {
+    guard service.hasFence else { return [] }
+    guard case .unaccounted(let old, let confirmed) = self else { return owed }
+    return confirmed ? [] : owed.filter { $0 != old } + [old]
+  }
+
   var node: NodeName? {
     switch self {
     case .none: nil
@@ -26,11 +33,13 @@ extension Plan {
   /// specification of X/Open XNFS chapter 11).
   public static func adoption(
     of service: ServiceDefinition, by node: NodeName, epoch: UInt64, from former: FormerOwner,
-    because: String,
-    request: String? = nil
+    because: String, request: String? = nil, owed: [NodeName] = []
   ) -> Plan {
     var steps: [PlanStep] = []
+    let unfenced = former.unfenced(service, owed: owed).map(\.text).joined(separator: " and ")
     switch former {
+    case _ where !unfenced.isEmpty:
+      steps.append(PlanStep(.fence, "\(unfenced) did not release it and may still run"))
     case .none:
       steps.append(.skipped(.fence, "nobody owned it before"))
     case .released(let old):
@@ -38,13 +47,10 @@ extension Plan {
     case .here:
       steps.append(.skipped(.fence, "the last owner is this node itself"))
     case .unaccounted(let old, let confirmed):
-      if service.hasFence {
-        steps.append(PlanStep(.fence, "\(old) did not release it and may still run"))
-      } else if confirmed {
-        steps.append(.skipped(.fence, "the operator confirmed that \(old) is off"))
-      } else {
-        steps.append(.skipped(.fence, "fence: none; nothing proves that \(old) is off"))
-      }
+      steps.append(
+        confirmed
+          ? .skipped(.fence, "the operator confirmed that \(old) is off")
+          : .skipped(.fence, "fence: none; nothing proves that \(old) is off"))
     }
     steps.append(storage(service))
     steps.append(PlanStep(.records, "the records join those of this node's status directory"))

@@ -19,6 +19,9 @@ public enum HostCommand {
     _ arguments: [String], environment: [String: String] = [:], within limit: Duration,
     networkNamespace: String? = nil
   ) async -> CommandOutcome {
+    if Task.isCancelled {
+      return CommandOutcome(status: .notStarted("whoever asked for it has been called off"), output: "")
+    }
     let launch = ChildLaunch(
       arguments: arguments, environment: environment, limit: limit, networkNamespace: networkNamespace)
     return await ChildProcess.start(launch).outcome()

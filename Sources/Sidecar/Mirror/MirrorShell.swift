@@ -33,6 +33,8 @@ actor MirrorShell {
   private var lastScan: StatusDirectoryScan?
   private var isDirectoryThere = false
   private var isLockManagerUp = false
+  private var isReading = false
+  private var waitingToRead: [CheckedContinuation<Void, Never>] = []
   /// Files that are not taken as records, by printable name.
   private(set) var refused: [String: String] = [:]
 
@@ -97,7 +99,7 @@ actor MirrorShell {
   /// Reads the directory again and returns when all of it is in the store, or the task is cancelled, or the
   /// service is no longer this node's.
   func flush(_ service: ServiceName) async {
-    await rescan()
+    await inTurn { await self.rescan() }
     guard let instance = entries[service]?.instance, !instance.isSettled else { return }
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
@@ -143,16 +145,26 @@ actor MirrorShell {
     } catch {
       log.error("no inotify: only the periodic rescan mirrors", metadata: ["error": "\(error)"])
     }
-    await rescan()
+    await inTurn { await self.rescan() }
     for await _ in watch.changes {
       guard !Task.isCancelled else { break }
-      await take(watch.take())
+      await inTurn { await self.take(self.watch.take()) }
     }
     watch.stop()
   }
 
   private func rescanPeriodically() async {
-    while (try? await Task.sleep(for: timings.rescan)) != nil { await rescan() }
+    while (try? await Task.sleep(for: timings.rescan)) != nil { await inTurn { await self.rescan() } }
+  }
+
+  /// One reading of the directory at a time, each applied before the next begins: what a scan read before a
+  /// record was written must not be applied after the record's own event.
+  private func inTurn(_ body: () async -> Void) async {
+    while isReading { await withCheckedContinuation { waitingToRead.append($0) } }
+    isReading = true
+    await body()
+    isReading = false
+    if !waitingToRead.isEmpty { waitingToRead.removeFirst().resume() }
   }
 
   private func take(_ hints: StatusDirectoryHints) async {
@@ -204,8 +216,12 @@ actor MirrorShell {
       let scan = try await OwnThread.run("lf-scan-sm") { try directory.scan(previous: previous) }
       lastScan = scan
       isDirectoryThere = true
+      let known = refused
       refused = [:]
-      for file in scan.refused { refuse(file.name, file.reason) }
+      for file in scan.refused {
+        refused[file.name] = known[file.name]
+        refuse(file.name, file.reason)
+      }
       applyToAll { $0.onScan(scan.records, now: .now) }
       for (service, entry) in entries { raiseStoredState(service, epoch: entry.epoch) }
     } catch {
@@ -239,7 +255,8 @@ actor MirrorShell {
           stored[client] = bytes
         }
         adopt(service, epoch: epoch, stored: stored)
-        return
+        // Not the last scan: what was installed since would count as missing.
+        return await inTurn { await self.rescan() }
       } catch {
         log.warning(
           "the mirror waits for the store", metadata: ["service": "\(service)", "error": "\(error)"])
@@ -254,12 +271,6 @@ actor MirrorShell {
     entries[service] = entry
     apply(service) { [isLockManagerUp] in $0.onLockManager(isUp: isLockManagerUp, now: .now) }
     if entry.isPlanRunning { apply(service) { $0.onPlan(isRunning: true, now: .now) } }
-    if let lastScan {
-      apply(service) { $0.onScan(lastScan.records, now: .now) }
-      raiseStoredState(service, epoch: epoch)
-    } else {
-      apply(service) { $0.onDirectoryGone(now: .now) }
-    }
   }
 
   private func commit(_ batch: MirrorBatch, _ service: ServiceName, epoch: UInt64) async {

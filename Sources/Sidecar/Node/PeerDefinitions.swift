@@ -34,8 +34,8 @@ struct PeerDefinitions: Sendable {
   }
 
   /// Publishes and reads; nothing for a peer whose word can't be read now.
-  func exchange(peers: [NodeName]) async -> [NodeName: [String]] {
-    var found: [NodeName: [String]] = [:]
+  func exchange(peers: [NodeName]) async -> [NodeName: [ServiceName: [String]]] {
+    var found: [NodeName: [ServiceName: [String]]] = [:]
     do {
       let key = try ClusterKeys.info(node)
       let bytes = try StoreJSON.bytes(own)
@@ -55,10 +55,12 @@ struct PeerDefinitions: Sendable {
     return found
   }
 
-  private func disagreements(with info: NodeInfo) -> [String] {
-    own.services.sorted { $0.key < $1.key }.flatMap { service, text -> [String] in
-      guard let theirs = info.services[service] else { return [] }
-      return ClusterDefinition.disagreements(here: text, there: theirs).map { "\(service): \($0)" }
+  private func disagreements(with info: NodeInfo) -> [ServiceName: [String]] {
+    var found: [ServiceName: [String]] = [:]
+    for (service, text) in own.services {
+      guard let name = ServiceName(service), let theirs = info.services[service] else { continue }
+      found[name] = ClusterDefinition.disagreements(here: text, there: theirs)
     }
+    return found
   }
 }

@@ -7,7 +7,12 @@ import Synchronization
 final class ObservedStore: SharedStore {
   private struct Observation {
     var lastAnswer: Duration?
-    var problem: String?
+    /// Why the last read failed.
+    var readProblem: String?
+    /// Why the last commit failed. Apart from reads: a store whose lock hangs goes on answering those.
+    var commitProblem: String?
+
+    var problem: String? { commitProblem ?? readProblem }
   }
 
   private let store: any SharedStore
@@ -30,17 +35,17 @@ final class ObservedStore: SharedStore {
 
   func read(_ key: StoreKey, within limit: Duration) async throws(StoreError) -> [UInt8]? {
     do {
-      return answered(try await store.read(key, within: limit))
+      return answered(try await store.read(key, within: limit), \.readProblem)
     } catch {
-      throw failed(error)
+      throw failed(error, \.readProblem)
     }
   }
 
   func list(below prefix: StoreKey, within limit: Duration) async throws(StoreError) -> [StoreKey: [UInt8]] {
     do {
-      return answered(try await store.list(below: prefix, within: limit))
+      return answered(try await store.list(below: prefix, within: limit), \.readProblem)
     } catch {
-      throw failed(error)
+      throw failed(error, \.readProblem)
     }
   }
 
@@ -48,19 +53,26 @@ final class ObservedStore: SharedStore {
     _ transaction: StoreTransaction, within limit: Duration
   ) async throws(StoreError) -> StoreOutcome {
     do {
-      return answered(try await store.commit(transaction, within: limit))
+      return answered(try await store.commit(transaction, within: limit), \.commitProblem)
     } catch {
-      throw failed(error)
+      throw failed(error, \.commitProblem)
     }
   }
 
-  private func answered<Answer>(_ answer: Answer) -> Answer {
-    observation.withLock { $0 = Observation(lastAnswer: BootClock.now, problem: nil) }
+  private func answered<Answer>(
+    _ answer: Answer, _ problem: any WritableKeyPath<Observation, String?> & Sendable
+  ) -> Answer {
+    observation.withLock {
+      $0.lastAnswer = BootClock.now
+      $0[keyPath: problem] = nil
+    }
     return answer
   }
 
-  private func failed(_ error: StoreError) -> StoreError {
-    observation.withLock { $0.problem = error.message }
+  private func failed(
+    _ error: StoreError, _ problem: any WritableKeyPath<Observation, String?> & Sendable
+  ) -> StoreError {
+    observation.withLock { $0[keyPath: problem] = error.message }
     return error
   }
 }

@@ -1,0 +1,41 @@
+# What one types here. Everything is done by SwiftPM; this file only knows the words.
+
+SWIFT ?= swift
+sources = Package.swift $(wildcard Sources Tests Benchmarks)
+
+.PHONY: build release demo test lint format bench clean dependencies
+.DEFAULT_GOAL := build
+
+build: dependencies
+	$(SWIFT) build
+
+# What one installs: .build/release/lockferry needs no Swift on the machine that runs it.
+release: dependencies
+	$(SWIFT) build -c release --static-swift-stdlib --product lockferry
+
+# Needs root: three hosts in namespaces of this machine. Ends by itself within a minute and cleans up.
+demo: dependencies
+	$(SWIFT) build --product lockferry
+	$(SWIFT) build --product nsm-peer
+	$(SWIFT) build --product lockferry-demo
+	"$$($(SWIFT) build --show-bin-path)/lockferry-demo"
+
+# Host tests need root; without it they say so and are skipped.
+test: dependencies
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel $(sources)
+
+format:
+	$(SWIFT) format format --in-place --recursive --parallel $(sources)
+
+bench: dependencies
+	scripts/bench
+
+clean:
+	$(SWIFT) package clean
+
+dependencies:
+	@scripts/install-dependencies
