@@ -142,8 +142,9 @@ actor MirrorShell {
       try watch.start()
     } catch {
       log.error("no inotify: only the periodic rescan mirrors", metadata: ["error": "\(error)"])
+      await rescan()
     }
-    await rescan()
+    // The watch's first hint asks for everything to be read.
     for await _ in watch.changes {
       guard !Task.isCancelled else { break }
       await take(watch.take())
