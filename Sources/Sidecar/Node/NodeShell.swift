@@ -9,6 +9,11 @@ import StatusMonitor
 /// Decisions are made without a pause on this actor; what takes time runs between two decisions, and reports
 /// back as the next input.
 actor NodeShell {
+  /// Between two ticks of a start.
+  private static let startPause = Duration.milliseconds(50)
+  /// After so long a start waits for something, and ticks as always.
+  private static let startLimit = Duration.seconds(2)
+
   let configuration: NodeConfiguration
   let store: ObservedStore
   let log: Logger
@@ -134,9 +139,17 @@ actor NodeShell {
       let began = BootInstant.now
       lastTick = began
       await carryOut(instance.onTick(now: began))
-      let rest = configuration.beats.interval - (BootInstant.now - began)
+      let rest = pauseAfterTick - (BootInstant.now - began)
       if rest > .zero { try? await Task.sleep(for: rest) } else { await Task.yield() }
     }
+  }
+
+  /// A start takes several ticks one after the other: the store is seen, the name is found free, the first beat
+  /// is written. Clients wait meanwhile, so these don't wait for the interval.
+  private var pauseAfterTick: Duration {
+    let interval = configuration.beats.interval
+    let isStarting = !instance.hasBeaten && BootInstant.now - startedAt < Self.startLimit
+    return isStarting ? min(interval, Self.startPause) : interval
   }
 
   /// Runs beside ``beat()``, which may be waiting for the store at the moment when the lease ends.
