@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <malloc.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/icmp6.h>
@@ -382,4 +383,12 @@ int lfh_send_unix_datagram(const char *path, const uint8_t *payload, size_t leng
   int result = sent < 0 ? -errno : 0;
   close(descriptor);
   return result;
+}
+
+void lfh_keep_heap_small(void) {
+    // glibc gives threads arenas of their own, eight per processor, and what one thread has freed there no other
+    // uses. Setting a threshold also keeps glibc from raising it.
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 64 * 1024);
 }

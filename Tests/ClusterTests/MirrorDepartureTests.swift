@@ -116,6 +116,29 @@ struct MirrorDepartureTests {
     #expect(mirror.deleted.count == 20)
   }
 
+  @Test func mostOfAFewClientsLeavingAtOnceIsABurst() {
+    var mirror = settled(4)
+    mirror.removed(["client0"])
+    mirror.pass(.milliseconds(100))
+    #expect(mirror.report.frozenBecause == [])
+    mirror.removed(["client1"])
+    #expect(mirror.report.frozenBecause == [.burst])
+    mirror.pass(.seconds(3600))
+    #expect(mirror.deleted.isEmpty)
+  }
+
+  @Test func aRecordReachesTheStoreThoughItsServerStoppedBeforeTheStoreAnswered() {
+    var mirror = settled()
+    mirror.written("new", bytes("r"))
+    mirror.failed()
+    mirror.gone()
+    mirror.pass(.seconds(1))
+    #expect(mirror.lastChanges == ["new": bytes("r")])
+    mirror.committed()
+    mirror.pass(.seconds(3600))
+    #expect(mirror.deleted.isEmpty)
+  }
+
   @Test func aBurstOfOneHintIsABurst() {
     var mirror = settled(10_000)
     mirror.removed(Set(clients(0..<10_000).keys))
@@ -319,6 +342,9 @@ struct MirrorDepartureTests {
     mirror.written("new", bytes("r"))
     mirror.failed()
     mirror.removed(["new"])
+    mirror.pass(.seconds(1))
+    #expect(mirror.lastChanges == ["new": bytes("r")])
+    mirror.committed()
     mirror.pass(.seconds(120))
     #expect(mirror.lastChanges == ["new": nil])
   }

@@ -122,7 +122,8 @@ struct MirrorPutTests {
     #expect(mirror.instance.isSettled)
   }
 
-  @Test func tenThousandRecordsGoInBatchesOf256OneAfterTheOther() {
+  @Test("ten thousand records go in batches of 256 one after the other where the store is not quick")
+  func tenThousandRecordsInBatches() {
     var mirror = MirrorProbe()
     let records = clients(0..<10_000)
     mirror.scan(records)
@@ -130,15 +131,47 @@ struct MirrorPutTests {
     for round in 1...40 {
       #expect(mirror.batches.count == round)
       guard let batch = mirror.batches.last else { return }
-      #expect(batch.changes.count == (round < 40 ? MirrorBatch.largest : 10_000 - 39 * 256))
+      #expect(batch.changes.count == (round < 40 ? MirrorBatch.usual : 10_000 - 39 * 256))
       #expect(Set(batch.changes.map(\.client)).count == batch.changes.count)
       for change in batch.changes { stored[change.client] = change.record }
+      mirror.pass(MirrorBatch.quick + .milliseconds(1))
       mirror.committed()
     }
     #expect(mirror.batches.count == 40)
     #expect(stored == records)
     #expect(mirror.instance.isSettled)
     #expect(mirror.report.mirrored == 10_000)
+  }
+
+  @Test(
+    "full batches grow while the store is quick, shrink when it becomes slow, and start small after a failure"
+  )
+  func batchSizeFollowsTheStore() {
+    var mirror = MirrorProbe()
+    mirror.scan(clients(0..<10_000))
+    for size in [256, 512, 1024, 2048, 2048] {
+      #expect(mirror.batches.last?.changes.count == size)
+      mirror.pass(MirrorBatch.quick)
+      mirror.committed()
+    }
+    #expect(mirror.batches.last?.changes.count == 2048)
+    mirror.pass(MirrorBatch.slow + .milliseconds(1))
+    mirror.committed()
+    #expect(mirror.batches.last?.changes.count == 1024)
+    mirror.failed(retryAfter: .milliseconds(500))
+    mirror.pass(.milliseconds(500))
+    #expect(mirror.batches.last?.changes.count == 256)
+  }
+
+  @Test func singleRecordsSayNothingAboutLargeBatches() {
+    var mirror = MirrorProbe()
+    mirror.settle([:])
+    for number in 0..<5 {
+      mirror.written("single\(number)", bytes("r"))
+      mirror.committed()
+    }
+    mirror.scan(clients(0..<1000))
+    #expect(mirror.batches.last?.changes.count == MirrorBatch.usual)
   }
 
   @Test func oneBatchIsUnderWayAtATime() {

@@ -105,7 +105,7 @@ struct NodeAdoptionTests {
     #expect(world.owner()?.node == "a")
     #expect(
       world.nodes["b"]?.instance.whyNotCandidate("home", now: world.now)
-        == ["the node file of a differs: services.home.address"])
+        == ["the node file of a differs: address"])
     world.nodes["b"]?.instance.onDefinitions(of: "a", disagreements: [:])
     world.pass(.seconds(1))
     #expect(world.isServed(by: "b"))

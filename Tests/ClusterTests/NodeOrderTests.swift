@@ -42,7 +42,7 @@ struct NodeOrderTests {
     arguments: [
       ("a", "a owns it already"), ("d", "d is not a candidate of home in a's node file"),
       ("c", "c does not beat; nothing was released"),
-      ("b", "the node files of a and b differ: beats.lease, services.home"),
+      ("b", "the node files of a and b differ: beats.lease, home"),
     ] as [(NodeName, String)])
   func refused(target: NodeName, problem: String) {
     var world = SmallWorld.serving()
@@ -89,8 +89,8 @@ struct NodeOrderTests {
     #expect(claim.plan.request == "m-1")
     let fence = try #require(claim.plan.steps.first)
     #expect(fence.kind == .fence)
-    #expect(fence.isSkipped == !hasFence)
-    if !hasFence { #expect(fence.why == "the operator confirmed that a is off") }
+    #expect(fence.isSkipped == confirmed)
+    if confirmed { #expect(fence.why == "the operator confirmed that a is off") }
     #expect(world.store.orders["home"] == nil)
   }
 

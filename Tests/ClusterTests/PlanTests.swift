@@ -44,9 +44,18 @@ struct PlanTests {
     #expect(plan.from == from)
   }
 
-  @Test func aFenceRunsEvenIfTheOperatorConfirmed() {
+  @Test func theOperatorsWordReplacesAFenceThatMayBeDeadWithItsNode() {
     let plan = adoption(full, from: .unaccounted("a", fenceConfirmedByOperator: true))
-    #expect(plan.steps.first?.isSkipped == false)
+    #expect(plan.steps.first == .skipped(.fence, "the operator confirmed that a is off"))
+  }
+
+  @Test func aClaimantThatDiedBeforeItsFenceLeavesTheDebt() {
+    let plan = Plan.adoption(
+      of: full, by: "c", epoch: 3, from: .unaccounted("b", fenceConfirmedByOperator: false), because: "x",
+      owed: ["a"])
+    #expect(plan.steps.first == PlanStep(.fence, "a and b did not release it and may still run"))
+    #expect(FormerOwner.here("c").unfenced(full, owed: ["a"]) == ["a"])
+    #expect(FormerOwner.unaccounted("b", fenceConfirmedByOperator: false).unfenced(bare, owed: ["a"]) == [])
   }
 
   @Test func withoutFenceThePlanSaysWhatNothingProves() {

@@ -218,7 +218,7 @@ struct Simulation {
     _ = instance.onHealth(machine.isHealthy ? .healthy : .unhealthy(["sick"]), now: clock(node))
     machines[node]?.instance = instance
     // What an earlier daemon left is gone by the end of the lease, whatever this one can reach.
-    let leaseEnds = now + trueTime(timings.lease, on: node)
+    let leaseEnds = max(now, machine.pausedUntil) + trueTime(timings.lease, on: node)
     machines[node]?.excusedUntil = leaseEnds
     note("\(node) starts a daemon")
     tick(node)
@@ -241,9 +241,21 @@ struct Simulation {
 
   /// The invariant: `node` begins to serve, or to claim, and nobody else serves any more.
   mutating func expectNobodyElse(serves service: ServiceName, than node: NodeName, _ what: String) {
+    // It was paused in the middle of a step that it had the right to begin.
+    if let excusedUntil = machines[node]?.excusedUntil, excusedUntil >= now { return }
     for (other, machine) in machines where other != node && machine.holds.contains(service) {
       if machine.excusedUntil >= now { continue }
       violations.append("\(now / 1000) ms: \(node) \(what) \(service) while \(other) serves it")
+    }
+  }
+
+  /// The invariant: of those who could have stopped, one at most serves.
+  mutating func checkHolders() {
+    for service in services.map(\.name) {
+      let holders = machines.filter { $0.value.holds.contains(service) && $0.value.excusedUntil < now }
+      if holders.count > 1 {
+        violations.append("\(now / 1000) ms: \(holders.keys.sorted()) serve \(service)")
+      }
     }
   }
 

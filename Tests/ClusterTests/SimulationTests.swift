@@ -98,6 +98,7 @@ private struct Ordeal {
     let faultsEnd = 40_000_000
     while world.now < faultsEnd, world.violations.isEmpty {
       world.run(until: world.now + world.numbers.number(200...3000) * 1000)
+      world.checkHolders()
       letGo()
       fault()
     }
@@ -148,7 +149,7 @@ struct SimulationTests {
     getenv(variable).flatMap { Int(String(cString: $0)) }
   }
 
-  static let seeds = number("LOCKFERRY_SEEDS") ?? 300
+  static let seeds = number("LOCKFERRY_SEEDS") ?? 200
 
   @Test("Never two who serve, epochs only grow, and everything is served in the end", arguments: 0..<4)
   func ordeal(part: Int) {

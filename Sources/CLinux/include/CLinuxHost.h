@@ -27,6 +27,12 @@ int lfh_reap(pid_t process, bool *signalled, int *value);
 /// Sends `signal` to the process group that `leader` leads; `leader` must not have been reaped.
 int lfh_signal_group(pid_t leader, int signal);
 
+// Memory
+
+/// Keeps the heap small though many threads come and go: few arenas, and free memory goes back to the kernel.
+/// Before the process has many threads.
+void lfh_keep_heap_small(void);
+
 // Threads
 
 /// Names the calling thread (at most 15 bytes) and blocks every signal in it, so that signals go to the threads

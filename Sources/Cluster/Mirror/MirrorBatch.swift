@@ -2,9 +2,15 @@ public import StatusMonitor
 
 /// Records on their way to the store: one transaction.
 public struct MirrorBatch: Sendable, Equatable {
-  /// The most records of one batch: enough to share the cost of a transaction, few enough that beats need not
-  /// wait long for the store.
-  public static let largest = 256
+  /// The most records of a first batch: enough to share the cost of a transaction, few enough that beats need
+  /// not wait long even for a slow store.
+  public static let usual = 256
+  /// The most records of one batch where the store has shown that it is fast.
+  public static let largest = 2048
+  /// A full batch that took no longer than this is followed by one twice as large.
+  public static let quick = Duration.milliseconds(100)
+  /// A batch that took longer than this is followed by one half as large.
+  public static let slow = Duration.milliseconds(400)
 
   /// One record's change.
   public struct Change: Sendable, Equatable {

@@ -11,8 +11,8 @@ public import StatusMonitor
 public struct MirrorInstance: Sendable {
   /// Why deletions are frozen.
   public enum Freeze: Hashable, Sendable, Comparable {
-    /// More departures than `mirror.burst` within `mirror.burst_window`, or at least two and half of all records;
-    /// until thawed, or all are back.
+    /// More departures than `mirror.burst` within `mirror.burst_window`, or at least two and half of all records
+    /// within a second; until thawed, or all are back.
     case burst
     /// The status directory is not there.
     case directoryGone
@@ -45,6 +45,9 @@ public struct MirrorInstance: Sendable {
   private var freezes: Set<Freeze> = []
   private var planFreezeEnds: BootInstant?
   private var inFlight: MirrorBatch?
+  private var sentAt: BootInstant?
+  /// The most records of the next batch.
+  private var batchLimit = MirrorBatch.usual
   /// Of batches with an unknown end: what the store holds is not known until one of them ends well.
   private var uncertain: Set<ClientName> = []
   private var retryAt: BootInstant?
@@ -86,7 +89,6 @@ public struct MirrorInstance: Sendable {
 
   /// Files were unlinked one by one and have not come back.
   public mutating func onRemoved(_ clients: Set<ClientName>, now: BootInstant) -> [MirrorDirective] {
-    let before = present.count
     for client in clients.sorted() {
       let wasPresent = present.removeValue(forKey: client) != nil
       // One that had not reached the store yet counts as well: it may be part of a burst.
@@ -97,8 +99,9 @@ public struct MirrorInstance: Sendable {
       recentDepartures.append(now)
     }
     recentDepartures.removeAll { now - $0 > timings.burstWindow }
-    // A server with few clients stops as well: most of them leaving at once is a burst, too.
-    let isMost = recentDepartures.count > 1 && recentDepartures.count * 2 >= max(before, recentDepartures.count)
+    // A server with few clients stops as well, and then unmonitors all of them within a fraction of a second.
+    let atOnce = recentDepartures.count { now - $0 <= .seconds(1) }
+    let isMost = atOnce > 1 && atOnce * 2 >= present.count + atOnce
     if recentDepartures.count > timings.burst || isMost {
       freezes.insert(.burst)
     }
@@ -155,6 +158,7 @@ public struct MirrorInstance: Sendable {
     guard let batch = inFlight, batch.number == number else { return [] }
     inFlight = nil
     problem = nil
+    if let sentAt { adaptBatchLimit(records: batch.changes.count, took: now - sentAt) }
     for change in batch.changes {
       stored[change.client] = change.record
       uncertain.remove(change.client)
@@ -178,6 +182,7 @@ public struct MirrorInstance: Sendable {
     guard let batch = inFlight, batch.number == number else { return [] }
     inFlight = nil
     problem = text
+    batchLimit = MirrorBatch.usual
     uncertain.formUnion(batch.changes.map(\.client))
     queue = batch.changes.map(\.client).filter { pending[$0] != nil } + queue
     retryAt = now + delay
@@ -234,6 +239,7 @@ public struct MirrorInstance: Sendable {
     if let retryAt, now >= retryAt { self.retryAt = nil }
     if inFlight == nil, retryAt == nil, let batch = nextBatch(now: now) {
       inFlight = batch
+      sentAt = now
       directives.append(.commit(batch))
     }
     if let moment = nextMoment, moment != wakeAt {
@@ -243,11 +249,20 @@ public struct MirrorInstance: Sendable {
     return directives
   }
 
+  /// A large batch shares its transaction's costs among more records, a small one lets the beats pass sooner.
+  private mutating func adaptBatchLimit(records: Int, took: Duration) {
+    if took <= MirrorBatch.quick, records >= batchLimit {
+      batchLimit = min(batchLimit * 2, MirrorBatch.largest)
+    } else if took > MirrorBatch.slow {
+      batchLimit = max(batchLimit / 2, MirrorBatch.usual)
+    }
+  }
+
   private mutating func nextBatch(now: BootInstant) -> MirrorBatch? {
     var chosen: [ClientName: MirrorBatch.Change] = [:]
     var taken = 0
     for client in queue {
-      guard chosen.count < MirrorBatch.largest else { break }
+      guard chosen.count < batchLimit else { break }
       taken += 1
       if let entry = pending[client] { chosen[client] = MirrorBatch.Change(client, entry.record) }
     }
@@ -255,7 +270,7 @@ public struct MirrorInstance: Sendable {
     queue.removeFirst(taken)
     if freezes.isEmpty, hasScanned {
       let due = departures.filter { now - $0.value >= timings.departureDelay }.keys.sorted()
-      for client in due.prefix(MirrorBatch.largest - chosen.count) where chosen[client] == nil {
+      for client in due.prefix(batchLimit - chosen.count) where chosen[client] == nil {
         chosen[client] = MirrorBatch.Change(client, nil)
       }
     }

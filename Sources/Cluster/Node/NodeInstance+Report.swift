@@ -44,6 +44,11 @@ extension NodeInstance {
       order: state.order)
   }
 
+  /// This node serves `name` and has not been told to stop.
+  public func isServing(_ name: ServiceName) -> Bool {
+    services[name].map { $0.activity.isServing && !$0.hasWithdrawn } ?? false
+  }
+
   /// A service as this node sees it.
   public struct Standing: Sendable, Equatable {
     /// The store was read since the daemon started.

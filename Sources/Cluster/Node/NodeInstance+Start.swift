@@ -3,19 +3,17 @@ extension NodeInstance {
   /// A name is free when its last beat was written from this very place, or was the last one of a daemon
   /// stopped on purpose, or has not changed for a lease.
   mutating func checkName(_ bytes: [UInt8]?, now: BootInstant) -> [NodeDirective] {
+    let beat = bytes.flatMap(Beat.init(bytes:))
+    let isForeign = beat.map { $0.instance.place != settings.instance.place } ?? false
     let isFirst = ownBeat.observed == nil
-    if !isFirst, bytes != ownBeat.observed { return refuse() }
+    if !isFirst, isForeign, bytes != ownBeat.observed { return refuse() }
     ownBeat.onLook(bytes, now: now)
-    let isFree: Bool =
-      if let beat = bytes.flatMap(Beat.init(bytes:)) {
-        beat.instance.place == settings.instance.place || beat.stoppedForMilliseconds != nil
-          || now - startedAt >= settings.timings.lease && ownBeat.isSilentForALease
-      } else {
-        true
-      }
+    let isFree =
+      !isForeign || beat?.stoppedForMilliseconds != nil
+      || now - startedAt >= settings.timings.lease && ownBeat.isSilentForALease
     guard isFree else { return [] }
     beatBytes = bytes
-    counter = (bytes.flatMap(Beat.init(bytes:))?.counter ?? 0)
+    counter = beat?.counter ?? 0
     phase = .running
     return []
   }

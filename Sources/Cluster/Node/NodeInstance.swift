@@ -330,6 +330,9 @@ public struct NodeInstance: Sendable {
 extension NodeInstance {
   var orderedServices: [ServiceName] { settings.services.map(\.name) }
 
+  /// A beat of this daemon has reached the store.
+  public var hasBeaten: Bool { lease.giveUpAt != nil }
+
   var isBeating: Bool { phase == .running && health == .healthy }
 
   /// Unhealthy means: no beat, and so no lease.

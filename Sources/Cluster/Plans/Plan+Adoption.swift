@@ -10,7 +10,7 @@ public enum FormerOwner: Sendable, Equatable {
   case unaccounted(NodeName, fenceConfirmedByOperator: Bool)
 
   /// Who has to be fenced, `owed` by earlier claims among them.
-  func unfenced(_ service: ServiceDefinition, owed: [NodeName]) -> [NodeName] {
+  public func unfenced(_ service: ServiceDefinition, owed: [NodeName]) -> [NodeName] {
     guard service.hasFence else { return [] }
     guard case .unaccounted(let old, let confirmed) = self else { return owed }
     return confirmed ? [] : owed.filter { $0 != old } + [old]

@@ -40,9 +40,11 @@ struct Descriptor: ~Copyable, Sendable {
   }
 
   /// Reads to the end, but no more than `limit` + 1 bytes, so that a caller sees that there is more.
-  func read(limit: Int) -> Result<[UInt8], SystemError> {
+  ///
+  /// - Parameter size: how much there probably is; a guess too low only costs further calls.
+  func read(limit: Int, expecting size: Int = 65_535) -> Result<[UInt8], SystemError> {
     var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: min(limit + 1, 65_536))
+    var chunk = [UInt8](repeating: 0, count: min(limit, max(size, 511), 65_535) + 1)
     while bytes.count <= limit {
       let count = Glibc.read(number, &chunk, min(chunk.count, limit + 1 - bytes.count))
       if count < 0 {

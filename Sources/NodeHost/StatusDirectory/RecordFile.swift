@@ -74,7 +74,9 @@ struct RecordFile: Sendable {
     let file = Descriptor(owning: number)
     let before = try file.status()
     if let reason = Self.objection(to: before) { return .refused(reason: reason) }
-    let bytes = try file.read(limit: MonitorRecord.maximumBytes).get()
+    let bytes = try file.read(
+      limit: MonitorRecord.maximumBytes, expecting: Int(before.st_size)
+    ).get()
     let signature = FileSignature(before)
     guard FileSignature(try file.status()) == signature, bytes.count == Int(before.st_size) else {
       return nil

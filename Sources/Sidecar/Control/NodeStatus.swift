@@ -77,7 +77,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
   public struct Service: Codable, Sendable, Equatable {
     /// Its name.
     public var service: String
-    /// `unowned`, `adopting`, `online`, `releasing`, `released` or `unknown` (store not read yet).
+    /// `unowned`, `adopting`, `online`, `withdrawn` (its owner had to stop serving it), `releasing`, `released` or
+    /// `unknown` (store not read yet).
     public var state: String
     /// Who owns it.
     public var owner: String?

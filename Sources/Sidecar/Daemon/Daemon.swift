@@ -67,7 +67,7 @@ final class Daemon: Service {
           try? await Task.sleep(for: self.configuration.beats.stopTime)
           break
         }
-        await self.endWithin(Self.stopLimit)
+        await self.endWithin(Self.stopLimit, status: refusal.withLock { $0 } == nil ? 0 : 108)
         group.cancelAll()
       }
     }
@@ -84,27 +84,28 @@ final class Daemon: Service {
   }
 
   /// Stops beating on purpose, and sees to it that the process ends though a call to the store hangs.
-  private func endWithin(_ limit: Duration) async {
+  private func endWithin(_ limit: Duration, status: Int32) async {
     ServiceNotification.notify("STOPPING=1")
     log.notice("lockferry ends; what it serves goes on being served")
     let log = log
     _ = try? OwnThread.start("lf-stop") {
       usleep(UInt32(limit.wholeMilliseconds) * 1000)
       log.warning("work was still under way; the next start finishes it")
-      _exit(0)
+      _exit(status)
     }
     await shell.sayGoodbye()
     await notifications.stopAll()
   }
 
-  /// A folder that is not there yet is made where this node has never seen the store: later its absence means
-  /// that a file system is not mounted.
+  /// With no other node to share it with, a folder that is not there is made, once: later its absence means that a
+  /// file system is not mounted. A store for several nodes is made by `lockferry init`: a folder that is missing
+  /// here may be a mount that is missing, and two stores are two owners.
   private func makeStore() async {
     let memory = StoreMemory(stateDirectory: configuration.stateDirectory)
     var told: String?
     while !Task.isCancelled {
       do {
-        if try await OwnThread.run("lf-store", { try memory.mayCreate(self.backing.path) }) {
+        if shell.isAlone, try await OwnThread.run("lf-store", { try memory.mayCreate(self.backing.path) }) {
           try await backing.create(within: .seconds(10))
           log.notice("made a new store", metadata: ["store": "\(backing.location)"])
         }

@@ -43,10 +43,9 @@ struct NodeControl: ControlService {
     var entries: [HistoryEntry] = []
     for name in try names(service) {
       for (key, bytes) in try await list(below: { () throws(StoreError) in try ClusterKeys.history(name) }) {
-        guard let entry = StoreJSON.value(HistoryEntry.self, bytes) else {
-          throw ControlError(.failed, "\(key) in \(store.location) can't be read; look at it with cat")
-        }
-        entries.append(entry)
+        entries.append(
+          StoreJSON.value(HistoryEntry.self, bytes)
+            ?? .unreadable(name, number: key.components.last.flatMap { Int($0) } ?? 0, in: store.location))
       }
     }
     return entries.sorted { ($0.startedAt, $0.service, $0.number) < ($1.startedAt, $1.service, $1.number) }

@@ -18,6 +18,7 @@ public enum Sidecar {
   ///
   /// - Throws: ``SidecarError`` when another daemon of this node runs or another node has its name.
   public static func run(configuration: NodeConfiguration, log: Logger) async throws {
+    ProcessMemory.keepHeapSmall()
     var log = log
     log[metadataKey: "node"] = "\(configuration.node)"
     let lock = try takeLock(configuration)

@@ -144,8 +144,9 @@ actor MirrorShell {
       try watch.start()
     } catch {
       log.error("no inotify: only the periodic rescan mirrors", metadata: ["error": "\(error)"])
+      await inTurn { await self.rescan() }
     }
-    await inTurn { await self.rescan() }
+    // The watch's first hint asks for everything to be read.
     for await _ in watch.changes {
       guard !Task.isCancelled else { break }
       await inTurn { await self.take(self.watch.take()) }

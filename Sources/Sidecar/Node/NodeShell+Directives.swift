@@ -6,6 +6,8 @@ import SharedStore
 /// What each directive does.
 extension NodeShell {
   func carryOut(_ directives: [NodeDirective]) async {
+    // What must stop is begun first: the other directives may wait for somebody.
+    for case .withdraw(let service, let because) in directives { withdraw(service, because: because) }
     for directive in directives { await carryOut(directive) }
   }
 
@@ -14,14 +16,13 @@ extension NodeShell {
     case .renew(let renewal):
       let sentAt = BootInstant.now
       let outcome = await send(renewal, within: configuration.beats.storeTimeout)
-      if case .failed(let problem) = outcome {
-        log.warning("a beat did not reach the store", metadata: ["error": "\(problem)"])
-      }
+      tellOfBeats(outcome)
       await carryOut(instance.onRenewal(outcome, of: renewal, sentAt: sentAt, now: .now))
     case .look:
       guard let view = await look() else { return }
       await carryOut(instance.onLook(view, now: .now))
     case .transition(let transition):
+      guard !isStopping else { return }
       await make(transition)
     case .run(let plan):
       start(PlanJournal(plan: plan, boot: boot))
@@ -33,8 +34,8 @@ extension NodeShell {
       planStatus[service] = nil
       await mirror?.end(service)
       await notifications.stop(service)
-    case .withdraw(let service, let because):
-      withdraw(service, because: because)
+    case .withdraw:
+      break
     case .refuseOrder(let service, let expected, let order):
       await refuse(order, of: service, expected: expected)
     case .refuse(let problem):
@@ -72,6 +73,21 @@ extension NodeShell {
     }
   }
 
+  private func tellOfBeats(_ outcome: RenewalOutcome) {
+    switch outcome {
+    case .failed(let problem):
+      if toldBeatProblem == nil {
+        log.warning("beats do not reach the store", metadata: ["error": "\(problem)"])
+      }
+      toldBeatProblem = problem
+    case .renewed:
+      if toldBeatProblem != nil { log.notice("beats reach the store again") }
+      toldBeatProblem = nil
+    case .foreignBeat, .ownerChanged:
+      break
+    }
+  }
+
   /// One look at everything that decides; nil where the store did not show all of it in time.
   private func look() async -> NodeView? {
     let startedAt = BootInstant.now
@@ -91,9 +107,16 @@ extension NodeShell {
         view.orders[service.name] = try await store.read(
           try ClusterKeys.order(service.name), within: try timeLeft())
       }
+      if lookProblem != nil { log.notice("the store can be read again") }
+      lookProblem = nil
       return view
     } catch {
-      log.debug("the store could not be read", metadata: ["error": "\(error)"])
+      if lookProblem == nil {
+        log.warning(
+          "the store could not be looked at in time; this node decides nothing meanwhile",
+          metadata: ["error": "\(error)"])
+      }
+      lookProblem = error.message
       return nil
     }
   }
@@ -153,8 +176,17 @@ extension NodeShell {
       startedAtMilliseconds: 0, milliseconds: milliseconds)
   }
 
+  private func newRun(_ service: ServiceName, epoch: UInt64) -> PlanRun {
+    lastRun += 1
+    let run = PlanRun(epoch: epoch, number: lastRun, stop: StopSignal())
+    running[service]?.stop.stop()
+    running[service] = run
+    return run
+  }
+
   private func resume(_ service: ServiceName, epoch: UInt64, fromStart: Bool) async {
-    while !Task.isCancelled, instance.ownerBytes(of: service, epoch: epoch) != nil {
+    let run = newRun(service, epoch: epoch)
+    while !Task.isCancelled, running[service]?.number == run.number {
       do {
         let bytes = try await store.read(
           try ClusterKeys.plan(service), within: configuration.beats.storeTimeout)
@@ -188,12 +220,9 @@ extension NodeShell {
       let service = configuration.services.first(where: { $0.name == name }), let mirror
     else { return }
     let epoch = journal.plan.epoch
-    let stop = StopSignal()
-    running[name]?.stop.stop()
-    running[name] = (epoch, stop)
+    let run = newRun(name, epoch: epoch)
     let context = PlanRunner.Context(
-      node: configuration.node, boot: boot,
-      services: Dictionary(uniqueKeysWithValues: configuration.services.map { ($0.name, $0) }), store: store,
+      node: configuration.node, boot: boot, store: store,
       limit: configuration.beats.storeTimeout, directory: directory,
       stateDirectory: configuration.stateDirectory, mirror: mirror, notifications: notifications,
       jobs: jobs,
@@ -201,7 +230,7 @@ extension NodeShell {
       onProgress: { await self.onProgress($0, $1) }, log: log)
     jobs.start {
       await self.waitForRoom(name)
-      await stop.whileNotStopped {
+      await run.stop.whileNotStopped {
         // An adoption's mirror begins when the records are merged into the directory, see its step.
         let recordsAreMerged = journal.steps.contains { $0.step == "records" }
         if journal.plan.kind != .adoption || recordsAreMerged {
@@ -210,7 +239,7 @@ extension NodeShell {
         await mirror.onPlan(name, isRunning: journal.plan.kind != .resumption)
         var runner = PlanRunner(context, service: service, journal: journal)
         let outcome = await runner.run()
-        await self.planEnded(name, epoch: epoch, journal.plan.kind, outcome)
+        await self.planEnded(name, run, journal.plan.kind, outcome)
       }
       await self.leaveRoom(name)
     }
@@ -228,15 +257,16 @@ extension NodeShell {
   private func leaveRoom(_ service: ServiceName) { busy.remove(service) }
 
   private func planEnded(
-    _ service: ServiceName, epoch: UInt64, _ kind: Plan.Kind, _ outcome: PlanOutcome
+    _ service: ServiceName, _ run: PlanRun, _ kind: Plan.Kind, _ outcome: PlanOutcome
   ) async {
     // A daemon that ends leaves its plan to the next one.
-    guard !isStopping, running[service]?.epoch == epoch else { return }
+    guard !isStopping, running[service]?.number == run.number else { return }
     planStatus[service] = nil
     log.notice(
       "a plan has ended",
       metadata: ["service": "\(service)", "plan": "\(kind.rawValue)", "outcome": "\(outcome)"])
     let directives = instance.onPlanEnded(service, outcome, now: .now)
+    if case .done = outcome { marks.remove(service) }
     if case .done(let ownership) = outcome, ownership.state == .online {
       if kind != .resumption { await mirror?.onPlan(service, isRunning: false) }
     } else {
@@ -247,47 +277,7 @@ extension NodeShell {
     await carryOut(directives)
   }
 
-  // MARK: - Giving up
-
-  /// Stops serving without asking the store; until that is verified it is tried again.
-  private func withdraw(_ service: ServiceName, because: String) {
-    guard let configured = configuration.services.first(where: { $0.name == service }),
-      withdrawals.insert(service).inserted
-    else { return }
-    log.error("giving the service up", metadata: ["service": "\(service)", "because": "\(because)"])
-    let (limit, environment) = (configuration.beats.stopTime, ["LOCKFERRY_SERVICE": service.text])
-    jobs.start { [log] in
-      var delay = Duration.milliseconds(50)
-      while !Task.isCancelled {
-        do {
-          _ = try await configured.releaseAddress { command in
-            let outcome = await HostCommand.run(
-              command.arguments, environment: environment, within: min(limit, command.timeout))
-            guard outcome.succeeded else { throw PlanError(outcome.explanation) }
-          }
-          if let command = configured.serverWithdrawal {
-            let outcome = await HostCommand.run(
-              command.arguments, environment: environment, within: min(limit, command.timeout))
-            guard outcome.succeeded else { throw PlanError(outcome.explanation) }
-          }
-          log.notice("the service is given up", metadata: ["service": "\(service)"])
-          break
-        } catch {
-          log.critical(
-            "the service can't be given up yet; if this goes on, power this machine off",
-            metadata: ["service": "\(service)", "error": "\(error)"])
-          try? await Task.sleep(for: delay)
-          delay = min(delay * 2, .seconds(2))
-          if await self.servesAgain(service) { break }
-        }
-      }
-      await self.endWithdrawal(service)
-    }
-  }
-
-  private func servesAgain(_ service: ServiceName) -> Bool { instance.standing(of: service).isServedHere }
-
-  private func endWithdrawal(_ service: ServiceName) { withdrawals.remove(service) }
+  // MARK: - Orders
 
   private func refuse(_ order: MigrationOrder, of service: ServiceName, expected: [UInt8]) async {
     log.warning(

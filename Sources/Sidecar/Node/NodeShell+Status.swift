@@ -9,7 +9,8 @@ extension NodeShell {
       state: isStopping ? "stopping" : instance.phase == .running ? "running" : "starting",
       uptimeSeconds: (now - startedAt).wholeMilliseconds / 1000, health: healthStatus(now: now),
       store: store.status, peers: instance.peerNames.map { peerStatus($0, now: now) },
-      services: configuration.services.map { serviceStatus($0, now: now) }, warnings: orderWarnings)
+      services: configuration.services.map { serviceStatus($0, now: now) },
+      warnings: lookWarnings + orderWarnings)
   }
 
   private func healthStatus(now: BootInstant) -> NodeStatus.Health {
@@ -48,14 +49,18 @@ extension NodeShell {
     let isOwner = standing.ownership?.node == configuration.node && standing.ownership?.state != .released
     let reasons = isOwner ? [] : instance.whyNotCandidate(service.name, now: now)
     var state = standing.ownership?.state.rawValue ?? (standing.hasBeenSeen ? "unowned" : "unknown")
-    // The store still calls it online, but this node had to stop.
-    if isOwner, state == "online", !standing.isServedHere { state = "adopting" }
+    // The store still calls it online, but this node had to stop, or has not taken it up yet.
+    if isOwner, state == "online", !standing.isServedHere { state = "withdrawn" }
     return NodeStatus.Service(
       service: service.name.text, state: state, owner: standing.ownership?.node.text,
       epoch: Int(clamping: standing.ownership?.epoch ?? 0), home: service.home.text,
       candidates: service.candidates.map(\.text), candidate: !isOwner && reasons.isEmpty,
       whyNotCandidate: reasons, address: service.address?.address, plan: planStatus[service.name], mirror: nil
     )
+  }
+
+  private var lookWarnings: [String] {
+    lookProblem.map { ["the store could not be looked at in time, so nothing is decided: \($0)"] } ?? []
   }
 
   private var orderWarnings: [String] {
@@ -84,7 +89,8 @@ extension NodeShell {
       return ControlError(.storeUnavailable, store.status.problem ?? "the store has not been read yet")
     }
     let isReleased = standing.ownership.map { $0.state == .released } ?? true
-    if let owner = standing.ownership?.node, owner == order.to, !isReleased {
+    let mendsFence = standing.ownership?.state == .adopting && order.isForced && order.fenceConfirmed
+    if let owner = standing.ownership?.node, owner == order.to, !isReleased, !mendsFence {
       return ControlError(.preconditionFailed, "\(owner) owns \(service) already")
     }
     if order.to == configuration.node {

@@ -9,6 +9,11 @@ import StatusMonitor
 /// Decisions are made without a pause on this actor; what takes time runs between two decisions, and reports
 /// back as the next input.
 actor NodeShell {
+  /// Between two ticks of a start.
+  private static let startPause = Duration.milliseconds(50)
+  /// After so long a start waits for something, and ticks as always.
+  private static let startLimit = Duration.seconds(2)
+
   let configuration: NodeConfiguration
   let store: ObservedStore
   let log: Logger
@@ -22,15 +27,28 @@ actor NodeShell {
 
   var instance: NodeInstance
   var judge: HealthJudge
+  let server = ServerWatch()
+  let marks: WithdrawalMarks
   var mirror: MirrorShell?
-  /// What the owner keys' epoch is while this node serves, and how to stop its plan.
-  var running: [ServiceName: (epoch: UInt64, stop: StopSignal)] = [:]
+  /// One run of a plan: an old run that is still ending must not be taken for a new one of the same epoch.
+  struct PlanRun {
+    var epoch: UInt64
+    var number: UInt64
+    var stop: StopSignal
+  }
+
+  var running: [ServiceName: PlanRun] = [:]
+  var lastRun: UInt64 = 0
   var planStatus: [ServiceName: NodeStatus.Plan] = [:]
   /// Services that are being given up.
   var withdrawals: Set<ServiceName> = []
   /// Services whose plan has not ended its last step.
   var busy: Set<ServiceName> = []
   var lastTick: BootInstant
+  /// What was logged last of the store, so that an outage is told once and not twice a second.
+  var toldBeatProblem: String?
+  /// Why the last look failed.
+  var lookProblem: String?
   let startedAt: BootInstant
   var isStopping = false
 
@@ -50,12 +68,14 @@ actor NodeShell {
     healthRounds = HealthRounds(probes: configuration.health.probes)
     judge = HealthJudge(probes: configuration.health.probes.count, limit: configuration.health.failures)
     definitions = PeerDefinitions(configuration: configuration, store: store)
+    marks = WithdrawalMarks(runDirectory: configuration.runDirectory)
     startedAt = .now
     lastTick = .now
     self.instance = NodeInstance(
       settings: NodeInstance.Settings(
         node: configuration.node, instance: instance, boot: boot, timings: configuration.beats,
-        staleness: configuration.storeStaleness, services: configuration.services.map(\.coreDefinition)),
+        staleness: configuration.storeStaleness, services: configuration.services.map(\.coreDefinition),
+        withdrawn: marks.marked(configuration.services.map(\.name))),
       now: startedAt)
     _ = self.instance.onHealth(judge.verdict, now: startedAt)
   }
@@ -63,7 +83,30 @@ actor NodeShell {
   /// The mirror asks this node for the guard of its writes, so it comes second.
   func connect(_ mirror: MirrorShell) async {
     self.mirror = mirror
+    await notifications.connect { await self.revise($0, $1, epoch: $2) }
     await tellMirrorOfServer()
+  }
+
+  /// What became of the clients that had not answered when the adoption ended, under the epoch that told them.
+  private func revise(_ entry: HistoryEntry, _ service: ServiceName, epoch: UInt64) async {
+    do {
+      guard let owner = ownerBytes(service, epoch) else { return }
+      _ = try await store.commit(
+        StoreTransaction(
+          comparisons: [.init(try ClusterKeys.owner(service), equals: owner)],
+          writes: [
+            .init(try ClusterKeys.history(service, number: entry.number), try StoreJSON.bytes(entry))
+          ]),
+        within: configuration.beats.storeTimeout)
+    } catch {
+      log.warning(
+        "the history does not say yet who was told", metadata: ["service": "\(service)", "error": "\(error)"])
+    }
+  }
+
+  /// No service names another node.
+  nonisolated var isAlone: Bool {
+    configuration.services.allSatisfy { $0.candidates.allSatisfy { $0 == configuration.node } }
   }
 
   /// Beats, watches and decides until the task is cancelled.
@@ -79,8 +122,14 @@ actor NodeShell {
   /// Says goodbye: the others wait longer before they take a stopped daemon for a dead node.
   func sayGoodbye() async {
     isStopping = true
-    guard let last = instance.onStop() else { return }
-    _ = await send(last, within: min(configuration.beats.storeTimeout, .milliseconds(400)))
+    guard var last = instance.onStop() else { return }
+    let limit = min(configuration.beats.storeTimeout, .milliseconds(300))
+    guard case .foreignBeat(let actual) = await send(last, within: limit) else { return }
+    // The beat that was under way came first; a stranger's is left alone.
+    guard let beat = actual.flatMap(Beat.init(bytes:)), beat.instance == Beat(bytes: last.beat)?.instance
+    else { return }
+    last.expectedBeat = actual
+    _ = await send(last, within: limit)
   }
 
   // MARK: - Loops
@@ -90,9 +139,17 @@ actor NodeShell {
       let began = BootInstant.now
       lastTick = began
       await carryOut(instance.onTick(now: began))
-      let rest = configuration.beats.interval - (BootInstant.now - began)
+      let rest = pauseAfterTick - (BootInstant.now - began)
       if rest > .zero { try? await Task.sleep(for: rest) } else { await Task.yield() }
     }
+  }
+
+  /// A start takes several ticks one after the other: the store is seen, the name is found free, the first beat
+  /// is written. Clients wait meanwhile, so these don't wait for the interval.
+  private var pauseAfterTick: Duration {
+    let interval = configuration.beats.interval
+    let isStarting = !instance.hasBeaten && BootInstant.now - startedAt < Self.startLimit
+    return isStarting ? min(interval, Self.startPause) : interval
   }
 
   /// Runs beside ``beat()``, which may be waiting for the store at the moment when the lease ends.
@@ -130,8 +187,9 @@ actor NodeShell {
   }
 
   private func tellMirrorOfServer() async {
-    let facts = NFSServerFacts.read()
-    let isUp = judge.verdict == .healthy && facts.threads != 0
+    server.ask()
+    let facts = server.facts(noOlderThan: configuration.health.interval * 5)
+    let isUp = judge.verdict == .healthy && facts != nil && facts?.threads != 0
     await mirror?.onLockManager(isUp: isUp)
   }
 

@@ -16,7 +16,16 @@ actor NotificationBoard {
     var directory: StatusDirectory
     var command: LongRunningCommand?
     var ended: CommandOutcome?
+    /// The adoption's entry in the history, kept until its clients' part is final.
+    var entry: HistoryEntry?
   }
+
+  /// The most clients that an entry of the history names, so that it stays a value of the store; those who were
+  /// not told come first.
+  static let mostNamed = 2000
+
+  /// Puts the final word on an adoption's clients into the history.
+  typealias Revise = @Sendable (HistoryEntry, ServiceName, UInt64) async -> Void
 
   /// What sm-notify is to do.
   struct Assignment: Sendable {
@@ -32,6 +41,7 @@ actor NotificationBoard {
   private let live: StatusDirectory
   private let jobs: JobQueue
   private let log: Logger
+  private var revise: Revise?
   private var runs: [ServiceName: Run] = [:]
 
   init(stateDirectory: String, live: StatusDirectory, jobs: JobQueue, log: Logger) {
@@ -39,6 +49,24 @@ actor NotificationBoard {
     self.live = live
     self.jobs = jobs
     self.log = log
+  }
+
+  /// Who is told when an entry of the history has changed.
+  func connect(_ revise: @escaping Revise) {
+    self.revise = revise
+  }
+
+  /// The adoption ended with `entry`, while some clients may not have answered yet.
+  func keep(_ entry: HistoryEntry, _ service: ServiceName, epoch: UInt64) async {
+    guard runs[service]?.epoch == epoch, entry.clients.contains(where: { !$0.told }) else { return }
+    runs[service]?.entry = entry
+    if runs[service]?.ended != nil { await finishEntry(service, epoch: epoch) }
+  }
+
+  private func finishEntry(_ service: ServiceName, epoch: UInt64) async {
+    guard var entry = runs[service]?.entry, let clients = await clients(service, epoch: epoch) else { return }
+    entry.clients = clients
+    await revise?(entry, service, epoch)
   }
 
   /// Tells `records`; where this epoch's run was interrupted, those of them who have not answered.
@@ -93,11 +121,17 @@ actor NotificationBoard {
   func clients(_ service: ServiceName, epoch: UInt64) async -> [HistoryEntry.Client]? {
     guard let run = runs[service], run.epoch == epoch, let left = try? await Self.left(in: run.directory)
     else { return nil }
-    return run.clients.sorted().map { client in
-      HistoryEntry.Client(
-        client: client.text, told: !left.contains(client),
-        problem: left.contains(client) ? "has not answered yet; sm-notify goes on" : nil)
+    let problem =
+      run.ended == nil
+      ? "has not answered yet; sm-notify goes on"
+      : "had not answered when sm-notify ended (\(run.ended?.description ?? ""))"
+    let untold = run.clients.intersection(left).sorted().map {
+      HistoryEntry.Client(client: $0.text, told: false, problem: problem)
     }
+    let told = run.clients.subtracting(left).sorted().map {
+      HistoryEntry.Client(client: $0.text, told: true, problem: nil)
+    }
+    return Array((untold + told).prefix(Self.mostNamed)).sorted { $0.client < $1.client }
   }
 
   /// Ends the run of a service that is no longer here.
@@ -136,6 +170,7 @@ actor NotificationBoard {
   private func onEnd(_ service: ServiceName, epoch: UInt64, _ outcome: CommandOutcome) async {
     guard runs[service]?.epoch == epoch, runs[service]?.command != nil else { return }
     runs[service]?.ended = outcome
+    await finishEntry(service, epoch: epoch)
     log.info("sm-notify has ended", metadata: ["service": "\(service)", "how": "\(outcome)"])
   }
 

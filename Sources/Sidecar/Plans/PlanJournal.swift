@@ -55,6 +55,18 @@ struct PlanJournal: Codable, Sendable, Equatable {
   }
 }
 
+extension HistoryEntry {
+  /// Stands for an entry that can't be read, so that the others can.
+  static func unreadable(_ service: ServiceName, number: Int, in location: String) -> HistoryEntry {
+    HistoryEntry(
+      number: number, service: service.text, kind: "unknown", from: nil, to: nil, epoch: 0, because: "",
+      startedAt: "", milliseconds: 0, outcome: "unreadable",
+      problem: "entry \(number) of \(service) in \(location) can't be read; look at it with cat",
+      stateNumber: nil,
+      steps: [], clients: [], request: nil)
+  }
+}
+
 /// Values of the store that are JSON: sorted keys, so that equal values have equal bytes.
 enum StoreJSON {
   static func bytes(_ value: some Encodable) throws -> [UInt8] {

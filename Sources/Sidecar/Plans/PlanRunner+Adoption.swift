@@ -6,10 +6,35 @@ import StatusMonitor
 
 /// The steps that bring a service here.
 extension PlanRunner {
-  func fence() async throws -> String {
+  /// Every former owner that did not release the service is confirmed to be off, by the command or, where that is
+  /// dead with its node, by an operator's forced order. The owner key forgets them with the step's journal, so
+  /// that nobody is fenced twice.
+  func fence(_ writes: inout [StoreTransaction.Write]) async throws -> String {
     guard case .command(let fence) = service.fence else { return "fence: none" }
-    try await command(fence, "fence")
-    return "\(fence.arguments.joined(separator: " ")) confirmed that \(plan.from ?? "the old owner") is off"
+    guard let owner = await context.ownerBytes(service.name, epoch), var ownership = Ownership(bytes: owner)
+    else { throw PlanError("this node does not hold epoch \(epoch) of \(service.name) now") }
+    let names = ownership.unfenced.map(\.text)
+    guard !names.isEmpty else { return "confirmed before" }
+    var told: [String] = []
+    for name in names {
+      if let order = try await confirmedOrder() {
+        told.append("\(name) is off by the word of \(order.actor)")
+        continue
+      }
+      try await command(fence, "fence", ["LOCKFERRY_FORMER_OWNER": name])
+      told.append("\(fence.arguments.joined(separator: " ")) confirmed that \(name) is off")
+    }
+    ownership.unfenced = []
+    writes.append(.init(try ClusterKeys.owner(service.name), ownership.bytes))
+    return told.joined(separator: "; ")
+  }
+
+  private func confirmedOrder() async throws -> MigrationOrder? {
+    let bytes = try await context.store.read(try ClusterKeys.order(service.name), within: context.limit)
+    guard let order = bytes.flatMap(MigrationOrder.init(bytes:)), order.problem == nil, order.isForced,
+      order.fenceConfirmed, order.to == context.node
+    else { return nil }
+    return order
   }
 
   func attachStorage() async throws -> String {
@@ -23,26 +48,26 @@ extension PlanRunner {
   func installRecords() async throws -> String {
     let records = try await storedRecords()
     let directory = context.directory
-    let installed = try await OwnThread.run("lf-install-sm") {
+    let (installed, left) = try await OwnThread.run("lf-install-sm") {
       var changed: [ClientName: [UInt8]] = [:]
+      var left: [String] = []
       for (client, bytes) in records {
-        let merged: [UInt8]
-        switch try directory.read(client) {
-        case .record(let live) where !live.isEmpty:
-          merged = MonitorRecord(parsing: live).merged(with: MonitorRecord(parsing: bytes)).bytes
-          if merged == live { continue }
-        case .record, .absent:
-          merged = bytes
-        case .refused(let reason):
-          throw PlanError("\(directory.records)/\(client): \(reason); move it away")
+        switch try directory.merge(bytes, for: client) {
+        case .install(let merged): changed[client] = merged
+        case .isThere: break
+        case .cannot(let reason): left.append("\(client) (\(reason))")
         }
-        changed[client] = merged
       }
       try directory.installAll(changed)
-      return changed.count
+      return (changed.count, left)
     }
+    try Task.checkCancellation()
     await context.mirror.begin(service.name, epoch: epoch, planIsRunning: true)
-    return "\(records.count) records, of which \(installed) were new here, in \(directory.records)"
+    let rest =
+      left.isEmpty
+      ? ""
+      : "; not installed, though in the store and told: \(left.sorted().prefix(10).joined(separator: ", "))"
+    return "\(records.count) records, of which \(installed) were new here, in \(directory.records)\(rest)"
   }
 
   /// The next odd number above everything that a client of the service or of this node may have seen, durable
@@ -84,7 +109,12 @@ extension PlanRunner {
     guard let recovery = service.serverRecovery else { return "nothing to run" }
     try await command(
       recovery, "server", ["LOCKFERRY_STATE_NUMBER": journal.stateNumber.map(String.init) ?? ""])
-    let facts = NFSServerFacts.read()
+    let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
+    if facts.threads == 0 {
+      throw PlanError(
+        "\(recovery.arguments.joined(separator: " ")) succeeded, but nfsd has no threads "
+          + "(/proc/fs/nfsd/threads): it serves nobody")
+    }
     if plan.kind == .adoption, facts.isServing, facts.graceEnded == true {
       throw PlanError(
         "\(recovery.arguments.joined(separator: " ")) succeeded, but lockd has no grace period running "
@@ -135,7 +165,7 @@ extension PlanRunner {
       // what counts is that it still has them.
       shown.append("\(try await storedRecords().count) records in the store")
     }
-    let facts = NFSServerFacts.read()
+    let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
     shown.append(
       facts.hasKernelServer
         ? "kernel NFS server with \(facts.threads ?? 0) threads" : "no kernel NFS server on this node")

@@ -1,4 +1,5 @@
 import Cluster
+import NodeHost
 import StatusMonitor
 
 /// Telling the clients.
@@ -36,13 +37,19 @@ extension PlanRunner {
     }
     let records = try await storedRecords()
     guard !records.isEmpty else { return "no client to tell" }
+    // A file, since the kernel takes no more than 128 KiB in one string of the environment.
+    let list = "\(context.stateDirectory)/\(service.name).clients"
+    let names = records.keys.sorted().map(\.text)
+    try await OwnThread.run("lf-notify") {
+      try DurableFile.write(Array(names.map { $0 + "\n" }.joined().utf8), to: list, mode: 0o644)
+    }
     try await command(
       notify, "notify",
       [
         "LOCKFERRY_STATE_NUMBER": journal.stateNumber.map(String.init) ?? "",
-        "LOCKFERRY_CLIENTS": records.keys.sorted().map(\.text).joined(separator: " "),
+        "LOCKFERRY_CLIENTS_FILE": list,
       ])
-    journal.clients = records.keys.sorted().map {
+    journal.clients = records.keys.sorted().prefix(NotificationBoard.mostNamed).map {
       HistoryEntry.Client(
         client: $0.text, told: true, problem: "by \(notify.arguments.first ?? "command")'s word")
     }

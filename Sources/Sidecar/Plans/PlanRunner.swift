@@ -12,7 +12,6 @@ struct PlanRunner: Sendable {
   struct Context: Sendable {
     var node: NodeName
     var boot: String
-    var services: [ServiceName: ServiceConfiguration]
     var store: any SharedStore
     /// The time limit of one call to the store.
     var limit: Duration
@@ -89,7 +88,8 @@ struct PlanRunner: Sendable {
     let startedAt = journal.elapsed(boot: context.boot)
     let start = BootClock.now
     var after = journal
-    let detail = step.isSkipped ? step.why : try await perform(step.kind, &after)
+    var writes: [StoreTransaction.Write] = []
+    let detail = step.isSkipped ? step.why : try await perform(step.kind, &after, &writes)
     let took = (BootClock.now - start).wholeMilliseconds
     after.noteStep(step, detail, startedAt: startedAt, milliseconds: took)
     context.log.notice(
@@ -100,14 +100,21 @@ struct PlanRunner: Sendable {
       ])
     if plan.kind != .resumption, !step.isSkipped {
       let bytes = try StoreJSON.bytes(after)
-      try await write([.init(try ClusterKeys.plan(service.name), bytes)])
+      try await write(writes + [.init(try ClusterKeys.plan(service.name), bytes)])
+      let ownerKey = try ClusterKeys.owner(service.name)
+      for write in writes where write.key == ownerKey {
+        await context.onOwnerSeen(service.name, write.value)
+      }
     }
     journal = after
   }
 
-  private func perform(_ kind: PlanStep.Kind, _ journal: inout PlanJournal) async throws -> String {
+  /// Does the step's work; `writes` go into the transaction that journals it.
+  private func perform(
+    _ kind: PlanStep.Kind, _ journal: inout PlanJournal, _ writes: inout [StoreTransaction.Write]
+  ) async throws -> String {
     switch (plan.kind, kind) {
-    case (_, .fence): try await fence()
+    case (_, .fence): try await fence(&writes)
     case (.release, .storage): try await detachStorage()
     case (_, .storage): try await attachStorage()
     case (_, .records): try await installRecords()
@@ -170,31 +177,40 @@ extension PlanRunner {
     if plan.kind == .resumption { return ownership }
     ownership.state = plan.kind == .release ? .released : .online
     ownership.reservedFor = plan.kind == .release ? plan.to.flatMap(NodeName.init) : nil
+    ownership.unfenced = []
     // A plan that a reboot interrupted has brought everything up under this boot.
     ownership.boot = context.boot
     var writes: [StoreTransaction.Write] = [
       .init(try ClusterKeys.owner(service.name), ownership.bytes),
       .init(try ClusterKeys.plan(service.name), nil),
-      try await historyWrite(outcome: outcome, problem: problem),
     ]
+    let (number, entry) = try await historyEntry(outcome: outcome, problem: problem)
+    let historyKey = try ClusterKeys.history(service.name, number: number)
+    writes.append(.init(historyKey, try StoreJSON.bytes(entry)))
     var comparisons: [StoreTransaction.Comparison] = []
-    if let request = plan.request, plan.kind != .release {
+    if plan.kind != .release {
       let key = try ClusterKeys.order(service.name)
       let bytes = try await context.store.read(key, within: context.limit)
-      if let bytes, MigrationOrder(bytes: bytes)?.id == request {
+      // The order that this answers, and one that asks for what has come true meanwhile.
+      if let bytes, let order = MigrationOrder(bytes: bytes),
+        order.id == plan.request || order.to == context.node
+      {
         comparisons.append(.init(key, equals: bytes))
         writes.append(.init(key, nil))
       }
     }
     try await write(writes, comparing: comparisons)
+    if plan.kind == .adoption { await context.notifications.keep(entry, service.name, epoch: epoch) }
     return ownership
   }
 
   /// Leaves a plan that gave up in the history.
   private func recordFailure(_ step: PlanStep, _ problem: String) async {
     do {
+      let (number, entry) = try await historyEntry(
+        outcome: "failed", problem: "\(step.kind.rawValue): \(problem)")
       try await write([
-        try await historyWrite(outcome: "failed", problem: "\(step.kind.rawValue): \(problem)")
+        .init(try ClusterKeys.history(service.name, number: number), try StoreJSON.bytes(entry))
       ])
     } catch {
       context.log.error(
@@ -203,15 +219,17 @@ extension PlanRunner {
     }
   }
 
-  private func historyWrite(outcome: String, problem: String?) async throws -> StoreTransaction.Write {
+  private func historyEntry(
+    outcome: String, problem: String?
+  ) async throws -> (number: Int, entry: HistoryEntry) {
     let past = try await context.store.list(
-      below: try ClusterKeys.history(service.name), within: context.limit)
+      below: try ClusterKeys.history(service.name), within: max(context.limit, .seconds(10)))
     let number = (past.keys.compactMap { $0.components.last.flatMap { Int($0) } }.max() ?? 0) + 1
     let milliseconds = journal.elapsed(boot: context.boot)
     var entry = journal.entry(
       number: number, outcome: outcome, problem: problem, milliseconds: milliseconds)
     entry.clients = await context.notifications.clients(service.name, epoch: epoch) ?? entry.clients
-    return .init(try ClusterKeys.history(service.name, number: number), try StoreJSON.bytes(entry))
+    return (number, entry)
   }
 
   /// Runs an operator's command for the service.

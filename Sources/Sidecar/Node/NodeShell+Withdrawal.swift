@@ -1,0 +1,78 @@
+import Cluster
+import Logging
+import NodeHost
+
+/// Stopping to serve.
+extension NodeShell {
+  /// Stops serving without asking the store; until that is verified it is tried again.
+  func withdraw(_ service: ServiceName, because: String) {
+    guard let configured = configuration.services.first(where: { $0.name == service }),
+      withdrawals.insert(service).inserted
+    else { return }
+    log.notice("stops serving", metadata: ["service": "\(service)", "because": "\(because)"])
+    jobs.start {
+      await self.withdrawUntilGone(configured)
+      // A step of the plan that was stopped may have ended after the withdrawal and undone it.
+      if await self.isBusy(service) {
+        while await self.isBusy(service), !Task.isCancelled { try? await Task.sleep(for: .milliseconds(10)) }
+        await self.withdrawUntilGone(configured)
+      }
+      await self.endWithdrawal(service)
+    }
+  }
+
+  private func withdrawUntilGone(_ service: ServiceConfiguration) async {
+    var delay = Duration.milliseconds(50)
+    // A node that never had the address does not run `recovery.withdraw`, which may concern other services.
+    var isHere = false
+    while !Task.isCancelled {
+      do {
+        let marks = marks
+        try await OwnThread.run("lf-mark") { try marks.put(service.name) }
+        if !isHere { isHere = try await service.mayBeHere() }
+        guard isHere else { return }
+        try await withdrawOnce(service)
+        log.error("the service is given up", metadata: ["service": "\(service.name)"])
+        return
+      } catch {
+        log.critical(
+          "the service can't be given up yet; if this goes on, power this machine off",
+          metadata: ["service": "\(service.name)", "error": "\(error)"])
+        try? await Task.sleep(for: delay)
+        delay = min(delay * 2, .seconds(2))
+        if servesAgain(service.name) { return }
+      }
+    }
+  }
+
+  /// Address and `recovery.withdraw` share `beats.stop_time`: by its end the others may begin.
+  private func withdrawOnce(_ service: ServiceConfiguration) async throws {
+    let deadline = BootInstant.now + configuration.beats.stopTime
+    func run(_ command: CommandConfiguration) async throws {
+      let left = max(deadline - .now, .milliseconds(100))
+      let outcome = await HostCommand.run(
+        command.arguments, environment: ["LOCKFERRY_SERVICE": service.name.text],
+        within: min(left, command.timeout))
+      guard outcome.succeeded else {
+        throw PlanError("\(command.arguments.joined(separator: " ")): \(outcome.explanation)")
+      }
+    }
+    _ = try await service.releaseAddress(run)
+    if let command = service.serverWithdrawal { try await run(command) }
+  }
+
+  private func servesAgain(_ service: ServiceName) -> Bool { instance.isServing(service) }
+
+  private func isBusy(_ service: ServiceName) -> Bool { busy.contains(service) }
+
+  private func endWithdrawal(_ service: ServiceName) { withdrawals.remove(service) }
+}
+
+extension ServiceConfiguration {
+  /// Its address is on this node; where lockferry does not know, it may be.
+  fileprivate func mayBeHere() async throws -> Bool {
+    guard case .interface(let address, let prefixLength, let interface) = address else { return true }
+    return try await ServiceAddressLink(address: address, prefixLength: prefixLength, interface: interface)
+      .isPresent()
+  }
+}
