@@ -20,8 +20,10 @@ struct Rack: Sendable {
   static let serviceAddress = "10.88.0.10"
   /// What the node file says: the lab cuts the peer's power.
   private static let powerFence = "{command: [@SCRIPTS@/fence.sh, @PEER@], timeout: 30s}"
-  /// lockd's grace period in the guests.
-  static let graceSeconds = 20
+  /// lockd's grace period in the guests, its default. It must be longer than the service is away: TCP waits about
+  /// as long again before it tries to send once more what was under way when the server died, and a reclaim behind
+  /// that comes too late.
+  static let graceSeconds = 50
 
   static func tap(_ number: Int) -> String { "tap\(number)" }
 

@@ -28,6 +28,7 @@ extension Scenario {
     for lock in Locks.conflicting where !granted.contains(lock.name) {
       outcome.problems.append("\(lock.name) is still refused though its holder has rebooted")
     }
+    outcome.problems += try await site.lossesInKernelLog(of: site.asker)
     outcome.remarks.append("counts the lock of the client that did not reboot")
     return outcome
   }

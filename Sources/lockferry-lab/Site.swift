@@ -240,8 +240,7 @@ struct Site: Sendable {
     if zip(freeBefore, grants(Locks.free)).contains(where: { $1 <= $0 }) {
       outcome.problems.append("a lock that conflicts with nothing was not granted afterwards")
     }
-    let lost = try await holder.run("dmesg | grep -E 'failed to reclaim|spurious grace' || true")
-    for line in lost.split(separator: "\n") { outcome.problems.append("holder's kernel: \(line)") }
+    outcome.problems += try await lossesInKernelLog(of: holder)
     let written =
       holder.text("hold.log").split(separator: "\n").last { $0.contains(" data wrote ") }
       .flatMap { $0.split(separator: " ").last.flatMap { Int($0) } } ?? 0
@@ -253,6 +252,14 @@ struct Site: Sendable {
       outcome.problems.append("the file says \(stored), the holder had written \(written)")
     }
     return outcome
+  }
+
+  /// What a client's kernel says of locks that it could not reclaim.
+  func lossesInKernelLog(of client: Guest) async throws -> [String] {
+    try await client.run("dmesg | grep -E 'failed to reclaim|spurious grace' || true").split(separator: "\n")
+      .map {
+        "\(client.name)'s kernel: \($0)"
+      }
   }
 
   private func grants(_ locks: [Locks.Lock]) -> [Int] {
