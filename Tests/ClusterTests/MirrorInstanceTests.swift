@@ -167,7 +167,7 @@ struct MirrorPutTests {
     var mirror = MirrorProbe()
     mirror.settle([:])
     for number in 0..<5 {
-      mirror.written("single\(number)", bytes("r"))
+      mirror.written(ClientName(stringLiteral: "single\(number)"), bytes("r"))
       mirror.committed()
     }
     mirror.scan(clients(0..<1000))

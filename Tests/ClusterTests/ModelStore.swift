@@ -42,6 +42,13 @@ struct ModelStore {
     ownerHistory[service, default: []].append(ownership)
   }
 
+  /// The fence has confirmed that they are off.
+  mutating func forgetUnfenced(_ service: ServiceName) {
+    guard var ownership = ownership(service) else { return }
+    ownership.unfenced = []
+    set(service, ownership)
+  }
+
   /// The last step of `plan`, under its epoch; nil where the epoch is gone.
   mutating func finish(_ plan: Plan, boot: String? = nil) -> Ownership? {
     guard let service = ServiceName(plan.service), var ownership = ownership(service),
@@ -51,6 +58,7 @@ struct ModelStore {
     ownership.state = plan.kind == .release ? .released : .online
     ownership.reservedFor = plan.kind == .release ? plan.to.flatMap(NodeName.init) : nil
     ownership.boot = boot ?? ownership.boot
+    ownership.unfenced = []
     set(service, ownership)
     journals[service] = nil
     if let request = plan.request, plan.kind != .release, order(service)?.id == request {

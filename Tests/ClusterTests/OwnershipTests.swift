@@ -16,6 +16,14 @@ struct OwnershipTests {
     #expect(ownership.bytes == bytes("node: a\nepoch: 7\nstate: released\nboot: f00d\nfor: b\n"))
   }
 
+  @Test func whoIsNotYetFencedReadsBackAndHostileNamesAreLeftOut() {
+    let ownership = Ownership(
+      node: "c", epoch: 7, state: .adopting, boot: "f00d", unfenced: ["a", "b"] as [NodeName])
+    #expect(Ownership(bytes: ownership.bytes) == ownership)
+    let hostile = "node: c\nepoch: 7\nstate: adopting\nboot: f00d\nunfenced: a ../x  b\n"
+    #expect(Ownership(bytes: bytes(hostile)) == ownership)
+  }
+
   @Test func equalBytesMeanEqualOwnership() {
     let ownership = Ownership(node: "a", epoch: 7, state: .online, boot: "f00d")
     for other in [

@@ -189,6 +189,7 @@ extension Simulation {
           { world in
             guard let guardBytes, world.store.owners[service] == guardBytes else { return false }
             if plan.kind != .resumption { world.journalsDone[service] = after.done }
+            if next.kind == .fence, !next.isSkipped { world.store.forgetUnfenced(service) }
             return true
           }
         ) { world, isJournaled in
@@ -216,7 +217,7 @@ extension Simulation {
   ) {
     switch (plan.kind, step) {
     case (_, .fence):
-      if let old = plan.from.flatMap(NodeName.init), old != node { powerOff(old) }
+      for old in store.ownership(service)?.unfenced ?? [] where old != node { powerOff(old) }
     case (.release, .address):
       machines[node]?.holds.remove(service)
     case (_, .address):

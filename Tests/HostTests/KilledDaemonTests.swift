@@ -23,7 +23,7 @@ extension HostTests {
         let notify = try gate.command(
           "notify",
           then: """
-            for client in $LOCKFERRY_CLIENTS; do
+            for client in $(cat "$LOCKFERRY_CLIENTS_FILE"); do
               '\(peer)' notify --host "$client" --mon-name \(TwoServers.serverName) --state "$LOCKFERRY_STATE_NUMBER"
             done
             """)

@@ -13,7 +13,8 @@ public enum FormerOwner: Sendable, Equatable {
   public func unfenced(_ service: ServiceDefinition, owed: [NodeName]) -> [NodeName] {
     guard service.hasFence else { return [] }
     guard case .unaccounted(let old, let confirmed) = self else { return owed }
-    return confirmed ? [] : owed.filter { $0 != old } + [old]
+    let others = owed.filter { $0 != old }
+    return confirmed ? others : others + [old]
   }
 
   var node: NodeName? {

@@ -56,6 +56,10 @@ struct NodeControl: ControlService {
     guard let target = NodeName(request.to) else {
       throw ControlError(.badRequest, "\(request.to) can't be a node's name")
     }
+    // The order has to fit into a value that every node reads.
+    guard request.actor.utf8.count + (request.because?.utf8.count ?? 0) <= 2000 else {
+      throw ControlError(.badRequest, "the reason is too long: at most 2000 bytes")
+    }
     let order = MigrationOrder(
       id: UUID().uuidString.lowercased(), to: target, isForced: request.force,
       fenceConfirmed: request.fenceConfirmed, actor: request.actor, because: request.because ?? "")

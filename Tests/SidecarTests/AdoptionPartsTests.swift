@@ -1,0 +1,129 @@
+import Cluster
+import Foundation
+import NodeHost
+import StatusMonitor
+import Testing
+
+@testable import Sidecar
+
+/// The parts of an adoption that touch this machine's files.
+@Suite("Parts of an adoption") struct AdoptionPartsTests {
+  private final class Folder {
+    let path: String
+
+    init() throws {
+      path = NSTemporaryDirectory() + "lockferry-parts-" + UUID().uuidString
+      for folder in ["/sm", "/sm.bak"] {
+        try FileManager.default.createDirectory(atPath: path + folder, withIntermediateDirectories: true)
+      }
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func write(_ text: String, _ name: String) throws {
+      try text.write(toFile: path + "/" + name, atomically: false, encoding: .utf8)
+    }
+  }
+
+  private static let cookie = String(repeating: "0", count: 32)
+  private static func line(_ myName: String) -> String {
+    "0100007f 000186b5 00000003 00000010 \(cookie) 10.0.0.11 \(myName)\n"
+  }
+
+  private func merged(_ adopted: String, live: String?) throws -> StatusDirectory.Merge {
+    let folder = try Folder()
+    if let live { try folder.write(live, "sm/10.0.0.11") }
+    return try StatusDirectory(path: folder.path).merge(Array(adopted.utf8), for: ClientName("10.0.0.11"))
+  }
+
+  private func text(_ merge: StatusDirectory.Merge) -> String? {
+    guard case .install(let bytes) = merge else { return nil }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// M5
+  @Test func anAdoptedRecordJoinsTheLinesOfThisNodesStatd() throws {
+    #expect(text(try merged(Self.line("a"), live: nil)) == Self.line("a"))
+    #expect(text(try merged(Self.line("a"), live: Self.line("b"))) == Self.line("b") + Self.line("a"))
+    guard case .isThere = try merged(Self.line("a"), live: Self.line("b") + Self.line("a")) else {
+      Issue.record("a line that is there is installed again")
+      return
+    }
+  }
+
+  @Test func aFileThatACrashLeftEmptyIsReplaced() throws {
+    #expect(text(try merged(Self.line("a"), live: "")) == Self.line("a"))
+  }
+
+  @Test func oneRecordThatCanNotBeInstalledSaysSo() throws {
+    let folder = try Folder()
+    try FileManager.default.createDirectory(
+      atPath: folder.path + "/sm/10.0.0.11", withIntermediateDirectories: false)
+    let directory = StatusDirectory(path: folder.path)
+    for adopted in [Self.line("a"), ""] {
+      guard case .cannot = try directory.merge(Array(adopted.utf8), for: ClientName("10.0.0.11")) else {
+        Issue.record("\(adopted.isEmpty ? "an empty record" : "a folder in the way") passed")
+        continue
+      }
+    }
+  }
+
+  /// M6: after a crash the same epoch goes on with whom it has not told; another epoch tells everybody anew.
+  @Test(.enabled(if: getuid() == 0, "needs root: the folders get statd's owner"))
+  func anInterruptedNotificationGoesOnWhereItWas() throws {
+    let live = try Folder()
+    let base = try Folder()
+    // The statd user must be able to pass.
+    chmod(base.path, 0o755)
+    let notify = NotifyDirectory(path: base.path + "/notify/home")
+    let (five, seven) = (try #require(StateNumber(5)), try #require(StateNumber(7)))
+    let records = try Dictionary(
+      uniqueKeysWithValues: ["10.0.0.11", "10.0.0.12"].map {
+        (try ClientName($0), Array(Self.line("a").utf8))
+      })
+    let like = StatusDirectory(path: live.path)
+
+    #expect(notify.interrupted(epoch: 2) == nil)
+    let first = try notify.prepare(epoch: 2, number: five, records: records, like: like)
+    #expect(try first.clients(in: .records).count == 2)
+    #expect(try first.stateNumber() == .number(five))
+
+    // sm-notify retires a record and unlinks it when its client has answered.
+    #expect(unlink(first.records + "/10.0.0.11") == 0)
+    let again = try notify.prepare(epoch: 2, number: five, records: records, like: like)
+    #expect(try again.clients(in: .records).map(\.text) == ["10.0.0.12"])
+    #expect(notify.interrupted(epoch: 2) != nil)
+    #expect(notify.interrupted(epoch: 3) == nil)
+
+    // A new number means that what was told before may have been lost: everybody again.
+    let renewed = try notify.prepare(epoch: 2, number: seven, records: records, like: like)
+    #expect(try renewed.clients(in: .records).count == 2)
+    #expect(try renewed.stateNumber() == .number(seven))
+  }
+
+  @Test func whatWasGivenUpIsRememberedUntilItIsTakenUp() throws {
+    let folder = try Folder()
+    let marks = WithdrawalMarks(runDirectory: folder.path)
+    let (home, data) = (try #require(ServiceName("home")), try #require(ServiceName("data")))
+    #expect(marks.marked([home, data]).isEmpty)
+    try marks.put(home)
+    try marks.put(home)
+    #expect(WithdrawalMarks(runDirectory: folder.path).marked([home, data]) == [home])
+    marks.remove(home)
+    marks.remove(home)
+    #expect(marks.marked([home, data]).isEmpty)
+  }
+
+  @Test func aStoreThatWasSeenIsNeverMadeAnew() throws {
+    let folder = try Folder()
+    let memory = StoreMemory(stateDirectory: folder.path)
+    let store = folder.path + "/store"
+    #expect(try memory.mayCreate(store))
+    #expect(try !memory.mayCreate(folder.path + "/none/store"))
+    #expect(try !memory.mayCreate(folder.path + "/sm"))
+    try memory.remember(store)
+    try memory.remember(store)
+    #expect(try !memory.mayCreate(store))
+    #expect(try memory.mayCreate(store + "2"))
+  }
+}
