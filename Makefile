@@ -43,7 +43,7 @@ format:
 	$(SWIFT) format format --in-place --recursive --parallel $(sources)
 
 bench: dependencies
-	scripts/bench
+	scripts/bench/end-to-end
 
 clean:
 	$(SWIFT) package clean
