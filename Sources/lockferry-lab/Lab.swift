@@ -95,6 +95,12 @@ struct Lab: AsyncParsableCommand {
     guard FileManager.default.fileExists(atPath: scripts + "/init") else {
       throw HostTestError("no lab/guest here: run it in the repository")
     }
+    // A guest sees the lab machine's files, but has folders of its own in these places.
+    let here = FileManager.default.currentDirectoryPath
+    guard !["/tmp/", "/run/", "/dev/"].contains(where: (here + "/").hasPrefix) else {
+      throw HostTestError(
+        "guests can't see \(here): run the lab in a clone that is not below /tmp, /run or /dev")
+    }
     let cache = repository + "/.build/lab"
     try FileManager.default.createDirectory(atPath: cache, withIntermediateDirectories: true)
     let programs =
