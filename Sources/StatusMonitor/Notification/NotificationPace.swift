@@ -1,0 +1,84 @@
+/// How many questions may be without answer at once, learnt from what comes back.
+///
+/// Answers widen the window, so that it doubles with every round trip; a round of which more than half was lost, or
+/// an overflow of our own receive buffer, narrows it. Loss alone does not: a network that loses a third of everything
+/// is no reason to be slow, as waiting does not make it lose less.
+struct NotificationPace: Sendable, Equatable {
+  static let narrowest = 64
+  static let widest = 8_192
+
+  private(set) var window = 256
+  /// Sent and neither answered nor given up.
+  private(set) var outstanding = 0
+  private var answered = 0
+  private var lost = 0
+  /// Until this many results more, an overflow does not narrow again: they are of the same burst.
+  private var deafness = 0
+
+  /// The shortest of these waits for an answer, as round trips teach it.
+  private(set) var roundTrip: Duration?
+  private var variation = Duration.zero
+
+  var room: Int { max(window - outstanding, 0) }
+
+  mutating func onSent() { outstanding += 1 }
+
+  mutating func onAnswered(afterFirst wait: Duration?) {
+    settle(1)
+    answered += 1
+    // Otherwise it can't be told which of the attempts was answered (Karn and Partridge, 1987).
+    if let wait { learn(wait) }
+    if lost * 10 <= answered { window = min(window + 1, Self.widest) }
+    endRound()
+  }
+
+  /// `count` questions have got no answer; `counts` where the client is known to be there or was never asked.
+  mutating func onLost(_ count: Int, counts: Bool) {
+    settle(count)
+    guard counts else { return }
+    lost += count
+    endRound()
+  }
+
+  /// `count` questions don't matter any more.
+  mutating func onForgotten(_ count: Int) { settle(count) }
+
+  /// The kernel had no room for answers.
+  mutating func onOverflow() {
+    guard deafness == 0 else { return }
+    window = max(window / 2, Self.narrowest)
+    deafness = window
+    answered = 0
+    lost = 0
+  }
+
+  /// How long to wait for an answer to the first of several attempts.
+  func wait(_ timings: NotificationTimings) -> Duration {
+    guard let roundTrip else { return timings.firstWait }
+    return max(roundTrip + variation * 4, timings.shortestWait)
+  }
+
+  private mutating func settle(_ count: Int) {
+    outstanding = max(outstanding - count, 0)
+    deafness = max(deafness - count, 0)
+  }
+
+  private mutating func endRound() {
+    guard answered + lost >= window else { return }
+    if lost > answered { window = max(window / 2, Self.narrowest) }
+    answered = 0
+    lost = 0
+  }
+
+  /// Smoothed round trip and its variation (RFC 6298, section 2).
+  private mutating func learn(_ wait: Duration) {
+    guard let smooth = roundTrip else {
+      roundTrip = wait
+      variation = wait / 2
+      return
+    }
+    let difference = wait > smooth ? wait - smooth : smooth - wait
+    variation = (variation * 3 + difference) / 4
+    roundTrip = (smooth * 7 + wait) / 8
+  }
+}
