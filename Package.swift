@@ -35,7 +35,7 @@ let package = Package(
     .target(name: "Cluster", dependencies: ["StatusMonitor"]),
 
     // The world, seen through narrow doors.
-    .target(name: "RPCTransport", dependencies: ["ONCRPC", "CTirpc"]),
+    .target(name: "RPCTransport", dependencies: ["ONCRPC", "StatusMonitor", "CTirpc", "CLinux"]),
     .target(name: "SharedStore", dependencies: ["CLinux"]),
     .target(name: "NodeHost", dependencies: ["CLinux", "StatusMonitor"]),
 
@@ -54,7 +54,7 @@ let package = Package(
     .executableTarget(
       name: "lockferry",
       dependencies: [
-        "Sidecar", "Cluster", logging,
+        "Sidecar", "Cluster", "StatusMonitor", "NodeHost", "RPCTransport", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

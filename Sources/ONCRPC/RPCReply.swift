@@ -113,3 +113,19 @@ public struct RPCReply: Equatable, Sendable {
     return writer.bytes
   }
 }
+
+extension RPCReply.Outcome: CustomStringConvertible {
+  /// In words, with RFC 5531's name for it.
+  public var description: String {
+    switch self {
+    case .success: "success"
+    case .programUnavailable: "the program is not served there (PROG_UNAVAIL)"
+    case .programMismatch(let low, let high): "it has versions \(low) to \(high) only (PROG_MISMATCH)"
+    case .procedureUnavailable: "it has no such procedure (PROC_UNAVAIL)"
+    case .garbageArguments: "it can't read the arguments (GARBAGE_ARGS)"
+    case .systemError: "it has trouble of its own (SYSTEM_ERR)"
+    case .versionMismatch: "it speaks another version of RPC (RPC_MISMATCH)"
+    case .authenticationError(let reason): "it wants another credential (AUTH_ERROR \(reason))"
+    }
+  }
+}

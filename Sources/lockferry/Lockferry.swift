@@ -16,7 +16,7 @@ struct Lockferry: AsyncParsableCommand {
     subcommands: [
       InitCommand.self, RunCommand.self, StatusCommand.self, RecordsCommand.self, MigrateCommand.self,
       ThawCommand.self,
-      HistoryCommand.self, ValidateCommand.self,
+      HistoryCommand.self, NotifyCommand.self, ValidateCommand.self,
     ])
 
   static func main() async {

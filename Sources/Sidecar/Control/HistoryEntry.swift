@@ -53,5 +53,15 @@ public struct HistoryEntry: Codable, Sendable, Equatable {
     public var told: Bool
     /// What went wrong, where anything did.
     public var problem: String?
+    /// Where it was asked; nil where that is not known.
+    public var address: String?
+    /// The names under which it answered; nil where that is not known.
+    public var names: [String]?
+    /// How often it was tried; nil where that is not known.
+    public var attempts: Int?
+    /// Milliseconds from the start of the notification to its first answer.
+    public var firstAnswerMilliseconds: Int?
+    /// Milliseconds from the start of the notification to the last answer that was needed.
+    public var toldMilliseconds: Int?
   }
 }

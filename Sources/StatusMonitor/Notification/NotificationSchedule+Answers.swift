@@ -33,7 +33,7 @@ extension NotificationSchedule {
       contacts[client].problem = .rejected("its rpcbind has neither version 4 nor version 3")
       let wait = contacts[client].refusals == 1 ? Duration.zero : refusalWait(client, now: now)
       setDue(client, now + wait)
-    case (_, let refusal): onRefusal(client, .rejected(refusal.text), now: now)
+    case (_, let refusal): onRefusal(client, .rejected("\(refusal)"), now: now)
     }
     fill(&directives, now: now)
     return directives
@@ -111,20 +111,4 @@ extension NotificationSchedule {
 
   /// Answers were lost because this machine had no room for them.
   public mutating func onOverflow() { pace.onOverflow() }
-}
-
-extension RPCReply.Outcome {
-  /// A refusal in RFC 5531's words.
-  fileprivate var text: String {
-    switch self {
-    case .success: "success"
-    case .programUnavailable: "the program is not served there (PROG_UNAVAIL)"
-    case .programMismatch(let low, let high): "it has versions \(low) to \(high) only (PROG_MISMATCH)"
-    case .procedureUnavailable: "it has no such procedure (PROC_UNAVAIL)"
-    case .garbageArguments: "it can't read the arguments (GARBAGE_ARGS)"
-    case .systemError: "it has trouble of its own (SYSTEM_ERR)"
-    case .versionMismatch: "it speaks another version of RPC (RPC_MISMATCH)"
-    case .authenticationError(let reason): "it wants another credential (AUTH_ERROR \(reason))"
-    }
-  }
 }

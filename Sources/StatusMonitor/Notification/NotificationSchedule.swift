@@ -136,6 +136,9 @@ public struct NotificationSchedule: Sendable {
       problem: contact.told == nil ? contact.problem : nil)
   }
 
+  /// What became of everybody, in the order of the list.
+  public var allLedgers: [NotificationLedger] { clients.indices.map { ledger($0) } }
+
   /// Begins, goes on with whoever waited long enough, and ends at the limit.
   public mutating func onTick(now: Duration) -> [Directive] {
     var directives: [Directive] = []

@@ -1,0 +1,260 @@
+import CLinux
+import Glibc
+import StatusMonitor
+import Synchronization
+
+/// The notifier's thread: waits, hands what has come to the schedule, and does what it says.
+struct NotifierLoop {
+  /// A socket and the address that it sends from.
+  struct OpenSocket: Sendable {
+    var number: Int32
+    var source: HostAddress
+  }
+
+  private let desk: NotifierDesk
+  private let errand: NotificationErrand
+  private let streamLimit: Duration
+  private let four: [FanoutSocket]
+  private let six: [FanoutSocket]
+  private let sources: [HostAddress]
+  private let inbox = FanoutInbox()
+  private var conversations: [StreamConversation] = []
+  private var isFinished = false
+  private var hasNews = true
+
+  static func run(_ desk: NotifierDesk, _ opened: [OpenSocket]) {
+    var loop = NotifierLoop(desk, opened)
+    loop.run()
+  }
+
+  private init(_ desk: NotifierDesk, _ opened: [OpenSocket]) {
+    self.desk = desk
+    (errand, streamLimit) = desk.state.withLock { ($0.schedule.errand, $0.schedule.timings.streamLimit) }
+    four = opened.filter { !$0.source.isIPv6 }.map { FanoutSocket(owning: $0.number) }
+    six = opened.filter(\.source.isIPv6).map { FanoutSocket(owning: $0.number) }
+    sources = opened.map(\.source)
+  }
+
+  private var sockets: [FanoutSocket] { four + six }
+
+  private mutating func run() {
+    let sockets = sockets
+    var areBlocked = [Bool](repeating: false, count: sockets.count)
+    tick()
+    while !isFinished {
+      announce()
+      let waiting = sockets.indices.contains { sockets[$0].isWaiting && !areBlocked[$0] }
+      let ready = wait(sockets, areBlocked, atOnce: waiting)
+      for (index, socket) in sockets.enumerated() {
+        // What came in goes out first.
+        if ready[index] & Int16(POLLERR) != 0 { failures(of: socket) }
+        if ready[index] & Int16(POLLIN) != 0 { receive(from: socket) }
+        if areBlocked[index], ready[index] & Int16(POLLOUT) != 0 { areBlocked[index] = false }
+        if !areBlocked[index], socket.isWaiting { areBlocked[index] = !send(from: socket) }
+      }
+      converse(ready[(sockets.count + 1)...])
+      tick()
+    }
+    for index in conversations.indices { conversations[index].hangUp() }
+    desk.change.yield()
+    desk.change.finish()
+  }
+
+  private func announce() {
+    // The newest is kept: whoever listens slowly is told once.
+    if hasNews { desk.change.yield() }
+  }
+
+  /// Which sockets, then the wake-up, then which conversations can go on.
+  private mutating func wait(_ sockets: [FanoutSocket], _ areBlocked: [Bool], atOnce: Bool) -> [Int16] {
+    hasNews = false
+    var polled = zip(sockets, areBlocked).map { socket, isBlocked in
+      pollfd(fd: socket.number, events: Int16(isBlocked ? POLLIN | POLLOUT : POLLIN), revents: 0)
+    }
+    polled.append(pollfd(fd: desk.wake, events: Int16(POLLIN), revents: 0))
+    for conversation in conversations {
+      polled.append(pollfd(fd: conversation.descriptor, events: conversation.events, revents: 0))
+    }
+    var limit = Int32(0)
+    if !atOnce {
+      let moment = desk.state.withLock { $0.schedule.wake } ?? .zero
+      let earliest = conversations.map(\.deadline).min().map { min($0, moment) } ?? moment
+      limit = Int32(clamping: max((earliest - desk.now).milliseconds + 1, 0))
+    }
+    guard poll(&polled, nfds_t(polled.count), limit) >= 0 else { return polled.map { _ in 0 } }
+    if polled[sockets.count].revents != 0 {
+      var count: UInt64 = 0
+      _ = read(desk.wake, &count, MemoryLayout<UInt64>.size)
+    }
+    return polled.map(\.revents)
+  }
+
+  // MARK: Datagrams
+
+  private mutating func receive(from socket: FanoutSocket) {
+    let now = desk.now
+    var count = 0
+    repeat {
+      count = 0
+      let directives = desk.state.withLock { state -> [NotificationSchedule.Directive] in
+        var directives: [NotificationSchedule.Directive] = []
+        var hasOverflowed = false
+        count = socket.receiveBatch(into: inbox) { message, source in
+          directives += state.schedule.onReply(message, from: source, now: now)
+        } onOverflow: {
+          hasOverflowed = true
+        }
+        if hasOverflowed { state.schedule.onOverflow() }
+        return directives
+      }
+      perform(directives)
+    } while count == Int(LFN_BATCH)
+  }
+
+  /// One batch; false where the kernel has no room.
+  private mutating func send(from socket: FanoutSocket) -> Bool {
+    socket.sendBatch { transactionID, error in
+      desk.state.withLock { $0.schedule.onUnreachable(transactionID, systemErrorText(error)) }
+    }
+  }
+
+  private mutating func failures(of socket: FanoutSocket) {
+    let now = desk.now
+    let directives = desk.state.withLock { state -> [NotificationSchedule.Directive] in
+      var directives: [NotificationSchedule.Directive] = []
+      socket.failures { transactionID, error in
+        if error == ECONNREFUSED {
+          directives += state.schedule.onClosed(transactionID, now: now)
+        } else {
+          state.schedule.onUnreachable(transactionID, systemErrorText(error))
+        }
+      }
+      return directives
+    }
+    perform(directives)
+  }
+
+  // MARK: Directives
+
+  private mutating func tick() {
+    let now = desk.now
+    let (directives, isStopped) = desk.state.withLock {
+      state -> ([NotificationSchedule.Directive], Bool) in
+      var directives: [NotificationSchedule.Directive] = []
+      let resolved = state.resolved
+      state.resolved = []
+      for (client, result) in resolved {
+        switch result {
+        case .success(let addresses):
+          directives += state.schedule.onResolved(client, addresses, now: now)
+        case .failure(let error): directives += state.schedule.onUnresolved(client, error.message, now: now)
+        }
+      }
+      return (directives + state.schedule.onTick(now: now), state.isStopped)
+    }
+    perform(directives)
+    if isStopped { isFinished = true }
+  }
+
+  private mutating func perform(_ directives: [NotificationSchedule.Directive]) {
+    for directive in directives {
+      switch directive {
+      case .send(let datagram): queue(datagram)
+      case .resolve(let client, let name): resolve(client, name)
+      case .converse(let client, let address, let unsaid):
+        begin(
+          StreamConversation(
+            client: client, errand: errand, to: address,
+            from: sources.first { $0.isIPv6 == address.isIPv6 } ?? .any(isIPv6: address.isIPv6),
+            unsaid: unsaid,
+            deadline: desk.now + streamLimit))
+      case .told(let client):
+        desk.state.withLock { $0.told.append(client) }
+        hasNews = true
+      case .finish: isFinished = true
+      }
+    }
+  }
+
+  private func queue(_ datagram: NotificationSchedule.Datagram) {
+    let family = datagram.address.isIPv6 ? six : four
+    guard !family.isEmpty else {
+      desk.state.withLock {
+        $0.schedule.onUnreachable(
+          datagram.transactionID, "this machine has no \(datagram.address.isIPv6 ? "IPv6" : "IPv4")")
+      }
+      return
+    }
+    family[datagram.client % family.count].queue(
+      errand.message(datagram.call, transactionID: datagram.transactionID),
+      transactionID: datagram.transactionID, to: datagram.address, port: datagram.port)
+  }
+
+  /// Asks the resolver on a thread of its own: it takes as long as it likes.
+  private func resolve(_ client: Int, _ name: String) {
+    let desk = desk
+    let job = Job {
+      let result: Result<[HostAddress], RPCError>
+      do throws(RPCError) {
+        var addresses: [HostAddress] = []
+        for address in try SocketAddress.resolve(host: name).compactMap(\.host)
+        where !addresses.contains(address) {
+          addresses.append(address)
+        }
+        result = .success(addresses)
+      } catch {
+        result = .failure(error)
+      }
+      desk.state.withLock { $0.resolved.append((client, result)) }
+      lfh_signal_event(desk.wake)
+    }
+    guard !job.start() else { return }
+    let error = RPCError(.failed, "the system has no thread left to resolve \(name)")
+    desk.state.withLock { $0.resolved.append((client, .failure(error))) }
+    lfh_signal_event(desk.wake)
+  }
+
+  // MARK: Conversations
+
+  private mutating func begin(_ conversation: StreamConversation) {
+    var conversation = conversation
+    let events = conversation.begin()
+    conversations.append(conversation)
+    handle(events, of: conversation.client)
+  }
+
+  private mutating func converse(_ ready: ArraySlice<Int16>) {
+    let now = desk.now
+    var news: [(client: Int, events: [StreamConversation.Event])] = []
+    for (index, events) in zip(conversations.indices, ready) {
+      if events != 0 {
+        news.append((conversations[index].client, conversations[index].onReady()))
+      } else if conversations[index].deadline <= now {
+        conversations[index].hangUp()
+        news.append((conversations[index].client, [.ended(.silent)]))
+      }
+    }
+    conversations.removeAll { $0.descriptor < 0 }
+    for (client, events) in news { handle(events, of: client) }
+  }
+
+  private mutating func handle(_ events: [StreamConversation.Event], of client: Int) {
+    let now = desk.now
+    for event in events {
+      let directives = desk.state.withLock { state in
+        switch event {
+        case .said(let index): state.schedule.onConversed(client, index: index, now: now)
+        case .ended(let problem): state.schedule.onConversationEnded(client, problem, now: now)
+        }
+      }
+      perform(directives)
+    }
+  }
+}
+
+extension Duration {
+  fileprivate var milliseconds: Int64 {
+    let (seconds, attoseconds) = components
+    return seconds * 1_000 + attoseconds / 1_000_000_000_000_000
+  }
+}

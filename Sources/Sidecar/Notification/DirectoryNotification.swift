@@ -1,0 +1,89 @@
+public import NodeHost
+public import RPCTransport
+public import StatusMonitor
+
+/// Tells the clients whose records are in a status directory's `sm.bak/`, and removes each record when its client has
+/// been told: what is left in the folder is who has not, also after a crash.
+public struct DirectoryNotification: Sendable {
+  /// Carries it out.
+  public let notifier: Notifier
+  /// Files that are no records, so that nobody can be told of them.
+  public let refused: [RefusedFile]
+  private let directory: StatusDirectory
+  private let clients: [NotificationClient]
+
+  /// By what it is judged whose locks are the youngest.
+  public enum Recency: Sendable {
+    /// The file's own time: the directory is the one that statd wrote.
+    case file
+    /// The time in the lock manager's cookie: the files are copies.
+    case cookie
+  }
+
+  /// What is told, and how.
+  public struct Assignment: Sendable {
+    /// The names by which clients may know the server; see ``NotificationNames``.
+    public var names: [String]
+    /// The number.
+    public var number: StateNumber
+    /// The server's own addresses.
+    public var sources: [HostAddress]
+    /// How patiently.
+    public var timings: NotificationTimings
+
+    /// An assignment.
+    public init(names: [String], number: StateNumber, sources: [HostAddress], timings: NotificationTimings) {
+      self.names = names
+      self.number = number
+      self.sources = sources
+      self.timings = timings
+    }
+  }
+
+  /// Begins.
+  ///
+  /// - Throws: ``NodeHostError`` of the directory, ``RPCError`` of the sockets, ``XDRError`` of the names.
+  public static func start(
+    _ assignment: Assignment, in directory: StatusDirectory, recency: Recency
+  ) async throws -> DirectoryNotification {
+    let (records, refused) = try await OwnThread.run("lf-notify") {
+      try directory.retireAll()
+      return try directory.retiredRecords()
+    }
+    let clients = records.map { NotificationClient($0, recency) }
+    let errand = try NotificationErrand(.tell(names: assignment.names, number: assignment.number))
+    let notifier = try Notifier(errand, to: clients, timings: assignment.timings, from: assignment.sources)
+    return DirectoryNotification(
+      notifier: notifier, refused: refused, directory: directory, clients: clients)
+  }
+
+  /// Removes the records of those who are told, until the notifier ends. `onChange` hears of every progress.
+  public func run(_ onChange: (NotificationProgress) async -> Void) async throws {
+    for await _ in notifier.changes {
+      let told = notifier.takeTold().map { clients[$0].name }
+      if !told.isEmpty {
+        let directory = directory
+        try await OwnThread.run("lf-notify") { try directory.forget(told) }
+      }
+      await onChange(notifier.progress)
+    }
+  }
+}
+
+extension NotificationClient {
+  /// The client of a record: a literal in it is believed without asking a resolver.
+  init(_ record: RetiredRecord, _ recency: DirectoryNotification.Recency) {
+    let content = MonitorRecord(parsing: record.bytes)
+    self.init(
+      name: record.client, record: content,
+      recency: recency == .file ? record.modified : NotificationClient.recency(of: content))
+  }
+
+  /// The client of a record: a literal in it is believed without asking a resolver.
+  public init(name: ClientName, record: MonitorRecord, recency: UInt64) {
+    let candidates = NotificationClient.candidates(name: name, record: record)
+    let literal = candidates.lazy.compactMap { HostAddress(literal: $0) }.first
+    self.init(
+      name: name, destination: literal.map { .address($0) } ?? .name(name.text), recency: recency)
+  }
+}

@@ -1,0 +1,39 @@
+import Cluster
+public import StatusMonitor
+
+/// What became of a notification: `lockferry notify`.
+public struct NotificationReport: Codable, Sendable, Equatable {
+  /// The number that clients were told.
+  public var stateNumber: Int
+  /// The names under which they were told.
+  public var names: [String]
+  /// How many were to be told.
+  public var all: Int
+  /// How many answered to all of it.
+  public var told: Int
+  /// How long it took.
+  public var milliseconds: Int
+  /// Everybody.
+  public var clients: [HistoryEntry.Client]
+
+  /// A report of these ledgers.
+  public init(number: StateNumber, names: [String], _ ledgers: [NotificationLedger], took: Duration) {
+    stateNumber = Int(number.value)
+    self.names = names
+    clients = ledgers.map { HistoryEntry.Client($0) }.sorted { $0.client < $1.client }
+    all = clients.count
+    told = clients.count { $0.told }
+    milliseconds = took.wholeMilliseconds
+  }
+}
+
+extension HistoryEntry.Client {
+  /// As the notifier knows it.
+  public init(_ ledger: NotificationLedger) {
+    self.init(
+      client: ledger.client.text, told: ledger.isTold, problem: ledger.problem.map(\.description),
+      address: ledger.address?.description, names: ledger.names, attempts: ledger.attempts,
+      firstAnswerMilliseconds: ledger.firstAnswer?.wholeMilliseconds,
+      toldMilliseconds: ledger.told?.wholeMilliseconds)
+  }
+}
