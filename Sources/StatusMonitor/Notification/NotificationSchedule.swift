@@ -88,6 +88,7 @@ public struct NotificationSchedule: Sendable {
   var conversations = 0
   private(set) var toldCount = 0
   private var answeredCount = 0
+  private var hasBegun = false
   /// Nothing follows.
   public private(set) var isFinished = false
   /// Datagrams that answered nothing that was asked.
@@ -115,9 +116,10 @@ public struct NotificationSchedule: Sendable {
     }.reversed().map { Int32($0) }
   }
 
-  /// Call ``onTick(now:)`` no later than this; nil at the end.
+  /// Call ``onTick(now:)`` no later than this, at once where it has passed; nil at the end.
   public var wake: Duration? {
     guard !isFinished else { return nil }
+    guard hasBegun else { return .zero }
     return min(due.next?.moment ?? timings.limit, timings.limit)
   }
 
@@ -143,6 +145,7 @@ public struct NotificationSchedule: Sendable {
   public mutating func onTick(now: Duration) -> [Directive] {
     var directives: [Directive] = []
     guard !isFinished else { return directives }
+    hasBegun = true
     if toldCount == clients.count || now >= timings.limit {
       isFinished = true
       directives.append(.finish)

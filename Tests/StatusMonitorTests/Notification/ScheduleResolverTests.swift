@@ -1,0 +1,87 @@
+import StatusMonitor
+import Testing
+
+/// B2: clients that the record knows by a host name.
+@Suite struct ScheduleResolverTests {
+  @Test("B2 a name is resolved, then told like any other")
+  func resolved() throws {
+    var scene = try NotificationScene([named("web.example.com")])
+    #expect(scene.tick(at: 0) == [.resolve(client: 0, name: "web.example.com")])
+    #expect(scene.schedule.ledger(0).address == nil)
+    let question = try #require(scene.schedule.onResolved(0, [ipv4(7)], now: .milliseconds(20)).sent.first)
+    #expect(question.address == ipv4(7))
+    let notice = try #require(try scene.answer(question, port: 701, at: 30).sent.first)
+    #expect(scene.answer(notice, at: 40).told == [0])
+    #expect(scene.schedule.ledger(0).address == ipv4(7))
+    #expect(scene.schedule.ledger(0).attempts == 1)
+  }
+
+  @Test("B2 a dead resolver delays nobody whose record holds a literal, and is asked about few names at once")
+  func deadResolver() throws {
+    let names = try (1...100).map { try named("host\($0).example.com", recency: 100) }
+    let literals = try (1...100).map { try literal(ipv4($0)) }
+    var scene = try NotificationScene(names + literals)
+    let begin = scene.tick(at: 0)
+    #expect(begin.resolved.count == 32)
+    #expect(begin.sent.map(\.client) == Array(100..<200))
+    for question in begin.sent {
+      for notice in try scene.answer(question, port: 701, at: 1).sent { _ = scene.answer(notice, at: 2) }
+    }
+    #expect(scene.schedule.progress.told == 100)
+    #expect(scene.problem == nil)
+    let later = scene.ticks(until: 899_000).map(\.directive)
+    #expect(later == [])
+    #expect(scene.problem == .resolverSilent)
+    #expect(scene.schedule.onResolved(0, [ipv4(999)], now: .seconds(899)).sent.map(\.client) == [0])
+  }
+
+  @Test("B2 each answer of the resolver makes room for the next name")
+  func nextName() throws {
+    var scene = try NotificationScene((1...40).map { try named("host\($0)") }) { $0.mostResolving = 4 }
+    var asked = scene.tick(at: 0).resolved
+    #expect(asked == ["host1", "host2", "host3", "host4"])
+    for client in 0..<40 {
+      let directives =
+        client.isMultiple(of: 2)
+        ? scene.schedule.onResolved(client, [ipv4(client)], now: .milliseconds(client))
+        : scene.schedule.onUnresolved(client, "no such name", now: .milliseconds(client))
+      asked += directives.resolved
+    }
+    #expect(asked == (1...40).map { "host\($0)" })
+  }
+
+  @Test("B2 an unknown name is shown and asked about again: after 1, 2, 4 s")
+  func unknown() throws {
+    var scene = try NotificationScene([named("web")])
+    _ = scene.tick(at: 0)
+    var moment = 10
+    for wait in [1_000, 2_000, 4_000, 4_000] {
+      #expect(scene.schedule.onUnresolved(0, "no such name", now: .milliseconds(moment)) == [])
+      #expect(scene.problem == .unknownHost("no such name"))
+      #expect(scene.ticks(until: moment + wait - 1).isEmpty)
+      moment += wait
+      #expect(scene.ticks(until: moment).map(\.directive) == [.resolve(client: 0, name: "web")])
+    }
+    #expect(scene.schedule.onResolved(0, [], now: .milliseconds(moment)) == [])
+    #expect(scene.problem == .unknownHost("no address"))
+  }
+
+  @Test("B2 a late answer of the resolver counts")
+  func lateResolver() throws {
+    var scene = try NotificationScene([named("web")])
+    _ = scene.tick(at: 0)
+    #expect(scene.ticks(until: 30_000).isEmpty)
+    #expect(scene.problem == .resolverSilent)
+    #expect(scene.schedule.onResolved(0, [ipv6(1)], now: .seconds(30)).sent.count == 1)
+    #expect(scene.problem == nil)
+  }
+
+  @Test("B2 a host with several addresses is tried at each")
+  func severalAddresses() throws {
+    var scene = try NotificationScene([named("web")])
+    _ = scene.tick(at: 0)
+    var tried = scene.schedule.onResolved(0, [ipv6(1), ipv4(1), ipv4(2)], now: .zero).sent.map(\.address)
+    tried += scene.ticks(until: 40_000).map(\.directive).sent.map(\.address)
+    #expect(tried.prefix(7) == [ipv6(1), ipv6(1), ipv4(1), ipv4(1), ipv4(2), ipv4(2), ipv6(1)])
+  }
+}
