@@ -66,7 +66,7 @@ let package = Package(
     .executableTarget(
       name: "nsm-peer",
       dependencies: [
-        "ONCRPC", "StatusMonitor", "RPCTransport",
+        "ONCRPC", "StatusMonitor", "RPCTransport", "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(
@@ -95,6 +95,7 @@ let package = Package(
     .testTarget(
       name: "SidecarTests",
       dependencies: ["Sidecar", "Cluster", "StatusMonitor", "SharedStore", "NodeHost", "lockferry"]),
+    .testTarget(name: "NSMPeerTests", dependencies: ["nsm-peer", "ONCRPC", "StatusMonitor"]),
     .testTarget(name: "HostTests", dependencies: ["HostTestKit"]),
   ],
   swiftLanguageModes: [.v6]

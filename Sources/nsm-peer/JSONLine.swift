@@ -10,6 +10,28 @@ struct JSONLine {
   /// Adds text.
   func with(_ key: String, _ value: String) -> JSONLine { adding(key, JSONLine.quoted(value)) }
 
+  /// Adds a number with at most nine decimals; `null` where it is no number.
+  func with(_ key: String, _ value: Double?) -> JSONLine {
+    guard let value, value.isFinite else { return adding(key, "null") }
+    return adding(key, "\((value * 1e9).rounded() / 1e9)")
+  }
+
+  /// Adds true or false.
+  func with(_ key: String, _ value: Bool) -> JSONLine { adding(key, value ? "true" : "false") }
+
+  /// Adds an object.
+  func with(_ key: String, _ value: JSONLine) -> JSONLine { adding(key, value.text) }
+
+  /// Adds a list of objects.
+  func with(_ key: String, _ values: [JSONLine]) -> JSONLine {
+    adding(key, "[" + values.map(\.text).joined(separator: ",") + "]")
+  }
+
+  /// Adds a list of texts.
+  func with(_ key: String, _ values: [String]) -> JSONLine {
+    adding(key, "[" + values.map(JSONLine.quoted).joined(separator: ",") + "]")
+  }
+
   /// The object.
   var text: String { "{" + members.joined(separator: ",") + "}" }
 

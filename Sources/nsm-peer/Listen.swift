@@ -61,7 +61,7 @@ struct Listen: AsyncParsableCommand {
         try await PortMapper.register(
           program: LockManagerCallbacks.program, version: version, protocol: .udp, port: service.port)
       }
-      try announce(port: service.port)
+      try WholeFile.writeReady(ready, port: service.port)
       outcome = .success(await receive(callbacks, signals))
     } catch {
       outcome = .failure(error)
@@ -126,21 +126,6 @@ struct Listen: AsyncParsableCommand {
       }
       throw NSMPeerError(
         "a lock manager (100021 version \(version)) answers on this host already; use a network namespace")
-    }
-  }
-
-  /// Written aside and renamed: whoever sees the file sees all of it.
-  private func announce(port: UInt16) throws {
-    let line = JSONLine().with("pid", getpid()).with("port", port).text + "\n"
-    let temporary = "\(ready).\(getpid()).tmp"
-    let file = open(temporary, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o644)
-    guard file >= 0 else { throw NSMPeerError("\(temporary): \(String(cString: strerror(errno)))") }
-    let written = write(file, line, line.utf8.count)
-    close(file)
-    guard written == line.utf8.count, rename(temporary, ready) == 0 else {
-      let text = String(cString: strerror(errno))
-      unlink(temporary)
-      throw NSMPeerError("\(ready) can't be written: \(text)")
     }
   }
 
