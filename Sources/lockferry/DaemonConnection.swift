@@ -1,4 +1,3 @@
-import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -8,7 +7,6 @@ import Sidecar
 struct DaemonConnection {
   /// The daemon answers at once unless it is asked for what is in the store.
   static let limit = Duration.seconds(30)
-  private static let largestAnswer = 256 * 1024 * 1024
 
   /// The control socket.
   var path: String
@@ -46,19 +44,11 @@ struct DaemonConnection {
     _ method: HTTPMethod, _ uri: String, body: Data?, within limit: Duration
   ) async throws -> Data {
     try checkSocket()
-    guard let url = URL(httpURLWithSocketPath: path, uri: uri) else {
-      throw CommandFailure(.usage, "\(path) can't be the path of a socket")
-    }
-    var request = HTTPClientRequest(url: url.absoluteString)
-    request.method = method
-    if let body {
-      request.headers.add(name: "Content-Type", value: "application/json")
-      request.body = .bytes(ByteBuffer(bytes: body))
-    }
-    let outcome: (status: Int, body: Data)
+    let request = SocketRequest(method: method, uri: uri, body: body.map { ByteBuffer(bytes: $0) })
+    let answer: SocketRequest.Answer
     do {
-      outcome = try await execute(request, within: limit)
-    } catch let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout {
+      answer = try await request.send(to: path, within: limit)
+    } catch SocketRequest.Failure.timedOut {
       throw CommandFailure(
         method == .GET ? .timedOut : .indeterminate,
         "no answer from the daemon on \(path) within \(limit)"
@@ -68,33 +58,17 @@ struct DaemonConnection {
         method == .GET ? .unavailable : .indeterminate,
         "the daemon on \(path) went away before it had answered: \(error)")
     }
-    guard (200..<300).contains(outcome.status) else {
-      if let refusal = try? JSONDecoder().decode(ControlError.self, from: outcome.body) {
+    let content = Data(answer.body.readableBytesView)
+    guard (200..<300).contains(answer.status) else {
+      if let refusal = try? JSONDecoder().decode(ControlError.self, from: content) {
         throw CommandFailure(refusal)
       }
-      throw CommandFailure(.failed, "the daemon answered HTTP status \(outcome.status)")
+      throw CommandFailure(.failed, "the daemon answered HTTP status \(answer.status)")
     }
-    return outcome.body
+    return content
   }
 
-  private func execute(
-    _ request: HTTPClientRequest, within limit: Duration
-  ) async throws -> (status: Int, body: Data) {
-    let client = HTTPClient(eventLoopGroupProvider: .singleton)
-    let result: Result<(status: Int, body: Data), any Error>
-    do {
-      let deadline = NIODeadline.now() + TimeAmount(limit)
-      let response = try await client.execute(request, deadline: deadline)
-      let body = try await response.body.collect(upTo: Self.largestAnswer)
-      result = .success((Int(response.status.code), Data(body.readableBytesView)))
-    } catch {
-      result = .failure(error)
-    }
-    try? await client.shutdown()
-    return try result.get()
-  }
-
-  /// AsyncHTTPClient tries to connect for seconds and then says little; the system says at once what is wrong.
+  /// Says at once what is wrong where nobody can answer.
   private func checkSocket() throws {
     switch ControlSocket.probe(path: path) {
     case .listening: return
