@@ -97,7 +97,7 @@ public struct ServiceConfiguration: Sendable, Equatable {
   public var serverRecovery: CommandConfiguration?
   /// `recovery.withdraw`: makes the NFS server stop serving the service.
   public var serverWithdrawal: CommandConfiguration?
-  /// `recovery.notify`: who tells the clients. Default `sm-notify`.
+  /// `recovery.notify`: who tells the clients. Default `built-in`.
   public var notification: NotificationConfiguration
 }
 
@@ -119,6 +119,9 @@ public enum FenceConfiguration: Sendable, Equatable {
 
 /// `recovery.notify:` of a service.
 public enum NotificationConfiguration: Sendable, Equatable {
+  /// lockferry's own notifier. `retry`: how long clients that do not answer are told again, 1 min...24 h, default
+  /// 15 min.
+  case builtIn(retry: Duration)
   /// nfs-utils' sm-notify on a private state directory. `retry`: how long it goes on, whole minutes, 1...1440,
   /// default 15.
   case smNotify(retry: Duration)

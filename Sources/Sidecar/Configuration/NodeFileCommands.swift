@@ -39,31 +39,4 @@ enum NodeFileCommands {
     }
     return command(value).map(FenceConfiguration.command)
   }
-
-  /// `sm-notify`, `{sm-notify: {retry: 15m}}` or `{command: [...], timeout: 60s}`
-  static func notification(_ value: NodeFileValue) -> NotificationConfiguration? {
-    if value.isScalar {
-      return value.word(["sm-notify"], "`sm-notify`, {sm-notify: {retry: 15m}} or {command: [...]}").map {
-        _ in
-        .smNotify(retry: .seconds(15 * 60))
-      }
-    }
-    guard let section = value.section(known: ["sm-notify"] + keys) else { return nil }
-    guard let smNotify = section.optional("sm-notify") else {
-      return command(section).map(NotificationConfiguration.command)
-    }
-    if section.has("command") || section.has("timeout") {
-      section.context.report(
-        smNotify.position, "\(section.described): either `sm-notify` or `command` with `timeout`, not both")
-    }
-    guard let options = smNotify.section(known: ["retry"]) else { return nil }
-    guard let retry = options.optional("retry") else { return .smNotify(retry: .seconds(15 * 60)) }
-    guard let duration = retry.duration(.seconds(60)...(.seconds(1440 * 60))) else { return nil }
-    // sm-notify -m takes minutes.
-    guard duration.components.attoseconds == 0, duration.components.seconds % 60 == 0 else {
-      retry.report("\(DurationText.text(duration)) must be whole minutes, which is all that sm-notify takes")
-      return nil
-    }
-    return .smNotify(retry: duration)
-  }
 }

@@ -100,7 +100,7 @@ enum NodeFileServices {
     let server = recovery?.optional("server").flatMap(NodeFileCommands.command)
     let withdraw = recovery?.optional("withdraw").flatMap(NodeFileCommands.command)
     let notify =
-      recovery?.optional("notify").map(NodeFileCommands.notification) ?? .smNotify(retry: .seconds(900))
+      recovery?.optional("notify").map(NodeFileNotification.read) ?? NodeFileNotification.preset
     guard let name = claims.name.flatMap({ ServiceName($0.name) }), let homeName, let candidates,
       let fenceConfiguration, let notify, !claims.isAddressWrong
     else { return nil }

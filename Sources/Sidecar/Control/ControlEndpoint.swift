@@ -12,6 +12,9 @@ public import ServiceLifecycle
 /// | `POST /v1/migrations` with ``MigrationRequest`` | ``MigrationStatus``, 202 while it runs |
 /// | `GET /v1/migrations/ID` | ``MigrationStatus`` |
 /// | `POST /v1/services/NAME/thaw` | 204 |
+/// | `POST /v1/services/NAME/notify` with ``NotificationRequest`` | ``NotificationStatus``, 202 |
+/// | `GET /v1/services/NAME/notification` | ``NotificationStatus`` |
+/// | `POST /v1/services/NAME/drill` with ``DrillRequest`` | ``DrillReport`` |
 ///
 /// Whatever fails is a ``ControlError`` with the HTTP status that fits.
 public struct ControlEndpoint: Service {
@@ -76,23 +79,34 @@ public struct ControlEndpoint: Service {
       case .records(let name): return HTTPAnswer(code: 200, json: try await service.records(service: name))
       case .history(let name): return HTTPAnswer(code: 200, json: try await service.history(service: name))
       case .startMigration:
-        let status = try await service.migrate(try migrationRequest(question.body))
+        let status = try await service.migrate(try body(of: question, "migration request"))
         return HTTPAnswer(code: ["pending", "running"].contains(status.state) ? 202 : 200, json: status)
       case .migration(let id): return HTTPAnswer(code: 200, json: try await service.migration(id: id))
       case .thaw(let name):
         try await service.thaw(service: name)
         return HTTPAnswer(code: 204)
+      case .notify(let name):
+        let status = try await service.notify(
+          service: name, try body(of: question, "request for a notification"))
+        return HTTPAnswer(code: 202, json: status)
+      case .notification(let name):
+        return HTTPAnswer(code: 200, json: try await service.notification(service: name))
+      case .drill(let name):
+        let report = try await service.drill(service: name, try body(of: question, "request for a drill"))
+        return HTTPAnswer(code: 200, json: report)
       }
     } catch {
       return HTTPAnswer(code: error.code.httpStatus, json: error)
     }
   }
 
-  private static func migrationRequest(_ body: [UInt8]) throws(ControlError) -> MigrationRequest {
+  private static func body<Request: Decodable>(
+    of question: HTTPQuestion, _ what: String
+  ) throws(ControlError) -> Request {
     do {
-      return try JSONDecoder().decode(MigrationRequest.self, from: Data(body))
+      return try JSONDecoder().decode(Request.self, from: Data(question.body))
     } catch {
-      throw ControlError(.badRequest, "the body is no migration request: \(error)".printable)
+      throw ControlError(.badRequest, "the body is no \(what): \(error)".printable)
     }
   }
 }

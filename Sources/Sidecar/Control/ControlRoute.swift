@@ -8,6 +8,9 @@ enum ControlRoute: Equatable {
   case startMigration
   case migration(id: String)
   case thaw(service: String)
+  case notify(service: String)
+  case notification(service: String)
+  case drill(service: String)
 
   /// Which route a request takes.
   static func find(_ question: HTTPQuestion) -> Result<ControlRoute, Refusal> {
@@ -25,11 +28,15 @@ enum ControlRoute: Equatable {
     case ["v1", "migrations"]: (route, method) = (.startMigration, "POST")
     case let path where path.count == 3 && path.starts(with: ["v1", "migrations"]) && !path[2].isEmpty:
       (route, method) = (.migration(id: path[2]), "GET")
-    case let path where path.count == 4 && path.starts(with: ["v1", "services"]) && path[3] == "thaw":
-      (route, method) = (.thaw(service: path[2]), "POST")
-    default:
-      return .failure(
-        Refusal(code: 404, error: ControlError(.noSuchObject, "no such path: \(question.path.printable)")))
+    case let path where path.count == 4 && path.starts(with: ["v1", "services"]):
+      switch path[3] {
+      case "thaw": (route, method) = (.thaw(service: path[2]), "POST")
+      case "notify": (route, method) = (.notify(service: path[2]), "POST")
+      case "notification": (route, method) = (.notification(service: path[2]), "GET")
+      case "drill": (route, method) = (.drill(service: path[2]), "POST")
+      default: return .failure(unknown(question))
+      }
+    default: return .failure(unknown(question))
     }
     guard question.method == method else {
       let error = ControlError(.badRequest, "\(question.path.printable) takes \(method)")
@@ -39,6 +46,10 @@ enum ControlRoute: Equatable {
       return .failure(Refusal(code: 400, error: ControlError(.badRequest, "ask for one service at a time")))
     }
     return .success(route)
+  }
+
+  private static func unknown(_ question: HTTPQuestion) -> Refusal {
+    Refusal(code: 404, error: ControlError(.noSuchObject, "no such path: \(question.path.printable)"))
   }
 
   /// Why a request takes none.

@@ -14,4 +14,11 @@ public protocol ControlService: Sendable {
   func migration(id: String) async throws(ControlError) -> MigrationStatus
   /// Lets the mirror of a service delete again; what is missing then departs after the usual delay.
   func thaw(service: String) async throws(ControlError)
+  /// Tells every client of a service again, with a new number, and says how far it is at once.
+  func notify(service: String, _ request: NotificationRequest) async throws(ControlError)
+    -> NotificationStatus
+  /// How far the last notification of a service is, wherever it runs.
+  func notification(service: String) async throws(ControlError) -> NotificationStatus
+  /// Asks every client's status monitor whether it can be reached from here, and tells it nothing.
+  func drill(service: String, _ request: DrillRequest) async throws(ControlError) -> DrillReport
 }

@@ -42,6 +42,8 @@ public struct MigrationStatus: Codable, Sendable, Equatable {
   public var steps: [PlannedStep]
   /// Why it failed and what to do.
   public var problem: String?
+  /// How far the clients have been told, once they are being told.
+  public var notification: NotificationStatus?
 
   /// One step of a plan.
   public struct PlannedStep: Codable, Sendable, Equatable {

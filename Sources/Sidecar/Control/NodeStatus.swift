@@ -98,6 +98,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var plan: Plan?
     /// The mirror of its records; on the owner only.
     public var mirror: Mirror?
+    /// The last notification of its clients; on the node that told them only.
+    public var notification: NotificationStatus?
   }
 
   /// A running plan.

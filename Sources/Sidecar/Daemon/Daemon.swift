@@ -21,7 +21,7 @@ final class Daemon: Service {
   let warnings: HostWarnings
   private let backing: DirectoryStore
   private let jobs: JobQueue
-  private let notifications: NotificationBoard
+  let notifications: NotificationBoard
   private let log: Logger
   private let refusals: AsyncStream<String>
 

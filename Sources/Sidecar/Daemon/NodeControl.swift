@@ -8,14 +8,15 @@ import StatusMonitor
 struct NodeControl: ControlService {
   let daemon: Daemon
 
-  private var store: ObservedStore { daemon.store }
-  private var limit: Duration { max(daemon.configuration.beats.storeTimeout, .seconds(5)) }
+  var store: ObservedStore { daemon.store }
+  var limit: Duration { max(daemon.configuration.beats.storeTimeout, .seconds(5)) }
 
   func status() async -> NodeStatus {
     var status = await daemon.shell.status()
     for index in status.services.indices {
       guard let name = ServiceName(status.services[index].service) else { continue }
       status.services[index].mirror = await daemon.mirror.status(name)
+      status.services[index].notification = await daemon.notifications.status(name)
     }
     status.warnings += await daemon.warnings.current
     return status
@@ -129,7 +130,8 @@ struct NodeControl: ControlService {
       steps += done + left
     }
     return MigrationStatus(
-      id: order.id, service: name.text, state: state, steps: steps, problem: order.problem)
+      id: order.id, service: name.text, state: state, steps: steps, problem: order.problem,
+      notification: try await notification(of: name, since: order))
   }
 
   /// Writes the order where none is, or where the last one has ended with a problem.
@@ -174,12 +176,12 @@ struct NodeControl: ControlService {
     }
   }
 
-  private func names(_ service: String?) throws(ControlError) -> [ServiceName] {
+  func names(_ service: String?) throws(ControlError) -> [ServiceName] {
     guard let service else { return daemon.configuration.services.map(\.name) }
     return [try name(service)]
   }
 
-  private func name(_ service: String) throws(ControlError) -> ServiceName {
+  func name(_ service: String) throws(ControlError) -> ServiceName {
     guard let name = ServiceName(service), daemon.configuration.services.contains(where: { $0.name == name })
     else {
       let known = daemon.configuration.services.map(\.name.text).joined(separator: ", ")
@@ -188,7 +190,7 @@ struct NodeControl: ControlService {
     return name
   }
 
-  private func read(_ key: () throws(StoreError) -> StoreKey) async throws(ControlError) -> [UInt8]? {
+  func read(_ key: () throws(StoreError) -> StoreKey) async throws(ControlError) -> [UInt8]? {
     do {
       return try await store.read(try key(), within: limit)
     } catch {
@@ -196,7 +198,7 @@ struct NodeControl: ControlService {
     }
   }
 
-  private func list(
+  func list(
     below prefix: () throws(StoreError) -> StoreKey
   ) async throws(ControlError) -> [StoreKey: [UInt8]] {
     do {

@@ -225,7 +225,7 @@ extension NodeShell {
       node: configuration.node, boot: boot, store: store,
       limit: configuration.beats.storeTimeout, directory: directory,
       stateDirectory: configuration.stateDirectory, mirror: mirror, notifications: notifications,
-      jobs: jobs,
+      gracePeriod: configuration.mirror.gracePeriod, jobs: jobs,
       ownerBytes: { await self.ownerBytes($0, $1) }, onOwnerSeen: { await self.onOwnerSeen($0, $1) },
       onProgress: { await self.onProgress($0, $1) }, log: log)
     jobs.start {

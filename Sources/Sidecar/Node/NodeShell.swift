@@ -83,25 +83,9 @@ actor NodeShell {
   /// The mirror asks this node for the guard of its writes, so it comes second.
   func connect(_ mirror: MirrorShell) async {
     self.mirror = mirror
-    await notifications.connect { await self.revise($0, $1, epoch: $2) }
+    await notifications.connect(
+      revise: { await self.revise($0, $1, epoch: $2) }, publish: { await self.publish($0, $1, epoch: $2) })
     await tellMirrorOfServer()
-  }
-
-  /// What became of the clients that had not answered when the adoption ended, under the epoch that told them.
-  private func revise(_ entry: HistoryEntry, _ service: ServiceName, epoch: UInt64) async {
-    do {
-      guard let owner = ownerBytes(service, epoch) else { return }
-      _ = try await store.commit(
-        StoreTransaction(
-          comparisons: [.init(try ClusterKeys.owner(service), equals: owner)],
-          writes: [
-            .init(try ClusterKeys.history(service, number: entry.number), try StoreJSON.bytes(entry))
-          ]),
-        within: configuration.beats.storeTimeout)
-    } catch {
-      log.warning(
-        "the history does not say yet who was told", metadata: ["service": "\(service)", "error": "\(error)"])
-    }
   }
 
   /// No service names another node.

@@ -4,7 +4,7 @@ public import StatusMonitor
 
 /// Tells the clients whose records are in a status directory's `sm.bak/`, and removes each record when its client has
 /// been told: what is left in the folder is who has not, also after a crash.
-public struct DirectoryNotification: Sendable {
+public struct DirectoryNotification: NotificationRun {
   /// Carries it out.
   public let notifier: Notifier
   /// Files that are no records, so that nobody can be told of them.
@@ -55,6 +55,28 @@ public struct DirectoryNotification: Sendable {
     let notifier = try Notifier(errand, to: clients, timings: assignment.timings, from: assignment.sources)
     return DirectoryNotification(
       notifier: notifier, refused: refused, directory: directory, clients: clients)
+  }
+
+  func progress() async throws -> NotificationProgress { notifier.progress }
+
+  func clients() async throws -> [HistoryEntry.Client] { notifier.ledgers.map { HistoryEntry.Client($0) } }
+
+  func stop() { notifier.stop() }
+
+  func run() async -> String {
+    let notifier = notifier
+    return await withTaskCancellationHandler {
+      do {
+        try await run { _ in }
+      } catch {
+        notifier.stop()
+        return "\(error)"
+      }
+      let progress = notifier.progress
+      return progress.told == progress.all ? "all were told" : "the time for telling is up"
+    } onCancel: {
+      notifier.stop()
+    }
   }
 
   /// Removes the records of those who are told, until the notifier ends. `onChange` hears of every progress.

@@ -3,11 +3,13 @@ import RPCTransport
 public import StatusMonitor
 
 extension NotificationNames {
-  /// ``all(given:canonical:addresses:)`` with what the resolver says within two seconds.
-  public static func resolved(given: [String], addresses: [String]) async -> [String] {
+  /// ``all(given:canonical:addresses:)`` with what the resolver says within the limit.
+  public static func resolved(
+    given: [String], addresses: [String], within limit: Duration = .seconds(2)
+  ) async -> [String] {
     await withTaskGroup(of: (Int, String?).self) { group in
       for (index, name) in given.enumerated() {
-        group.addTask { (index, await HostNames.canonical(of: name)) }
+        group.addTask { (index, await HostNames.canonical(of: name, within: limit)) }
       }
       var canonical: [Int: String] = [:]
       for await (index, name) in group { canonical[index] = name }

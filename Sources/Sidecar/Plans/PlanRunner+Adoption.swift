@@ -73,26 +73,15 @@ extension PlanRunner {
   /// The next odd number above everything that a client of the service or of this node may have seen, durable
   /// in the store before anybody is told.
   func chooseStateNumber(_ journal: inout PlanJournal) async throws -> String {
-    let (stored, bytes) = try await ServiceStateNumber.read(
-      service.name, store: context.store, limit: context.limit)
     let directory = context.directory
-    var seen: [StateNumber] = stored.map { [$0] } ?? []
-    switch try await OwnThread.run("lf-state", { try directory.stateNumber() }) {
-    case .number(let local): seen.append(local)
-    case .absent, .unreadable: break
-    }
-    guard let number = StateNumber.next(above: seen) else {
-      throw PlanError(
-        "no state number is left above \(seen.map(\.description).joined(separator: ", ")): NSM's 31 bits are used up; "
-          + "mend services/\(service.name)/state in the store and \(directory.path)/state by hand")
-    }
-    try await write(
-      [.init(try ClusterKeys.state(service.name), ServiceStateNumber.bytes(number))],
-      comparing: [.init(try ClusterKeys.state(service.name), equals: bytes)])
+    let next = try await ServiceStateNumber.next(
+      service.name, directory: directory, store: context.store, limit: context.limit)
+    try await write([next.write], comparing: [next.comparison])
+    let number = next.number
     // After a reboot of this node its own statd must not fall back to a number that clients have seen.
     try await OwnThread.run("lf-state") { try directory.raiseState(to: number) }
     journal.stateNumber = Int(number.value)
-    return "clients will be told \(number)" + (stored.map { ", the last was \($0)" } ?? "")
+    return "clients will be told \(number)" + (next.last.map { ", the last was \($0)" } ?? "")
   }
 
   /// The first opening: whoever holds locks here already must not lose them to a restart.

@@ -1,5 +1,6 @@
 import Cluster
 import NodeHost
+import SharedStore
 import StatusMonitor
 
 /// Telling the clients.
@@ -8,27 +9,40 @@ extension PlanRunner {
   private static let patience = Duration.seconds(10)
 
   func notifyClients(_ journal: inout PlanJournal) async throws -> String {
-    guard case .smNotify(let retry) = service.notification else { return try await notifyByCommand(&journal) }
-    if plan.kind == .resumption { return try await goOnNotifying(retry: retry) }
+    if case .command = service.notification { return try await notifyByCommand(&journal) }
+    if plan.kind == .resumption { return try await goOnNotifying() }
     guard let number = journal.stateNumber.flatMap({ Int32(exactly: $0) }).flatMap(StateNumber.init) else {
       throw PlanError("the journal of \(service.name) has lost its state number")
     }
     let records = try await storedRecords()
-    guard !records.isEmpty else { return "no client to tell" }
-    let (all, told) = try await context.notifications.tell(
-      assignment(number, retry: retry), records, patience: Self.patience)
+    guard !records.isEmpty, let assignment = assignment(number) else { return "no client to tell" }
+    let (all, told) = try await context.notifications.tell(assignment, records, patience: Self.patience)
     journal.clients = await context.notifications.clients(service.name, epoch: epoch) ?? []
     return told == all
       ? "\(all) clients told \(number)"
-      : "\(told) of \(all) clients told \(number); sm-notify goes on with the others for \(retry.components.seconds / 60) min"
+      : "\(told) of \(all) clients told \(number); the others are told again for "
+        + DurationText.text(assignment.retry)
   }
 
-  private func goOnNotifying(retry: Duration) async throws -> String {
+  private func goOnNotifying() async throws -> String {
     let (stored, _) = try await ServiceStateNumber.read(
       service.name, store: context.store, limit: context.limit)
-    guard let stored else { return "no client was ever told anything" }
-    let left = try await context.notifications.goOn(assignment(stored, retry: retry))
-    return left == 0 ? "no client is left to tell" : "sm-notify goes on with \(left) clients"
+    guard let stored, let assignment = assignment(stored) else { return "no client was ever told anything" }
+    let left = try await context.notifications.goOn(assignment)
+    guard left > 0 else { return "no client is left to tell" }
+    if let entry = try await lastNotification() {
+      await context.notifications.keep(entry, service.name, epoch: epoch)
+    }
+    return "\(left) clients that have not answered yet are told again"
+  }
+
+  /// The history's entry on what goes on.
+  private func lastNotification() async throws -> HistoryEntry? {
+    try await context.store.list(
+      below: try ClusterKeys.history(service.name), within: max(context.limit, .seconds(10))
+    ).values.compactMap { StoreJSON.value(HistoryEntry.self, $0) }
+      .filter { $0.epoch == Int(clamping: epoch) && ["adoption", "notification"].contains($0.kind) }
+      .max { $0.number < $1.number }
   }
 
   private func notifyByCommand(_ journal: inout PlanJournal) async throws -> String {
@@ -56,9 +70,29 @@ extension PlanRunner {
     return "\(records.count) clients by \(notify.arguments.joined(separator: " "))"
   }
 
-  private func assignment(_ number: StateNumber, retry: Duration) -> NotificationBoard.Assignment {
-    NotificationBoard.Assignment(
-      service: service.name, epoch: epoch, number: number,
-      sourceName: service.names.first ?? service.address?.address ?? context.node.text, retry: retry)
+  private func assignment(_ number: StateNumber) -> NotificationAssignment? {
+    service.assignment(epoch: epoch, number: number, graceLeft: graceLeft)
+  }
+
+  /// What is left of the grace period that the server step began, or would have begun.
+  private var graceLeft: Duration {
+    guard let server = journal.steps.last(where: { $0.step == "server" }) else { return context.gracePeriod }
+    let since = journal.elapsed(boot: context.boot) - server.startedAtMilliseconds - server.milliseconds
+    return max(context.gracePeriod - .milliseconds(max(since, 0)), .seconds(1))
+  }
+}
+
+extension ServiceConfiguration {
+  /// What the notifier is to do; nil where a command tells the clients.
+  func assignment(epoch: UInt64, number: StateNumber, graceLeft: Duration) -> NotificationAssignment? {
+    let (teller, retry): (NotificationAssignment.Teller, Duration)
+    switch notification {
+    case .builtIn(let duration): (teller, retry) = (.builtIn, duration)
+    case .smNotify(let duration): (teller, retry) = (.smNotify, duration)
+    case .command: return nil
+    }
+    return NotificationAssignment(
+      service: name, epoch: epoch, number: number, teller: teller, names: names, address: address?.address,
+      retry: retry, graceLeft: graceLeft)
   }
 }

@@ -20,6 +20,8 @@ struct PlanRunner: Sendable {
     var stateDirectory: String
     var mirror: MirrorShell
     var notifications: NotificationBoard
+    /// Of the lock manager, from its start.
+    var gracePeriod: Duration
     /// For what goes on after a step has ended.
     var jobs: JobQueue
     /// The owner key's bytes while this node holds the epoch.

@@ -28,6 +28,10 @@ enum ClusterKeys {
     try StoreKey(["services", service.text, "state"])
   }
 
+  static func notification(_ service: ServiceName) throws(StoreError) -> StoreKey {
+    try StoreKey(["services", service.text, "notification"])
+  }
+
   static func records(_ service: ServiceName) throws(StoreError) -> StoreKey {
     try StoreKey(["services", service.text, "sm"])
   }

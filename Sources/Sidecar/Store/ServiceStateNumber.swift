@@ -1,4 +1,5 @@
 import Cluster
+import NodeHost
 import SharedStore
 import StatusMonitor
 
@@ -22,6 +23,37 @@ enum ServiceStateNumber {
   }
 
   static func bytes(_ number: StateNumber) -> [UInt8] { Array("\(number.value)\n".utf8) }
+
+  /// The number for a new attempt to tell clients, and what makes it durable in the store.
+  struct Next: Sendable {
+    var number: StateNumber
+    /// The last that clients were told.
+    var last: StateNumber?
+    var write: StoreTransaction.Write
+    var comparison: StoreTransaction.Comparison
+  }
+
+  /// The next odd number above everything that a client of the service or of this node may have seen.
+  ///
+  /// - Throws: ``PlanError`` where no number is left, ``StoreError``, ``NodeHostError``.
+  static func next(
+    _ service: ServiceName, directory: StatusDirectory, store: any SharedStore, limit: Duration
+  ) async throws -> Next {
+    let (stored, bytes) = try await read(service, store: store, limit: limit)
+    var seen: [StateNumber] = stored.map { [$0] } ?? []
+    if case .number(let local) = try await OwnThread.run("lf-state", { try directory.stateNumber() }) {
+      seen.append(local)
+    }
+    guard let number = NotificationAttempt.new(above: seen).number else {
+      throw PlanError(
+        "no state number is left above \(seen.map(\.description).joined(separator: ", ")): NSM's 31 bits are used up; "
+          + "mend services/\(service)/state in the store and \(directory.path)/state by hand")
+    }
+    let key = try ClusterKeys.state(service)
+    return Next(
+      number: number, last: stored, write: .init(key, self.bytes(number)),
+      comparison: .init(key, equals: bytes))
+  }
 
   /// Makes the stored number at least `number`, under the epoch. Returns what is stored then.
   static func raise(

@@ -1,0 +1,126 @@
+import Cluster
+import Logging
+import NodeHost
+import SharedStore
+import StatusMonitor
+
+/// Telling clients outside of an adoption, and what is written about it.
+extension NodeShell {
+  /// What became of the clients that had not answered when their entry was written, under the epoch that told them.
+  func revise(_ entry: HistoryEntry, _ service: ServiceName, epoch: UInt64) async {
+    do {
+      _ = try await commit(
+        [.init(try ClusterKeys.history(service, number: entry.number), try StoreJSON.bytes(entry))],
+        service, epoch: epoch)
+    } catch {
+      log.warning(
+        "the history does not say yet who was told", metadata: ["service": "\(service)", "error": "\(error)"])
+    }
+  }
+
+  /// Shows other nodes how far a notification is; only of interest while it runs.
+  func publish(_ status: NotificationStatus, _ service: ServiceName, epoch: UInt64) async {
+    do {
+      _ = try await commit(
+        [.init(try ClusterKeys.notification(service), try StoreJSON.bytes(status))], service, epoch: epoch)
+    } catch {
+      log.debug("progress is not in the store", metadata: ["service": "\(service)", "error": "\(error)"])
+    }
+  }
+
+  /// Tells every client of the service again, with a new number: for locks that were not reclaimed the first time.
+  func tellAgain(_ name: ServiceName, _ request: NotificationRequest) async throws(ControlError) {
+    guard let service = configuration.services.first(where: { $0.name == name }) else {
+      throw ControlError(.noSuchObject, "no service \(name)")
+    }
+    let standing = instance.standing(of: name)
+    guard let ownership = standing.ownership, ownership.node == configuration.node, standing.isServedHere,
+      ownership.state == .online
+    else {
+      throw ControlError(
+        .preconditionFailed,
+        "\(name) is not online on this node; ask its owner's daemon"
+          + (standing.ownership.map { ", \($0.node)" } ?? ""))
+    }
+    do {
+      try await requireGracePeriod(name, force: request.force)
+      let next = try await ServiceStateNumber.next(
+        name, directory: directory, store: store, limit: configuration.beats.storeTimeout)
+      guard
+        let assignment = service.assignment(
+          epoch: ownership.epoch, number: next.number, graceLeft: configuration.mirror.gracePeriod)
+      else {
+        throw ControlError(
+          .preconditionFailed,
+          "recovery.notify of \(name) is a command: run it, lockferry does not tell its clients")
+      }
+      let records = try await records(of: name)
+      let entry = try await newEntry(name, ownership.epoch, next.number, request)
+      let key = try ClusterKeys.history(name, number: entry.number)
+      guard
+        try await commit(
+          [next.write, .init(key, try StoreJSON.bytes(entry))],
+          comparing: [next.comparison, .init(key, equals: nil)],
+          name, epoch: ownership.epoch)
+      else { throw ControlError(.exists, "somebody else is telling the clients of \(name): try again") }
+      let directory = directory
+      try await OwnThread.run("lf-state") { try directory.raiseState(to: next.number) }
+      _ = try await notifications.tell(assignment, records, patience: .zero)
+      await notifications.keep(entry, name, epoch: ownership.epoch)
+    } catch let error as ControlError {
+      throw error
+    } catch let error as StoreError {
+      throw ControlError(storeError: error)
+    } catch {
+      throw ControlError(.failed, "the clients of \(name) are not told: \(error)")
+    }
+  }
+
+  /// Without a grace period a server refuses reclaims, and a Linux client then forgets its lock and tells nobody
+  /// (fs/lockd/clntproc.c, `nlmclnt_reclaim`).
+  private func requireGracePeriod(_ name: ServiceName, force: Bool) async throws {
+    let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
+    guard facts.isServing, facts.graceEnded == true, !force else { return }
+    throw ControlError(
+      .unsafe,
+      "no grace period runs here (/proc/fs/lockd/nlm_end_grace says Y): clients of \(name) that are told now try to "
+        + "reclaim, are refused, and forget their locks. Restart the NFS server first, or repeat with --force"
+    )
+  }
+
+  private func records(of name: ServiceName) async throws -> [ClientName: [UInt8]] {
+    let values = try await store.list(below: try ClusterKeys.records(name), within: .seconds(10))
+    var records: [ClientName: [UInt8]] = [:]
+    for (key, bytes) in values {
+      guard let client = try? ClientName(key.components.last ?? "") else { continue }
+      records[client] = bytes
+    }
+    return records
+  }
+
+  private func newEntry(
+    _ name: ServiceName, _ epoch: UInt64, _ number: StateNumber, _ request: NotificationRequest
+  ) async throws -> HistoryEntry {
+    let past = try await store.list(below: try ClusterKeys.history(name), within: .seconds(10))
+    let last = past.keys.compactMap { $0.components.last.flatMap { Int($0) } }.max() ?? 0
+    let reason = request.because.map { ": \($0)" } ?? ""
+    return HistoryEntry(
+      number: last + 1, service: name.text, kind: "notification", from: nil, to: configuration.node.text,
+      epoch: Int(clamping: epoch), because: "asked by \(request.actor)\(reason)", startedAt: WallClock.now,
+      milliseconds: 0, outcome: "done", problem: nil, stateNumber: Int(number.value), steps: [], clients: [],
+      request: nil)
+  }
+
+  /// False where a comparison fails; the owner key is compared, too.
+  private func commit(
+    _ writes: [StoreTransaction.Write], comparing comparisons: [StoreTransaction.Comparison] = [],
+    _ service: ServiceName, epoch: UInt64
+  ) async throws -> Bool {
+    guard let owner = ownerBytes(service, epoch) else { return false }
+    let outcome = try await store.commit(
+      StoreTransaction(
+        comparisons: [.init(try ClusterKeys.owner(service), equals: owner)] + comparisons, writes: writes),
+      within: configuration.beats.storeTimeout)
+    return outcome == .committed
+  }
+}

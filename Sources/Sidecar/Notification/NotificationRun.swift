@@ -1,0 +1,58 @@
+import Cluster
+import NodeHost
+import RPCTransport
+import StatusMonitor
+
+/// What the clients of a service are to be told, and by whom.
+struct NotificationAssignment: Sendable {
+  /// Who does it.
+  enum Teller: Sendable, Equatable {
+    /// lockferry itself.
+    case builtIn
+    /// nfs-utils' sm-notify.
+    case smNotify
+  }
+
+  var service: ServiceName
+  var epoch: UInt64
+  var number: StateNumber
+  var teller: Teller
+  /// The names under which clients mount it, as configured.
+  var names: [String]
+  /// The service address, without prefix length; nil where something else moves it.
+  var address: String?
+  /// How long clients that do not answer are told again.
+  var retry: Duration
+  /// What is left of the grace period.
+  var graceLeft: Duration
+}
+
+/// Clients of one service being told from a status directory of its own.
+protocol NotificationRun: Sendable {
+  /// How far it is.
+  func progress() async throws -> NotificationProgress
+  /// Everybody who was in the directory when it began, and what became of them.
+  func clients() async throws -> [HistoryEntry.Client]
+  /// Works until all are told, the time is up, or it is stopped. Returns how it ended, in words.
+  func run() async -> String
+  /// Ends it.
+  func stop()
+}
+
+extension NotificationAssignment {
+  /// Begins to tell those who are in `directory`.
+  func start(in directory: StatusDirectory) async throws -> any NotificationRun {
+    switch teller {
+    case .smNotify: return try await SmNotifyRun.start(self, in: directory)
+    case .builtIn:
+      let sources = [address.flatMap { HostAddress(literal: $0) }].compactMap { $0 }
+      let names = await NotificationNames.resolved(
+        given: names, addresses: sources.map(\.description), within: .milliseconds(500))
+      return try await DirectoryNotification.start(
+        .init(
+          names: names, number: number, sources: sources,
+          timings: NotificationTimings(gracePeriod: graceLeft, limit: retry)),
+        in: directory, recency: .cookie)
+    }
+  }
+}

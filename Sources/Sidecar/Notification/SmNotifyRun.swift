@@ -1,0 +1,59 @@
+import Cluster
+import Glibc
+import NodeHost
+import StatusMonitor
+
+/// A run of nfs-utils' sm-notify on a status directory of its own. Who still has a file has not answered: sm-notify
+/// moves files from `sm` to `sm.bak` and unlinks each when its client has answered.
+struct SmNotifyRun: NotificationRun {
+  private let directory: StatusDirectory
+  private let all: Set<ClientName>
+  private let command: LongRunningCommand
+
+  static func start(_ assignment: NotificationAssignment, in directory: StatusDirectory) async throws
+    -> SmNotifyRun
+  {
+    let places = ["/usr/sbin/sm-notify", "/sbin/sm-notify"]
+    guard let program = places.first(where: { access($0, X_OK) == 0 }) else {
+      throw PlanError("sm-notify is not in /usr/sbin or /sbin: install nfs-common (nfs-utils)")
+    }
+    let all = try await left(in: directory)
+    let minutes = max(assignment.retry.wholeMilliseconds / 60_000, 1)
+    let name = assignment.names.first ?? assignment.address ?? ""
+    // -d stays in the foreground, -n sends the number that is in the directory instead of a newer one.
+    let command = try await LongRunningCommand.start([
+      program, "-d", "-f", "-n", "-P", directory.path, "-m", String(minutes), "-v", name,
+    ])
+    return SmNotifyRun(directory: directory, all: all, command: command)
+  }
+
+  func progress() async throws -> NotificationProgress {
+    let left = try await Self.left(in: directory)
+    return NotificationProgress(all: all.count, told: all.count - left.intersection(all).count, underWay: 0)
+  }
+
+  func clients() async throws -> [HistoryEntry.Client] {
+    let left = try await Self.left(in: directory)
+    return all.sorted().map { client in
+      let isTold = !left.contains(client)
+      return HistoryEntry.Client(
+        client: client.text, told: isTold, problem: isTold ? nil : "has not answered sm-notify")
+    }
+  }
+
+  func run() async -> String {
+    await withTaskCancellationHandler {
+      "sm-notify: \(await command.wait().explanation)"
+    } onCancel: {
+      command.terminate()
+    }
+  }
+
+  func stop() { command.terminate() }
+
+  private static func left(in directory: StatusDirectory) async throws -> Set<ClientName> {
+    try await OwnThread.run("lf-notify") {
+      try directory.clients(in: .records).union(directory.clients(in: .retired))
+    }
+  }
+}
