@@ -43,10 +43,12 @@ public struct NodeFile: Sendable {
     public var takeAddress: Command?
     /// The command that releases the address.
     public var releaseAddress: Command?
-    /// `recovery.notify`; nil is sm-notify.
+    /// `recovery.notify`; nil leaves the key out.
     public var notification: Command?
+    /// `recovery.notify: sm-notify`
+    public var notifiesBySmNotify = false
 
-    /// A service with address and names, its notification by sm-notify, no fence, and no commands.
+    /// A service with address and names, no fence, and no commands.
     public init(name: String, home: String, candidates: [String], names: [String], address: String) {
       self.name = name
       self.home = home
@@ -122,9 +124,11 @@ extension NodeFile.Service {
       lines.append("    storage:")
       lines += command("attach", attachStorage) + command("detach", detachStorage)
     }
-    lines.append("    recovery:")
-    lines += command("server", serverRecovery) + command("withdraw", serverWithdrawal)
-    lines.append("      notify: \(notification?.text ?? "sm-notify")")
+    let notify = notification?.text ?? (notifiesBySmNotify ? "sm-notify" : nil)
+    let recovery =
+      command("server", serverRecovery) + command("withdraw", serverWithdrawal)
+      + (notify.map { ["      notify: \($0)"] } ?? [])
+    if !recovery.isEmpty { lines += ["    recovery:"] + recovery }
     return lines
   }
 

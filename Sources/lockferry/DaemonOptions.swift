@@ -8,6 +8,8 @@ struct DaemonOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The daemon's node file, which says where its socket is.", valueName: "file"))
   var config: String?
 
+  var isGiven: Bool { socket != nil || config != nil }
+
   func validate() throws {
     if socket != nil && config != nil { throw ValidationError("either --socket or --config, not both") }
   }

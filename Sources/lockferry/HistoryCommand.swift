@@ -3,7 +3,14 @@ import Sidecar
 
 struct HistoryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "history", abstract: "Lists what happened to one service, or to all, newest last.")
+    commandName: "history", abstract: "Lists what happened to services, or shows one entry whole.",
+    subcommands: [HistoryListCommand.self, HistoryShowCommand.self],
+    defaultSubcommand: HistoryListCommand.self)
+}
+
+struct HistoryListCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "Lists what happened to one service, or to all, newest last.")
 
   @Argument(help: "The service; all where it is left out.")
   var service: String?
@@ -45,7 +52,11 @@ enum HistoryTable {
       let untold = entry.clients.filter { !$0.told }.map { client in
         "\(name): client \(client.client) was not told" + (client.problem.map { ": \($0)" } ?? "")
       }
-      return (entry.problem.map { ["\(name): \($0)"] } ?? []) + untold
+      let mostShown = 20
+      let rest =
+        untold.count > mostShown
+        ? ["\(name): \(untold.count - mostShown) more, see `lockferry history show \(entry.number)`"] : []
+      return (entry.problem.map { ["\(name): \($0)"] } ?? []) + untold.prefix(mostShown) + rest
     }
   }
 }

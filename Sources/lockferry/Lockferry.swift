@@ -8,15 +8,14 @@ struct Lockferry: AsyncParsableCommand {
     commandName: "lockferry",
     abstract: "Moves NFSv3 locks with the service when an NFS server fails over.",
     discussion: """
-      Every verb but `init`, `run` and `validate` asks the daemon of this machine through its control socket. \
+      Every verb but `init`, `run`, `validate` and `notify --state-dir` asks the daemon of this machine through its control socket. \
       Exit statuses are listed in docs/commands.md: 0 done, 64 usage, 69 no daemon or no store, 77 not allowed, \
       78 node file, 105 no such object, 107 unsafe, 108 exists, 112 unknown whether done, 113 precondition, \
       124 timed out.
       """,
     subcommands: [
       InitCommand.self, RunCommand.self, StatusCommand.self, RecordsCommand.self, MigrateCommand.self,
-      ThawCommand.self,
-      HistoryCommand.self, NotifyCommand.self, ValidateCommand.self,
+      ThawCommand.self, NotifyCommand.self, DrillCommand.self, HistoryCommand.self, ValidateCommand.self,
     ])
 
   static func main() async {

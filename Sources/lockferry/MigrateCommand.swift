@@ -62,12 +62,19 @@ struct MigrateCommand: AsyncParsableCommand {
   {
     let deadline = ContinuousClock.now + timeout.duration
     var status = started
+    var display: NotificationDisplay?
+    defer { if let notification = status.notification { display?.end(notification.progress) } }
     while status.state == "pending" || status.state == "running" {
       guard ContinuousClock.now < deadline else {
         throw CommandFailure(
           .timedOut,
           "migration \(status.id) of \(service) is still \(status.state) after \(DurationText.text(timeout.duration));"
             + " it goes on: see `lockferry status`")
+      }
+      if let notification = status.notification, notification.ended == nil {
+        let grace = notification.graceLeftMilliseconds + notification.milliseconds
+        display = display ?? NotificationDisplay(grace: .milliseconds(grace))
+        display?.show(notification.progress)
       }
       try await Task.sleep(for: .milliseconds(250))
       do {

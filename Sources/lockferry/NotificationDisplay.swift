@@ -1,4 +1,5 @@
 import Foundation
+import Sidecar
 import StatusMonitor
 
 /// How far a notification is: a bar on a terminal, else a line now and then; on standard error.
@@ -13,13 +14,11 @@ final class NotificationDisplay {
   private let isTerminal = isatty(STDERR_FILENO) == 1
   private var shownAt: ContinuousClock.Instant?
   private var hasBar = false
-  private var last: NotificationProgress?
 
   /// - Parameter grace: what is left of the server's grace period now.
   init(grace: Duration) { self.grace = grace }
 
   func show(_ progress: NotificationProgress) {
-    last = progress
     let now = ContinuousClock.now
     guard now - (shownAt ?? start) >= (isTerminal ? Self.barEvery : Self.lineEvery) else { return }
     shownAt = now
@@ -27,10 +26,18 @@ final class NotificationDisplay {
   }
 
   /// The bar's last word.
-  func end() {
-    guard hasBar, let last else { return }
-    write(last)
+  func end(_ progress: NotificationProgress) {
+    guard hasBar else { return }
+    write(progress)
     FileHandle.standardError.write(Data("\n".utf8))
+  }
+
+  /// Where a bar would not move.
+  static func line(_ status: NotificationStatus) -> String {
+    let elapsed = Duration.milliseconds(status.milliseconds)
+    let grace = elapsed + .milliseconds(status.graceLeftMilliseconds)
+    return "service \(status.service): \(text(status.progress, after: elapsed, grace: grace, withBar: false))"
+      + (status.ended.map { " (\($0))" } ?? "")
   }
 
   private func write(_ progress: NotificationProgress) {
@@ -53,4 +60,8 @@ final class NotificationDisplay {
     parts.append(left > .zero ? "\(left.components.seconds) s of grace left" : "the grace period is over")
     return (withBar ? "[\(bar)] " : "") + parts.joined(separator: ", ")
   }
+}
+
+extension NotificationStatus {
+  var progress: NotificationProgress { NotificationProgress(all: all, told: told, underWay: underWay) }
 }

@@ -111,6 +111,64 @@ struct CommandLineTests {
     }
   }
 
+  /// B2: `lockferry notify` is for a service or for a directory, not for both.
+  @Test func notifyTakesAServiceOrADirectory() async throws {
+    try await withFolder { folder in
+      for arguments in [
+        [], ["home", "--state-dir", folder], ["home", "--from", "10.0.0.1"], ["home", "--keep-state"],
+        ["--state-dir", folder, "--force"], ["--state-dir", folder, "--socket", "/s"],
+        ["--state-dir", folder, "--from", "nfs.example.com"],
+        ["--state-dir", folder, "--from", "10.0.0.1", "--from", "10.0.0.2"],
+      ] {
+        #expect(try await BuiltLockferry.run(["notify"] + arguments, in: folder).status == 64, "\(arguments)")
+      }
+      let missing = try await BuiltLockferry.run(
+        ["notify", "--state-dir", folder + "/none", "--name", "nfs"], in: folder)
+      #expect(missing.status == 105)
+      #expect(missing.complaint.contains(folder + "/none/sm"))
+    }
+  }
+
+  @Test func aNotificationIsWaitedForAndShown() async throws {
+    let daemon = ScriptedDaemon()
+    try await withControlEndpoint(daemon) { folder in
+      let socket = folder + "/control.sock"
+      let refused = try await BuiltLockferry.run("notify", "home", "--socket", socket, in: folder)
+      #expect(refused.status == 107)
+      let told = try await BuiltLockferry.run(
+        "notify", "home", "--force", "--wait", "--socket", socket, in: folder)
+      #expect(told.status == 0)
+      #expect(told.output == "service home: 5 of 5 told, 100/s, 40 s of grace left (all were told)\n")
+      #expect(daemon.notifications.withLock { $0.count } == 1)
+    }
+  }
+
+  /// B7
+  @Test func aDrillSaysWhoWasNotReached() async throws {
+    try await withControlEndpoint(ScriptedDaemon()) { folder in
+      let socket = folder + "/control.sock"
+      let good = try await BuiltLockferry.run("drill", "home", "--socket", socket, in: folder)
+      #expect(good.status == 0)
+      #expect(good.output.hasPrefix("2 of 2 clients of home reached from b in 4 ms; "))
+      let bad = try await BuiltLockferry.run(
+        "drill", "home", "--for", "500ms", "--socket", socket, in: folder)
+      #expect(bad.status == 1)
+      #expect(bad.output.contains("no answer"))
+      #expect(try await BuiltLockferry.run("drill", "none", "--socket", socket, in: folder).status == 105)
+      #expect(try await BuiltLockferry.run("drill", "home", "--for", "26s", in: folder).status == 64)
+    }
+  }
+
+  @Test func anEntryThatIsNotInTheHistoryIsNotShown() async throws {
+    try await withControlEndpoint(ScriptedDaemon()) { folder in
+      let socket = folder + "/control.sock"
+      let missing = try await BuiltLockferry.run("history", "show", "3", "--socket", socket, in: folder)
+      #expect(missing.status == 105)
+      let listed = try await BuiltLockferry.run("history", "home", "--socket", socket, in: folder)
+      #expect(listed.status == 0)
+    }
+  }
+
   @Test func withoutADaemonItSaysWhereItLooked() async throws {
     try await withFolder { folder in
       let path = folder + "/control.sock"

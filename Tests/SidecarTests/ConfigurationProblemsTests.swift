@@ -104,10 +104,16 @@ struct ConfigurationProblemsTests {
     BadNodeFile(
       "fence: none", "fence: {command: [/off, [a]]}",
       "8:29: services[0].fence.command[1]: must be an argument, not a list"),
-    .adding("    recovery: {notify: mail}", "9:24: services[0].recovery.notify: `mail` must be sm-notify"),
+    .adding("    recovery: {notify: mail}", "9:24: services[0].recovery.notify: `mail` must be built-in"),
     .adding(
       "    recovery: {notify: {sm-notify: {retry: 90s}}}",
-      "9:44: services[0].recovery.notify.sm-notify.retry: 90s must be whole minutes"),
+      "9:36: services[0].recovery.notify.sm-notify: 90s must be whole minutes"),
+    .adding(
+      "    recovery: {notify: {built-in: {retry: 30s}}}",
+      "9:43: services[0].recovery.notify.built-in.retry: 30s is out of range"),
+    .adding(
+      "    recovery: {notify: {built-in: {retry: 5m}, command: [/tell]}}",
+      "9:57: services[0].recovery.notify.command: only one of built-in, command tells the clients"),
     // Addresses
     .adding("    address: 10.0.0.10/24", "9:14: services[0].address: `interface` is missing"),
     .adding("    interface: eth0", "9:16: services[0].interface: an interface without `address`"),

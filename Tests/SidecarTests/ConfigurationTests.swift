@@ -142,7 +142,7 @@ struct ConfigurationTests {
     #expect(service.detachStorage == nil)
     #expect(service.serverRecovery == nil)
     #expect(service.serverWithdrawal == nil)
-    #expect(service.notification == .smNotify(retry: .seconds(900)))
+    #expect(service.notification == .builtIn(retry: .seconds(900)))
   }
 
   @Test func aNodeThatServesNothingOnlyObservesAndAsksNoServer() throws {

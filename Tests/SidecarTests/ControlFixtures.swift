@@ -96,6 +96,44 @@ final class ScriptedDaemon: ControlService {
     guard service == "home" else { throw ControlError(.noSuchObject, "no service \(service)") }
     thawed.withLock { $0.append(service) }
   }
+
+  /// Five clients, one more told with every look.
+  let toldSoFar = Mutex(0)
+  let notifications = Mutex<[NotificationRequest]>([])
+
+  func notify(
+    service: String, _ request: NotificationRequest
+  ) async throws(ControlError) -> NotificationStatus {
+    guard request.force else { throw ControlError(.unsafe, "no grace period runs here") }
+    notifications.withLock { $0.append(request) }
+    return try await notification(service: service)
+  }
+
+  func notification(service: String) async throws(ControlError) -> NotificationStatus {
+    guard service == "home" else { throw ControlError(.noSuchObject, "no service \(service)") }
+    let told = toldSoFar.withLock { told in
+      defer { told += 1 }
+      return min(told, 5)
+    }
+    return NotificationStatus(
+      service: "home", epoch: 3, stateNumber: 7, all: 5, told: told, underWay: 0, milliseconds: 10 * told,
+      graceLeftMilliseconds: 40_000, ended: told == 5 ? "all were told" : nil)
+  }
+
+  func drill(service: String, _ request: DrillRequest) async throws(ControlError) -> DrillReport {
+    guard service == "home" else { throw ControlError(.noSuchObject, "no service \(service)") }
+    let isShort = request.limitMilliseconds < 1_000
+    return DrillReport(
+      service: "home", node: "b", all: 2, reached: isShort ? 1 : 2, milliseconds: 4,
+      notificationMilliseconds: 8,
+      graceMilliseconds: 50_000, names: ["nfs.example.com", "nfs"],
+      clients: [
+        .init(
+          client: "10.0.0.11", told: true, address: "10.0.0.11", names: [], attempts: 1, toldMilliseconds: 4),
+        .init(
+          client: "10.0.0.12", told: !isShort, problem: isShort ? "no answer" : nil, address: "10.0.0.12"),
+      ])
+  }
 }
 
 /// A folder that is gone afterwards; the path is short enough for a socket in it.

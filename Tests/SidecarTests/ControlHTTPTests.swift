@@ -162,6 +162,14 @@ struct ControlHTTPTests {
       #expect(try await http.ask("GET", "/v1/migrations/home%2F4").body.contains(#""state":"done""#))
       #expect(try await http.ask("POST", "/v1/services/home/thaw").code == 204)
       #expect(daemon.thawed.withLock { $0 } == ["home"])
+      let notify = NotificationRequest(force: true, actor: "root", because: "reclaims were lost")
+      let notifyBody = String(decoding: try JSONEncoder().encode(notify), as: UTF8.self)
+      let told = try await http.ask("POST", "/v1/services/home/notify", body: notifyBody)
+      #expect(told.code == 202)
+      #expect(daemon.notifications.withLock { $0 } == [notify])
+      #expect(try await http.ask("GET", "/v1/services/home/notification").body.contains(#""told":1"#))
+      let drill = try await http.ask("POST", "/v1/services/home/drill", body: #"{"limitMilliseconds": 5000}"#)
+      #expect(try JSONDecoder().decode(DrillReport.self, from: Data(drill.body.utf8)).reached == 2)
     }
   }
 
@@ -177,6 +185,11 @@ struct ControlHTTPTests {
         try refusal(storeless) == ControlError(.storeUnavailable, "the store directory:/srv does not answer"))
       #expect(try await http.ask("GET", "/v1/records?service=none").code == 404)
       #expect(try await http.ask("POST", "/v1/services/none/thaw").code == 404)
+      #expect(try await http.ask("GET", "/v1/services/none/notification").code == 404)
+      #expect(try await http.ask("POST", "/v1/services/home/nonsense").code == 404)
+      #expect(try await http.ask("POST", "/v1/services/home/drill", body: "{}").code == 400)
+      let unsafe = #"{"force": false, "actor": "root"}"#
+      #expect(try await http.ask("POST", "/v1/services/home/notify", body: unsafe).code == 409)
       #expect(try await http.ask("GET", "/v1/migrations/none").code == 404)
       #expect(try await http.ask("GET", "/none").code == 404)
       let wrongMethod = try await http.ask("DELETE", "/v1/status")
