@@ -156,6 +156,16 @@ public struct HistoryAnswer: Decodable, Sendable {
     public let told: Bool
     /// What went wrong.
     public let problem: String?
+    /// Where it was asked.
+    public let address: String?
+    /// The names under which it answered.
+    public let names: [String]?
+    /// How often it was tried.
+    public let attempts: Int?
+    /// Until its first answer.
+    public let firstAnswerMilliseconds: Int?
+    /// Until its last.
+    public let toldMilliseconds: Int?
   }
 
   /// ``startedAt`` as a date; nil where it is not ISO 8601.

@@ -1,0 +1,120 @@
+import Foundation
+import HostTestKit
+import Testing
+
+extension HostTests {
+  /// B2 B6 B7 M7: the daemon's own notifier on real status monitors.
+  @Suite("Telling the clients of a service") struct Notification {
+    /// M7: sm-notify stays as a choice.
+    @Test func clientsAreToldBySmNotifyWhereTheOperatorChoseIt() async throws {
+      try await withTwoServers({ file in
+        for index in file.services.indices { file.services[index].notifiesBySmNotify = true }
+      }) { site in
+        try await site.startDaemons()
+        let listener = try await site.client.listen(callbacks: 1)
+        let seen = try await site.firstLock(on: site.primary)
+        try await site.waitUntilMirrored(site.primary, records: 1)
+        try await site.primary.powerCut()
+        #expect(try await listener.callback("the client is called back").state > seen)
+        let entry = try await site.adoption(by: site.adoptive)
+        #expect(entry.clients.map(\.told) == [true])
+      }
+    }
+
+    /// B6: the ledger says by which names, and a new attempt takes a number that the client has not seen.
+    @Test func clientsAreToldAgainWithANewNumberWhenTheOperatorAsks() async throws {
+      try await withTwoServers { site in
+        try await site.startDaemons()
+        let listener = try await site.client.listen(callbacks: 2)
+        try await site.firstLock(on: site.primary)
+        try await site.waitUntilMirrored(site.primary, records: 1)
+        try await site.primary.powerCut()
+        let first = try await listener.callback("the client is called back")
+        let adoption = try await site.adoption(by: site.adoptive)
+        let client = try #require(adoption.clients.first)
+        #expect(client.address == site.client.address)
+        #expect(client.names == [TwoServers.serverName, "nfs", TwoServers.address])
+        #expect((client.attempts ?? 0) >= 1)
+        let answered = try #require(client.firstAnswerMilliseconds)
+        #expect(answered <= (client.toldMilliseconds ?? -1))
+
+        try await site.waitUntil(site.adoptive, owns: TwoServers.service)
+        let again = try await site.adoptive.lockferry(
+          "notify", TwoServers.service, "--wait", "--because", "test"
+        )
+        .orThrow()
+        #expect(again.output.hasPrefix("service home: 1 of 1 told"))
+        let second = try await listener.callback("the client is called back again") {
+          $0.state != first.state
+        }
+        #expect(second.state > first.state)
+        let entry = try await value("the notification is in the history") {
+          try await site.adoptive.history(TwoServers.service).last { entry in
+            entry.kind == "notification" && entry.clients.contains { $0.told }
+          }
+        }
+        #expect(entry.stateNumber == second.state)
+        let shown = try await site.adoptive.lockferry("history", "show", "\(entry.number)").orThrow().output
+        #expect(shown.contains(TwoServers.clientName) && shown.contains(TwoServers.serverName))
+        // Its own node's daemon alone can do it.
+        #expect(try await site.adoptive.lockferry("notify", "nosuch").end == .exited(105))
+      }
+    }
+
+    /// B7: nobody is told anything, and who could not be told is named.
+    @Test func aDrillReachesEveryClientThatLivesAndTellsNobody() async throws {
+      try await withTwoServers { site in
+        try await site.startDaemons()
+        let listener = try await site.client.listen(callbacks: 1)
+        try await site.firstLock(on: site.primary)
+        try await site.waitUntilMirrored(site.primary, records: 1)
+        let well = try await site.adoptive.lockferry("drill", TwoServers.service)
+        #expect(well.end == .exited(0), "\(well.output)\(well.errors)")
+        #expect(well.output.hasPrefix("1 of 1 clients of home reached from b"))
+
+        // An address on the network that nobody has.
+        try await site.primary.monitor("10.77.0.99", as: TwoServers.serverName)
+        try await site.waitUntilMirrored(site.primary, records: 2)
+        let partly = try await site.adoptive.lockferry("drill", TwoServers.service, "--for", "4s")
+        #expect(partly.end == .exited(1))
+        #expect(partly.output.hasPrefix("1 of 2 clients of home reached from b"))
+        #expect(partly.output.contains("10.77.0.99"))
+        #expect(try listener.callbacks().isEmpty)
+      }
+    }
+
+    /// B2: a client that was away is told when it is back, also by a daemon that was killed meanwhile, and the history
+    /// says so in the end.
+    @Test func aClientThatWasAwayIsToldWhenItReturns() async throws {
+      try await withTestNetwork { network in
+        let site = try await TwoServers(in: network)
+        try site.makeStore()
+        try site.writeNodeFiles()
+        for host in [site.primary, site.adoptive, site.client] { try await host.startPortMapper() }
+        for host in site.servers { try await host.startStatusMonitor() }
+        let statd = try await site.client.startStatusMonitor()
+        let daemon = try await site.startDaemons().adoptive
+        let seen = try await site.firstLock(on: site.primary)
+        try await site.waitUntilMirrored(site.primary, records: 1)
+
+        try await statd.kill()
+        try await site.primary.powerCut()
+        let adoption = try await site.adoption(by: site.adoptive)
+        #expect(adoption.clients.map(\.told) == [false])
+        #expect(adoption.clients.first?.problem != nil)
+        try await site.waitUntil(site.adoptive, owns: TwoServers.service)
+        try await daemon.kill()
+        _ = try await site.adoptive.startLockferry()
+        try await site.waitUntil(site.adoptive, owns: TwoServers.service)
+
+        let listener = try await site.client.listen(callbacks: 1)
+        // It still has the record of the server's name.
+        try await site.client.startStatusMonitor()
+        #expect(try await listener.callback("the client is called back").state > seen)
+        try await eventually("the history says that it was told") {
+          try await site.adoption(by: site.adoptive).clients.map(\.told) == [true]
+        }
+      }
+    }
+  }
+}
