@@ -3,6 +3,9 @@ struct ClientQueue: Sendable {
   private var clients: [Int32] = []
   private var head = 0
 
+  /// How many wait.
+  var count: Int { clients.count - head }
+
   mutating func add(_ client: Int) { clients.append(Int32(client)) }
 
   mutating func next() -> Int? {

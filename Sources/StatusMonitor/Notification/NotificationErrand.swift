@@ -92,6 +92,10 @@ public struct NotificationErrand: Sendable, Equatable {
     }
 
     var isLookUp: Bool { number < 3 }
+
+    /// One bit for each call, those of the look-ups below the others.
+    var bit: UInt64 { 1 << UInt64(number) }
+    static let lookUpBits: UInt64 = 0b111
   }
 
   /// How many calls there are, the look-ups among them.

@@ -46,16 +46,24 @@ public struct NotificationSchedule: Sendable {
     var port: UInt16 = 0
     /// A bit for everything that was answered.
     var said: UInt32 = 0
+    /// A bit for every call that was sent and not answered since.
+    var asked: UInt64 = 0
+    /// Of them, those that hold a place in the window.
+    var inFlight: UInt64 = 0
     var attempts: UInt16 = 0
-    /// Attempts since anything was heard.
+    /// Attempts since anything was heard; where only rpcbind is heard, since the status monitor was.
     var silence: UInt16 = 0
+    /// Attempts at the status monitor since it was heard.
+    var dumbness: UInt16 = 0
     /// Refusals one after the other.
     var refusals: UInt16 = 0
-    var inFlight: UInt8 = 0
     var rpcbindVersion: UInt8 = 4
+    /// Its place in the order.
+    var rank: Int32 = 0
+    /// The one turn that counts.
     var generation: UInt32 = 0
     var sentAt = Duration.zero
-    /// Whether what is in flight was sent before.
+    /// Whether what was sent then had been sent before.
     var isRepeated = false
     var isResolving = false
     var conversation = Conversation.none
@@ -64,19 +72,26 @@ public struct NotificationSchedule: Sendable {
     var problem: NotificationProblem?
   }
 
-  enum Conversation: UInt8, Sendable { case none, awaited, open }
+  enum Conversation: UInt8, Sendable {
+    case none
+    /// It stands among the silent, or among those with hope.
+    case awaited, preferred
+    case open
+  }
 
   /// What is said.
   public let errand: NotificationErrand
   /// How patiently.
   public let timings: NotificationTimings
   let clients: [NotificationClient]
+  /// The clients in the order in which they are tried.
+  let order: [Int32]
   private let salt: UInt32
   var contacts: [Contact]
   var pace = NotificationPace()
-  var due = DueQueue()
-  /// Who was never tried, the next one last.
-  var fresh: [Int32]
+  var due = LeastFirst<NotificationTurn>()
+  /// The places in the order of those who were never tried and have an address.
+  var fresh: LeastFirst<Int32>
   /// Whose turn it is again.
   var retries = ClientQueue()
   /// Who waits for the resolver to have a place free.
@@ -109,11 +124,21 @@ public struct NotificationSchedule: Sendable {
       if case .address(let address) = client.destination { contact.address = address }
       return contact
     }
-    fresh = clients.indices.sorted { left, right in
-      let (one, other) = (clients[left], clients[right])
-      if one.wasToldBefore != other.wasToldBefore { return !one.wasToldBefore }
-      return one.recency == other.recency ? left < right : one.recency > other.recency
-    }.reversed().map { Int32($0) }
+    order = clients.indices.map { (clients[$0].wasToldBefore, clients[$0].recency, Int32($0)) }
+      .sorted { one, other in
+        if one.0 != other.0 { return !one.0 }
+        return one.1 == other.1 ? one.2 < other.2 : one.1 > other.1
+      }.map(\.2)
+    var literals: [Int32] = []
+    for (rank, client) in order.enumerated() {
+      contacts[Int(client)].rank = Int32(rank)
+      if contacts[Int(client)].address == nil {
+        unresolved.add(Int(client))
+      } else {
+        literals.append(Int32(rank))
+      }
+    }
+    fresh = LeastFirst(sorted: literals)
   }
 
   /// Call ``onTick(now:)`` no later than this, at once where it has passed; nil at the end.
@@ -151,10 +176,9 @@ public struct NotificationSchedule: Sendable {
       directives.append(.finish)
       return directives
     }
-    while let entry = due.next, entry.moment <= now {
-      due.removeNext()
-      let client = Int(entry.client)
-      guard contacts[client].generation == entry.generation, contacts[client].told == nil else { continue }
+    while let next = due.next, next.moment <= now, let turn = due.removeNext() {
+      let client = Int(order[Int(turn.rank)])
+      guard contacts[client].generation == turn.generation, contacts[client].told == nil else { continue }
       onDue(client, now: now)
     }
     fill(&directives, now: now)
@@ -178,7 +202,7 @@ public struct NotificationSchedule: Sendable {
   // MARK: Ends
 
   mutating func noteAnswer(_ client: Int, now: Duration) {
-    contacts[client].silence = 0
+    contacts[client].silence = contacts[client].dumbness
     guard contacts[client].firstAnswer == nil else { return }
     contacts[client].firstAnswer = now
     answeredCount += 1
@@ -188,12 +212,13 @@ public struct NotificationSchedule: Sendable {
   mutating func onSaid(_ client: Int, bit: UInt32, now: Duration, _ directives: inout [Directive]) {
     contacts[client].said |= bit
     contacts[client].refusals = 0
+    contacts[client].dumbness = 0
+    contacts[client].silence = 0
     guard contacts[client].said == errand.everything, contacts[client].told == nil else { return }
     contacts[client].told = now
     contacts[client].generation &+= 1
     contacts[client].problem = nil
-    pace.onForgotten(Int(contacts[client].inFlight))
-    contacts[client].inFlight = 0
+    forget(client)
     toldCount += 1
     directives.append(.told(client: client))
     if toldCount == clients.count {

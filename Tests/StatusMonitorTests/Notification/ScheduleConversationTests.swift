@@ -59,6 +59,28 @@ import Testing
     #expect(scene.schedule.onConversationEnded(idle, nil, now: .seconds(21)).conversations == [])
   }
 
+  @Test("B2 whoever shows a sign of life while it waits among the silent ones comes first")
+  func lateHope() throws {
+    var scene = try NotificationScene((1...20).map { try literal(ipv4($0)) }) { $0.mostStreams = 2 }
+    let questions = scene.tick(at: 0).sent
+    #expect(conversations(scene.ticks(until: 3_600)).count == 2)
+    let late = try #require((0..<20).last { scene.schedule.contacts[$0].conversation != .open })
+    _ = try scene.answer(questions[late], port: 0, at: 3_601)
+    let open = try #require((0..<20).first { scene.schedule.contacts[$0].conversation == .open })
+    let next = scene.schedule.onConversationEnded(open, .silent, now: .seconds(12))
+    #expect(next.conversations == [late])
+    // It stands among the silent ones, too, and gets no second turn there.
+    var begun: [Int] = []
+    for _ in 0..<18 {
+      guard let open = (0..<20).first(where: { scene.schedule.contacts[$0].conversation == .open }) else {
+        break
+      }
+      begun += scene.schedule.onConversationEnded(open, .silent, now: .seconds(12)).conversations
+    }
+    #expect(Set(begun).count == begun.count)
+    #expect(!begun.contains(late))
+  }
+
   @Test("B2 those who have shown a sign of life talk over TCP before the silent ones")
   func hopeful() throws {
     var scene = try NotificationScene((1...20).map { try literal(ipv4($0)) }) { $0.mostStreams = 2 }

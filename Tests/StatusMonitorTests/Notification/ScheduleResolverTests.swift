@@ -35,6 +35,34 @@ import Testing
     #expect(scene.schedule.onResolved(0, [ipv4(999)], now: .seconds(899)).sent.map(\.client) == [0])
   }
 
+  @Test("B2 the resolver is asked at once, however many literals come first")
+  func namesBehindLiterals() throws {
+    let literals = try (1...1_000).map { try literal(ipv4($0), recency: 10) }
+    var scene = try NotificationScene(literals + [named("web")])
+    #expect(scene.tick(at: 0).resolved == ["web"])
+  }
+
+  @Test("B2 a name that becomes known takes its client's place in the order, not the first one")
+  func rank() throws {
+    var scene = try NotificationScene(
+      [
+        named("told", recency: 99, wasToldBefore: true), named("late", recency: 1),
+        named("early", recency: 9),
+      ]
+        + (1...300).map { try literal(ipv4($0), recency: 5) })
+    let begin = scene.tick(at: 0)
+    #expect(begin.resolved == ["early", "late", "told"])
+    #expect(begin.sent.count == 256)
+    // The window is full: they wait with the 44 literals that were not tried yet.
+    for client in 0..<3 {
+      #expect(scene.schedule.onResolved(client, [ipv4(1_000 + client)], now: .milliseconds(1)) == [])
+    }
+    let order = scene.tick(at: 500).sent.map(\.client)
+    #expect(order.first == 2)
+    #expect(Array(order.dropFirst().prefix(44)) == Array(259..<303))
+    #expect(Array(order.dropFirst(45).prefix(2)) == [1, 0])
+  }
+
   @Test("B2 each answer of the resolver makes room for the next name")
   func nextName() throws {
     var scene = try NotificationScene((1...40).map { try named("host\($0)") }) { $0.mostResolving = 4 }
