@@ -3,7 +3,7 @@
 SWIFT ?= swift
 sources = Package.swift $(wildcard Sources Tests Benchmarks)
 
-.PHONY: build release demo lab lab-programs test lint format bench clean dependencies
+.PHONY: build release demo lab lab-programs test lint format bench bench-notify clean dependencies
 .DEFAULT_GOAL := build
 
 build: dependencies
@@ -42,8 +42,13 @@ lint:
 format:
 	$(SWIFT) format format --in-place --recursive --parallel $(sources)
 
+# Needs root, as the next.
 bench: dependencies
 	scripts/bench/end-to-end
+	scripts/bench/notify
+
+bench-notify: dependencies
+	scripts/bench/notify
 
 clean:
 	$(SWIFT) package clean
