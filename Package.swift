@@ -12,6 +12,7 @@ let package = Package(
     .executable(name: "nsm-peer", targets: ["nsm-peer"]),
     .executable(name: "lockferry-lab", targets: ["lockferry-lab"]),
     .executable(name: "lab-locks", targets: ["lab-locks"]),
+    .executable(name: "lab-straggler", targets: ["lab-straggler"]),
     .library(name: "SharedStore", targets: ["SharedStore"]),
   ],
   dependencies: [
@@ -80,6 +81,7 @@ let package = Package(
 
     // The kernel lab: see docs/lab.md.
     .executableTarget(name: "lab-locks"),
+    .executableTarget(name: "lab-straggler", dependencies: ["ONCRPC"]),
     .executableTarget(
       name: "lockferry-lab",
       dependencies: [
@@ -96,6 +98,7 @@ let package = Package(
       name: "SidecarTests",
       dependencies: ["Sidecar", "Cluster", "StatusMonitor", "SharedStore", "NodeHost", "lockferry"]),
     .testTarget(name: "HostTests", dependencies: ["HostTestKit"]),
+    .testTarget(name: "LabTests", dependencies: ["lockferry-lab"]),
   ],
   swiftLanguageModes: [.v6]
 )
