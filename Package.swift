@@ -12,6 +12,7 @@ let package = Package(
     .executable(name: "nsm-peer", targets: ["nsm-peer"]),
     .executable(name: "lockferry-lab", targets: ["lockferry-lab"]),
     .executable(name: "lab-locks", targets: ["lab-locks"]),
+    .executable(name: "lab-straggler", targets: ["lab-straggler"]),
     .library(name: "SharedStore", targets: ["SharedStore"]),
   ],
   dependencies: [
@@ -81,6 +82,7 @@ let package = Package(
 
     // The kernel lab: see docs/lab.md.
     .executableTarget(name: "lab-locks"),
+    .executableTarget(name: "lab-straggler", dependencies: ["ONCRPC"]),
     .executableTarget(
       name: "lockferry-lab",
       dependencies: [
@@ -98,6 +100,7 @@ let package = Package(
       dependencies: ["Sidecar", "Cluster", "StatusMonitor", "SharedStore", "NodeHost", "lockferry"]),
     .testTarget(name: "NSMPeerTests", dependencies: ["nsm-peer", "ONCRPC", "StatusMonitor"]),
     .testTarget(name: "HostTests", dependencies: ["HostTestKit"]),
+    .testTarget(name: "LabTests", dependencies: ["lockferry-lab"]),
   ],
   swiftLanguageModes: [.v6]
 )

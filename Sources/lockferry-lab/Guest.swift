@@ -15,12 +15,19 @@ actor Guest {
   private let rack: Rack
   private var machine: HostProgram?
   private var serial: Int32 = -1
+  private var monitor: Int32 = -1
   private var commands = 0
   private var boots = 0
 
   init(name: String, role: Role, number: Int, rack: Rack) {
     (self.name, self.role, self.number, self.rack) = (name, role, number, rack)
     address = "10.88.0.\(number)"
+  }
+
+  /// Its network card's address.
+  nonisolated var linkAddress: String {
+    let digits = String(number, radix: 16)
+    return "52:54:00:88:00:" + (digits.count < 2 ? "0" : "") + digits
   }
 
   /// Its folder in the share that it and the lab write to.
@@ -30,7 +37,7 @@ actor Guest {
   func powerOn() async throws {
     guard machine == nil else { return }
     boots += 1
-    for file in ["agent.in", "agent.out"] {
+    for file in ["agent.in", "agent.out", "monitor.in", "monitor.out"] {
       unlink("\(rack.folder)/\(name)-\(file)")
       guard mkfifo("\(rack.folder)/\(name)-\(file)", 0o600) == 0 else {
         throw HostTestError("can't make a fifo")
@@ -38,8 +45,9 @@ actor Guest {
     }
     unlink(folder + "/started")
     serial = open("\(rack.folder)/\(name)-agent.in", O_RDWR | O_NONBLOCK | O_CLOEXEC)
+    monitor = open("\(rack.folder)/\(name)-monitor.in", O_RDWR | O_NONBLOCK | O_CLOEXEC)
     machine = try await rack.host.start(arguments, as: "qemu-\(name)")
-    let started = try await value(within: .seconds(180), "\(name) starts") { () -> String? in
+    let started = try await value(within: .seconds(300), "\(name) starts") { () -> String? in
       if let end = machine?.end { throw HostTestError("\(name): QEMU ended with \(end)\n\(console)") }
       return try? String(contentsOfFile: folder + "/started", encoding: .utf8)
     }
@@ -49,21 +57,21 @@ actor Guest {
   }
 
   private var arguments: [String] {
-    let mac = "52:54:00:88:00:\(String(number, radix: 16).count < 2 ? "0" : "")\(String(number, radix: 16))"
     var arguments = [
-      "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m",
+      "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "qemu64", "-m",
       role == .server ? "1024" : "512",
       "-smp", "1", "-display", "none", "-no-reboot", "-nodefaults",
       "-serial", "file:\(rack.folder)/\(name)-console-\(boots).log",
       "-chardev", "pipe,id=agent,path=\(rack.folder)/\(name)-agent", "-serial", "chardev:agent",
+      "-chardev", "pipe,id=monitor,path=\(rack.folder)/\(name)-monitor", "-mon", "chardev=monitor",
       "-kernel", rack.kernel.image, "-initrd", rack.initramfs,
       "-append",
-      "console=ttyS0 panic=-1 quiet lab.boot=\(rack.scripts)/boot.sh lab.name=\(name) lab.role=\(role.rawValue) "
+      "console=ttyS0 panic=-1 quiet mitigations=off lab.boot=/host\(rack.scripts)/boot.sh lab.name=\(name) lab.role=\(role.rawValue) "
         + "lab.address=\(address)",
       "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
       "-virtfs", "local,path=\(rack.share),mount_tag=lab,security_model=none,multidevs=remap",
       "-netdev", "tap,id=net,ifname=\(Rack.tap(number)),script=no,downscript=no",
-      "-device", "virtio-net-pci,netdev=net,mac=\(mac)", "-device", "virtio-rng-pci",
+      "-device", "virtio-net-pci,netdev=net,mac=\(linkAddress)", "-device", "virtio-rng-pci",
     ]
     // A power cut ends QEMU, not the lab machine: what QEMU wrote stays in that machine's memory, so there is nothing
     // to sync. What the guest had not yet written is lost, as it should be.
@@ -83,15 +91,40 @@ actor Guest {
   func powerCut() async throws {
     try await machine?.kill()
     machine = nil
-    if serial != -1 { close(serial) }
-    serial = -1
+    for descriptor in [serial, monitor] where descriptor != -1 { close(descriptor) }
+    (serial, monitor) = (-1, -1)
   }
 
-  /// The machine hangs, as far as anybody else can see, until ``resume()``.
-  func pause() { machine?.pause() }
+  /// How a machine stands still.
+  enum Pause: Sendable {
+    /// SIGSTOP to QEMU: its clocks have gone on when it does, so that it can see how long that was.
+    case hang
+    /// QEMU's `stop`, as any hypervisor does: its clocks stand still, too, and nothing inside shows it.
+    case stop
+  }
+
+  /// The machine hangs, as far as anybody else can see, until ``resume(after:)``.
+  func pause(by pause: Pause = .hang) throws {
+    switch pause {
+    case .hang: machine?.pause()
+    case .stop: try tellQEMU("stop")
+    }
+  }
 
   /// It goes on.
-  func resume() { machine?.resume() }
+  func resume(after pause: Pause = .hang) throws {
+    switch pause {
+    case .hang: machine?.resume()
+    case .stop: try tellQEMU("cont")
+    }
+  }
+
+  private func tellQEMU(_ command: String) throws {
+    let line = Array("\(command)\n".utf8)
+    guard write(monitor, line, line.count) == line.count else {
+      throw HostTestError("\(name): QEMU takes no \(command)")
+    }
+  }
 
   /// Pulls or plugs its network cable.
   func setCable(up: Bool) async throws {

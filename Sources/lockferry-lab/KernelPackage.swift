@@ -95,13 +95,13 @@ struct KernelPackage: Sendable {
 
   /// Makes the first file system of every guest: busybox, the modules that reach the lab machine's own root file
   /// system, and `lab/guest/init`.
-  func makeInitramfs(at path: String, scripts: String) async throws {
+  func makeInitramfs(at path: String, _ place: LabPlace) async throws {
     try await Shell.run(
       """
-      root=$1 release=$2 target=$3 scripts=$4
+      root=$1 release=$2 target=$3 scripts=$4 tools=$5
       work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
       mkdir -p "$work/bin" "$work/modules" "$work/dev" "$work/proc" "$work/sys"
-      cp "$(command -v busybox)" "$work/bin/busybox"
+      cp "$(ls "$tools/bin/busybox" "$tools/usr/bin/busybox" 2> /dev/null | head -1)" "$work/bin/busybox"
       ln -s busybox "$work/bin/sh"
       cp "$scripts/init" "$work/init"
       for module in virtio_pci 9pnet_virtio 9p overlay; do
@@ -115,7 +115,7 @@ struct KernelPackage: Sendable {
           esac
           echo "$plain"
       done > "$work/modules/order"
-      (cd "$work" && find . | busybox cpio -o -H newc 2> /dev/null | gzip -1 > "$target")
-      """, [root, release, path, scripts])
+      (cd "$work" && find . | "$work/bin/busybox" cpio -o -H newc 2> /dev/null | gzip -1 > "$target")
+      """, [root, release, path, place.scripts, place.tools])
   }
 }

@@ -43,7 +43,10 @@ struct Lab: AsyncParsableCommand {
   var list = false
 
   /// The longest that one scenario may take.
-  static let limit = Duration.seconds(600)
+  static let limit = Duration.seconds(900)
+
+  /// The longest that all of them may take; about twice what a busy machine with two processors needs.
+  static let limitOfAll = Duration.seconds(5 * 3600)
 
   private struct Interrupted: Error {
     var signal: Int32
@@ -69,6 +72,7 @@ struct Lab: AsyncParsableCommand {
       }
     do {
       let rows = try await untilSignalled { try await play(chosen) }
+      guard !rows.isEmpty else { throw ValidationError("nothing to compare in \(scenario)") }
       say("\n" + Row.table(rows))
       guard rows.allSatisfy(\.isAsExpected) else { throw ExitCode.failure }
     } catch let obstacle as Obstacle {
@@ -95,37 +99,40 @@ struct Lab: AsyncParsableCommand {
     guard FileManager.default.fileExists(atPath: scripts + "/init") else {
       throw HostTestError("no lab/guest here: run it in the repository")
     }
-    // A guest sees the lab machine's files, but has folders of its own in these places.
-    let here = FileManager.default.currentDirectoryPath
-    guard !["/tmp/", "/run/", "/dev/"].contains(where: (here + "/").hasPrefix) else {
-      throw HostTestError(
-        "guests can't see \(here): run the lab in a clone that is not below /tmp, /run or /dev")
-    }
     let cache = repository + "/.build/lab"
     try FileManager.default.createDirectory(atPath: cache, withIntermediateDirectories: true)
     let programs =
       try self.programs
       ?? URL(fileURLWithPath: HostTestKit.builtProgram("lockferry")).deletingLastPathComponent().path
-    let (serverTools, kernels) = try await fetch(cache)
+    let needsClusterFileSystem = scenarios.contains(where: \.setting.sharesDisk)
+    let (tools, clusterTools, kernels) = try await fetch(cache, clusterFileSystem: needsClusterFileSystem)
     let place = LabPlace(
-      scripts: scripts, programs: URL(fileURLWithPath: programs).standardizedFileURL.path,
-      serverTools: serverTools, cache: cache)
+      scripts: scripts, programs: URL(fileURLWithPath: programs).standardizedFileURL.path, tools: tools,
+      clusterTools: clusterTools, cache: cache)
+    let deadline = ContinuousClock.now + Self.limitOfAll
     var rows: [Row] = []
     for kernel in kernels {
       for scenario in scenarios {
-        if !compareOnly { rows.append(try await play(scenario, on: kernel, place)) }
-        if compare || compareOnly, Scenario.compared.contains(where: { $0.name == scenario.name }) {
-          rows.append(try await play(scenario, on: kernel, place, byHand: true))
+        let isCompared =
+          (compare || compareOnly) && Scenario.compared.contains(where: { $0.name == scenario.name })
+        for byHand in (compareOnly ? [] : [false]) + (isCompared ? [true] : []) {
+          rows.append(try await play(scenario, on: kernel, place, byHand: byHand, until: deadline))
         }
       }
     }
     return rows
   }
 
-  private func fetch(_ cache: String) async throws -> (serverTools: String, kernels: [KernelPackage]) {
+  private func fetch(
+    _ cache: String, clusterFileSystem: Bool
+  ) async throws -> (tools: String, clusterTools: String?, kernels: [KernelPackage]) {
     do {
-      try await LabTools.install()
-      return (try await LabTools.unpackServerTools(cache: cache), try await kernels(cache))
+      let tools = try await LabTools.unpack(
+        ["nfs-kernel-server", "busybox-static"], as: "guest-tools", cache: cache)
+      let clusterTools =
+        clusterFileSystem
+        ? try await LabTools.unpack(["ocfs2-tools"], as: "cluster-tools", cache: cache) : nil
+      return (tools, clusterTools, try await kernels(cache))
     } catch let error as HostTestError {
       throw Obstacle(description: error.description)
     }
@@ -140,20 +147,27 @@ struct Lab: AsyncParsableCommand {
     return kernels
   }
 
-  private func play(_ scenario: Scenario, on kernel: KernelPackage, _ place: LabPlace, byHand: Bool = false)
-    async throws -> Row
-  {
+  private func play(
+    _ scenario: Scenario, on kernel: KernelPackage, _ place: LabPlace, byHand: Bool,
+    until deadline: ContinuousClock.Instant
+  ) async throws -> Row {
     say("\n\(scenario.name) on \(kernel.label)\(byHand ? ", with nfs-utils alone" : ""): \(scenario.what)")
+    var row = Row(
+      scenario: scenario.name, kernel: kernel.label, expectedToFail: scenario.expectedToFail,
+      isControl: scenario.isControl, isByHand: byHand)
+    let limit = min(Self.limit, deadline - .now)
+    guard limit > .zero else {
+      row.failure = "not begun: all scenarios together took longer than \(Self.limitOfAll)"
+      return row
+    }
     let folder = "\(place.cache)/run-\(scenario.name)-\(kernel.label)\(byHand ? "-by-hand" : "")"
     try? FileManager.default.removeItem(atPath: folder)
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    var row = Row(
-      scenario: scenario.name, kernel: kernel.label, expectedToFail: scenario.expectedToFail, isByHand: byHand
-    )
     do {
       row.outcome = try await withTestNetwork { network in
         let rack = try await Rack.build(
-          in: network, kernel: kernel, place: place, folder: folder, byHand: byHand)
+          in: network, kernel: kernel, place: place, folder: folder, setting: scenario.setting, byHand: byHand
+        )
         let site = try await Site(in: rack, byHand: byHand)
         return try await withThrowingTaskGroup(of: Outcome?.self) { group in
           group.addTask { try await scenario.play(site) }
@@ -162,25 +176,37 @@ struct Lab: AsyncParsableCommand {
             return nil
           }
           group.addTask {
-            try await Task.sleep(for: Self.limit)
-            throw HostTestError("took longer than \(Self.limit)")
+            try await Task.sleep(for: limit)
+            throw HostTestError("took longer than \(limit)")
           }
           defer { group.cancelAll() }
           return try await group.next() ?? nil
         }
       }
     } catch is CancellationError {
+      try FileManager.default.removeItem(atPath: folder)
       throw CancellationError()
     } catch {
       row.failure = "\(error)"
     }
     if keep || !row.isAsExpected {
+      if !keep { try removeImages(folder) }
       say("  logs and consoles: \(folder)")
     } else {
       try FileManager.default.removeItem(atPath: folder)
     }
     say("  " + row.verdict)
     return row
+  }
+
+  /// After a failure words are worth keeping, disks only to who asked for them.
+  private func removeImages(_ folder: String) throws {
+    for file in try FileManager.default.contentsOfDirectory(atPath: folder)
+    where file.hasSuffix(".disk") || file == "initramfs" || file.contains("-agent.")
+      || file.contains("-monitor.")
+    {
+      try FileManager.default.removeItem(atPath: "\(folder)/\(file)")
+    }
   }
 
   /// Runs `body`, cancelled by the signals that end programs, which first ends its machines.

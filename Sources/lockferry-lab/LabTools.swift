@@ -1,56 +1,52 @@
 import Foundation
+import Glibc
 import HostTestKit
 
 /// Programs of the lab: what must be installed on this machine, and what is only unpacked for the guests.
 enum LabTools {
-  private static let packages = [
-    "qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static", "modprobe": "kmod",
-    "mkfs.ext4": "e2fsprogs",
-    "xz": "xz-utils", "zstd": "zstd", "curl": "curl", "rpc.statd": "nfs-common", "rpcbind": "rpcbind",
-    "ip": "iproute2",
+  /// `scripts/install-dependencies` installs their packages.
+  private static let programs = [
+    "qemu-system-x86_64": "qemu-system-x86", "modprobe": "kmod", "mkfs.ext4": "e2fsprogs", "xz": "xz-utils",
+    "zstd": "zstd", "curl": "curl", "apt-get": "apt",
   ]
 
-  /// Why this machine can't run the lab, whatever is installed; nil when it can.
+  /// Why this machine can't run the lab; nil when it can.
   static var unavailableBecause: String? {
-    guard geteuid() == 0 else { return "the lab needs root" }
-    guard FileManager.default.fileExists(atPath: "/dev/net/tun") else {
-      return "no /dev/net/tun on this machine"
-    }
     #if !arch(x86_64)
       return "the lab's kernels are for amd64"
     #else
+      if let obstacle = HostTestKit.unavailableBecause { return obstacle }
+      let tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC)
+      guard tun >= 0 else { return "/dev/net/tun: \(String(cString: strerror(errno)))" }
+      close(tun)
+      let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".split(separator: ":")
+      let missing = programs.filter { program, _ in
+        !path.contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(program)") }
+      }
+      guard missing.isEmpty else {
+        return "missing: \(missing.keys.sorted().joined(separator: ", ")); run scripts/install-dependencies "
+          + "(packages \(missing.values.sorted().joined(separator: ", ")))"
+      }
       return nil
     #endif
   }
 
-  /// Installs what is missing. A file at `/usr/sbin/policy-rc.d` keeps Debian from starting what it installs: none of
-  /// these packages but rpcbind would anyway.
-  static func install() async throws {
-    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".split(separator: ":")
-    let missing = Set(
-      packages.filter { program, _ in
-        !path.contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(program)") }
-      }.values)
-    guard !missing.isEmpty else { return }
-    say("Installing \(missing.sorted().joined(separator: ", ")) …")
+  /// Packages of this machine's Debian, with what they need and this machine lacks, unpacked below the cache folder and
+  /// not installed: this machine is to get no NFS server, no cluster file system and no other busybox.
+  static func unpack(_ packages: [String], as name: String, cache: String) async throws -> String {
+    let folder = "\(cache)/\(name)"
+    if FileManager.default.fileExists(atPath: folder) { return folder }
+    say("Fetching \(packages.joined(separator: ", ")) …")
     try await Shell.run(
       """
-      apt-get -qq install -y --no-install-recommends "$@" < /dev/null ||
-          { apt-get -qq update && apt-get -qq install -y --no-install-recommends "$@"; }
-      """, missing.sorted(), within: .seconds(600))
-  }
-
-  /// rpc.nfsd, rpc.mountd and exportfs, unpacked and not installed: this machine is to get no NFS server.
-  static func unpackServerTools(cache: String) async throws -> String {
-    let folder = cache + "/nfs-kernel-server"
-    if FileManager.default.isExecutableFile(atPath: folder + "/usr/sbin/rpc.nfsd") { return folder }
-    try await Shell.run(
-      """
-      mkdir -p "$1/packages" && cd "$1/packages" && rm -f nfs-kernel-server_*.deb
-      apt-get -qq -o APT::Sandbox::User=root download nfs-kernel-server ||
-          { apt-get -qq update && apt-get -qq -o APT::Sandbox::User=root download nfs-kernel-server; }
-      dpkg -x nfs-kernel-server_*.deb "$2"
-      """, [cache, folder])
+      folder=$1; shift
+      rm -rf "$folder.new" && mkdir -p "$folder.new/packages" && cd "$folder.new/packages"
+      needed() { apt-get -s install --no-install-recommends "$@" | sed -n 's/^Inst \\([^ ]*\\) .*/\\1/p'; }
+      get() { apt-get -qq -o APT::Sandbox::User=root download "$@" $(needed "$@"); }
+      get "$@" || { apt-get -qq update && get "$@"; }
+      for package in *.deb; do dpkg -x "$package" ..; done
+      cd / && rm -rf "$folder.new/packages" && mv "$folder.new" "$folder"
+      """, [folder] + packages)
     return folder
   }
 }

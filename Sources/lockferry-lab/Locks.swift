@@ -41,6 +41,11 @@ enum Locks {
     Lock(name: "free-shared", file: "shared.dat", isExclusive: false, start: 3, length: 4),
   ]
 
+  /// Whether lockd on a server refuses reclaims by now.
+  static func graceIsOver(in text: String) -> Bool {
+    text.split(separator: "\n").contains("grace-is-over Y")
+  }
+
   /// How many of `locks` a server's kernel shows. `text` has lines `inode NUMBER PATH`, then those of `/proc/locks`.
   static func count(_ locks: [Lock], in text: String) -> Int {
     let lines = text.split(separator: "\n").map { $0.split(separator: " ") }

@@ -21,6 +21,11 @@ struct Outcome: Sendable {
   var holds: Bool { heldAfter == heldBefore && heldBefore > 0 && wronglyGranted == 0 && problems.isEmpty }
 }
 
+extension Outcome {
+  /// Every lock was lost, and somebody else got what the holder believes to have.
+  var showsLoss: Bool { heldBefore > 0 && heldAfter == 0 && wronglyGranted > 0 }
+}
+
 /// A line of the table.
 struct Row: Sendable {
   var scenario: String
@@ -32,17 +37,24 @@ struct Row: Sendable {
   /// The subject of the issue that will make it pass.
   var expectedToFail: String?
 
+  /// Locks must be lost, and given away: the lab's own control.
+  var isControl = false
+
   /// A row of the comparison: nothing is expected of it, but it must have been played.
   var isByHand = false
 
   /// Whether the exit status may be 0.
   var isAsExpected: Bool {
-    isByHand ? outcome != nil : outcome?.holds == (expectedToFail == nil)
+    guard let outcome else { return false }
+    if isByHand { return true }
+    if isControl { return outcome.showsLoss }
+    return outcome.holds == (expectedToFail == nil)
   }
 
   /// The last column.
   var verdict: String {
     guard let holds = outcome?.holds else { return "FAILED, not played to its end" }
+    if isControl { return isAsExpected ? "ok: lost, as must be seen" : "FAILED: no loss was seen" }
     if isByHand { return holds ? "nfs-utils alone: ok" : "nfs-utils alone: lost" }
     switch (holds, expectedToFail) {
     case (true, nil): return "ok"
@@ -72,7 +84,9 @@ struct Row: Sendable {
       zip(line, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: "  ")
     }
     for row in rows {
-      for problem in (row.outcome?.problems ?? []) + [row.failure].compactMap(\.self) {
+      // A failure's further lines, logs, have been printed when it happened.
+      let failure = row.failure?.split(separator: "\n").first.map(String.init)
+      for problem in (row.outcome?.problems ?? []) + [failure].compactMap(\.self) {
         lines.append("\(row.scenario) (\(row.kernel)): \(problem)")
       }
       for remark in row.outcome?.remarks ?? [] {

@@ -12,6 +12,8 @@ struct Rack: Sendable {
   let scripts: String
   /// Disks and consoles.
   let folder: String
+  /// lockd's grace period in the guests, in seconds.
+  let graceSeconds: Int
 
   /// Guests see it as `/lab`.
   var share: String { folder + "/share" }
@@ -20,38 +22,40 @@ struct Rack: Sendable {
   static let serviceAddress = "10.88.0.10"
   /// What the node file says: the lab cuts the peer's power.
   private static let powerFence = "{command: [@SCRIPTS@/fence.sh, @PEER@], timeout: 30s}"
-  /// lockd's grace period in the guests, its default. It must be longer than the service is away: TCP waits about
-  /// as long again before it tries to send once more what was under way when the server died, and a reclaim behind
-  /// that comes too late.
-  static let graceSeconds = 50
+  static let bridge = "lab0"
 
   static func tap(_ number: Int) -> String { "tap\(number)" }
 
   /// Makes network and folder.
   static func build(
-    in network: TestNetwork, kernel: KernelPackage, place: LabPlace, folder: String, byHand: Bool
+    in network: TestNetwork, kernel: KernelPackage, place: LabPlace, folder: String, setting: Setting,
+    byHand: Bool
   ) async throws -> Rack {
     let host = try await network.addHost("rack")
     let rack = Rack(
-      host: host, kernel: kernel, initramfs: folder + "/initramfs", scripts: place.scripts, folder: folder)
+      host: host, kernel: kernel, initramfs: folder + "/initramfs", scripts: place.scripts, folder: folder,
+      graceSeconds: byHand ? 60 : setting.graceSeconds)
     try network.makeFolder(rack.share + "/fence")
-    try await kernel.makeInitramfs(at: rack.initramfs, scripts: place.scripts)
+    try await kernel.makeInitramfs(at: rack.initramfs, place)
     try await host.run([
-      "ip", "link", "add", "lab0", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0",
+      "ip", "link", "add", bridge, "type", "bridge", "forward_delay", "0", "mcast_snooping", "0",
     ])
     .orThrow()
-    try await host.run(["ip", "link", "set", "lab0", "up"]).orThrow()
+    try await host.run(["ip", "link", "set", bridge, "up"]).orThrow()
     let settings = """
-      lab_scripts=\(place.scripts)
-      lab_programs=\(place.programs)
-      lab_tools=\(place.serverTools)
-      lab_modules=\(kernel.modules)
+      lab_scripts=/host\(place.scripts)
+      lab_programs=/host\(place.programs)
+      lab_tools=/host\(place.tools)
+      lab_modules=/host\(kernel.modules)
       lab_service_name=\(serviceName)
       lab_service_address=\(serviceAddress)
       lab_store=10.88.0.1
       lab_by_hand=\(byHand)
-      lab_grace=\(graceSeconds)
-      lab_fence='\(powerFence)'
+      lab_grace=\(rack.graceSeconds)
+      lab_fence='\(setting.isFenced ? powerFence : "none")'
+      lab_notify='\(setting.notify)'
+      lab_shares_disk=\(setting.sharesDisk)
+      lab_cluster_tools=/host\(place.clusterTools ?? "")
       export LD_LIBRARY_PATH=\(ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"] ?? "")
 
       """
@@ -66,9 +70,20 @@ struct Rack: Sendable {
     10.88.0.22 asker.lab.test asker
 
     """.write(toFile: rack.share + "/hosts", atomically: true, encoding: .utf8)
-    try await Shell.run("truncate -s 256M \"$1\" && mkfs.ext4 -q -F \"$1\"", [folder + "/home.disk"])
+    if setting.sharesDisk {
+      try await Shell.run(makeClusterFileSystem, [folder + "/home.disk", place.clusterTools ?? ""])
+    } else {
+      try await Shell.run("truncate -s 256M \"$1\" && mkfs.ext4 -q -F \"$1\"", [folder + "/home.disk"])
+    }
     return rack
   }
+
+  private static let makeClusterFileSystem = """
+    truncate -s 512M "$1"
+    libraries=$(find "$2" -name '*.so.*' -printf '%h\\n' | sort -u | paste -sd :)
+    LD_LIBRARY_PATH=$libraries "$(find "$2" -name mkfs.ocfs2)" -q -F -N 2 -L home --cluster-stack=o2cb \\
+        --cluster-name=lab -J size=4M "$1"
+    """
 
   /// Makes a guest, switched off, with an empty disk and a cable.
   func add(_ name: String, _ role: Guest.Role, number: Int) async throws -> Guest {
@@ -77,7 +92,7 @@ struct Rack: Sendable {
       [share + "/" + name, "\(folder)/\(name).disk"])
     let tap = Self.tap(number)
     try await host.run(["ip", "tuntap", "add", "dev", tap, "mode", "tap"]).orThrow()
-    try await host.run(["ip", "link", "set", tap, "master", "lab0", "up"]).orThrow()
+    try await host.run(["ip", "link", "set", tap, "master", Self.bridge, "up"]).orThrow()
     return Guest(name: name, role: role, number: number, rack: self)
   }
 }
@@ -88,8 +103,10 @@ struct LabPlace: Sendable {
   var scripts: String
   /// The folder of `lockferry` and `lab-locks`.
   var programs: String
-  /// rpc.nfsd and its like, unpacked.
-  var serverTools: String
+  /// rpc.nfsd and its like, and a static busybox, unpacked.
+  var tools: String
+  /// mkfs.ocfs2 and its like, unpacked, where a scenario needs them.
+  var clusterTools: String?
   /// `.build/lab`.
   var cache: String
 }

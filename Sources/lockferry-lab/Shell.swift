@@ -5,7 +5,7 @@ import HostTestKit
 enum Shell {
   /// Runs a script with bash, `$1`, `$2`, … being `arguments`, and returns what it printed.
   @discardableResult
-  static func run(_ script: String, _ arguments: [String] = [], within limit: Duration = .seconds(300))
+  static func run(_ script: String, _ arguments: [String] = [], within limit: Duration = .seconds(600))
     async throws
     -> String
   {

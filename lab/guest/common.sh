@@ -6,6 +6,11 @@ start_status_monitor() { # [name by which clients know this host]
     rpc.statd --no-notify ${1:+-n "$1"}
 }
 
+end_grace() { # lockd's and nfsd's: new locks wait until both are over
+    echo Y > /proc/fs/lockd/nlm_end_grace
+    echo Y > /proc/fs/nfsd/v4_end_grace || true
+}
+
 wait_for() { # seconds, command...
     left=$(($1 * 5)); shift
     until "$@"; do

@@ -6,8 +6,9 @@ modprobe nfsv4
 sysctl -q -w fs.nfs.nlm_timeout=5 fs.nfs.nlm_grace_period="$lab_grace"
 mount -t nfsd nfsd /proc/fs/nfsd
 start_status_monitor "$lab_service_name"
-"$lab_bin/rpc.mountd"
+"$lab_bin/rpc.mountd" --port 20048
 "$lab_bin/rpc.nfsd" -G "$lab_grace" -L "$lab_grace" -V 3 -N 4 8
 mkdir -p /srv/lockferry /srv/home
 wait_for 60 mount -t nfs4 -o vers=4.2,noac,lookupcache=none,hard,timeo=20,retrans=2 "$lab_store:/" /srv/lockferry
+[ "$lab_shares_disk" = false ] || . "$lab_scripts/cluster-disk.sh"
 [ "$lab_by_hand" = true ] || . "$lab_scripts/start-lockferry.sh"

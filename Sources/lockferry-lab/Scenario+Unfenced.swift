@@ -1,0 +1,96 @@
+import Foundation
+import HostTestKit
+
+/// What happens where nothing can stop the old owner.
+extension Scenario {
+  /// 2b
+  static let hangUnfenced = Scenario(
+    name: "hang-unfenced",
+    what: "the primary hangs, nothing fences it, both servers mount the disk; it goes on after the adoption",
+    setting: Setting(isFenced: false, sharesDisk: true)
+  ) { site in try await comesBack(site, after: .hang) }
+
+  /// 2b, harder
+  static let pauseUnfenced = Scenario(
+    name: "pause-unfenced",
+    what: "the same, but the primary's clocks stand still as well, as when a hypervisor pauses a machine",
+    setting: Setting(isFenced: false, sharesDisk: true)
+  ) { site in try await comesBack(site, after: .stop) }
+
+  private static func comesBack(_ site: Site, after pause: Guest.Pause) async throws -> Outcome {
+    let held = try await site.begin()
+    let straggler = try await Straggler.start(on: site, writingTo: site.a)
+    // What a does not hold for writing, the cluster file system then lets b read without asking a. For the rest b waits
+    // until a goes on.
+    try await site.b.run("ls -l /srv/home; stat -f /srv/home")
+    let beat = try await site.beat(of: site.a)
+    try await site.a.pause(by: pause)
+    site.note("a hangs")
+    try await site.waitUntilOnline(site.b)
+    site.note("service online on b; a goes on")
+    let wakes = Moment.now
+    try await site.a.resume(after: pause)
+    try await eventually(within: .seconds(120), "a writes to the store again") {
+      try await site.beat(of: site.a) != beat
+    }
+    let writes = Moment.now
+    site.note("a has written to the store again")
+    var outcome = try await site.judge(on: site.b, heldBefore: held)
+    let took = straggler.answers(since: wakes)
+    let served = took.last ?? 0
+    outcome.remarks.append(
+      "a served the address for \(Self.seconds(served)) after it went on (\(took.count) writes taken), and was back "
+        + "in the store after \(Self.seconds(wakes.milliseconds(to: writes.wall)))")
+    if served > wakes.milliseconds(to: writes.wall) {
+      outcome.problems.append("a served the address after it had written to the store")
+    }
+    let remains = try await site.a.run(
+      "ip -o address show | grep -wF \"$lab_service_address\" || true; $lab_bin/exportfs | grep /srv/home || true"
+    )
+    if !remains.isEmpty { outcome.problems.append("a still serves: \(remains)") }
+    let stale = try await site.locksHeld(on: site.a)
+    if stale > 0 { outcome.problems.append("a's kernel still has \(stale) locks") }
+    try await site.takesNothingBack(site.a, from: site.b)
+    return outcome
+  }
+
+  private static func seconds(_ milliseconds: Int) -> String {
+    "\(milliseconds / 1000).\(milliseconds % 1000 / 100) s"
+  }
+}
+
+/// `lab-straggler`, in the lab's own network and on its clock: a client that goes on sending to the machine which once
+/// had the service address.
+struct Straggler: Sendable {
+  private let log: String
+
+  static func start(on site: Site, writingTo server: Guest) async throws -> Straggler {
+    let host = site.rack.host
+    try await host.run(["ip", "address", "add", "10.88.0.31/24", "dev", Rack.bridge]).orThrow()
+    try await host.run([
+      "ip", "neighbour", "replace", Rack.serviceAddress, "lladdr", server.linkAddress, "dev", Rack.bridge,
+      "nud", "permanent",
+    ]).orThrow()
+    let straggler = Straggler(log: site.rack.folder + "/straggler.log")
+    let program = try await host.start([
+      HostTestKit.builtProgram("lab-straggler"), Rack.serviceAddress, "20048", "/srv/home", straggler.log,
+    ])
+    try await eventually("\(server.name) takes the straggler's writes") {
+      if let end = program.end { throw HostTestError("lab-straggler: \(end): \(program.errors)") }
+      return straggler.lines.count { $0.hasSuffix(" took") } >= 3
+    }
+    return straggler
+  }
+
+  /// When a write was taken, in milliseconds after `moment`.
+  func answers(since moment: Moment) -> [Int] {
+    lines.filter { $0.hasSuffix(" took") }
+      .compactMap { $0.split(separator: " ").first.flatMap { Double($0) } }
+      .map { moment.milliseconds(to: Date(timeIntervalSince1970: $0 / 1000)) }
+      .filter { $0 >= 0 }
+  }
+
+  private var lines: [Substring] {
+    ((try? String(contentsOfFile: log, encoding: .utf8)) ?? "").split(separator: "\n")
+  }
+}

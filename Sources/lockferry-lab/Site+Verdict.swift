@@ -1,0 +1,112 @@
+import Foundation
+import HostTestKit
+
+/// What the kernels show, and what follows from it.
+extension Site {
+  /// How many of some locks, by default the holder's, `server`'s kernel shows.
+  func locksHeld(
+    _ locks: [Locks.Lock] = Locks.held, on server: Guest, below folder: String = "/srv/home"
+  ) async throws -> Int {
+    Locks.count(locks, in: try await server.run(Self.lookAtLocks(below: folder)))
+  }
+
+  /// What ``Locks`` reads.
+  static func lookAtLocks(below folder: String) -> String {
+    """
+    stat -c 'inode %i %n' \(folder)/*.dat
+    printf 'grace-is-over %s\\n' "$(tr -d '\\0\\n' < /proc/fs/lockd/nlm_end_grace)"
+    cat /proc/locks
+    """
+  }
+
+  /// The locks that the asker got though it must not, as the asker's kernel told it.
+  var wronglyGranted: [String] {
+    Locks.conflicting.flatMap { lock in
+      asker.text("ask-\(lock.name).log").split(separator: "\n").filter { $0.hasSuffix(" granted") }.map(
+        String.init)
+    }
+  }
+
+  /// What the holder wrote, with fsync: `MILLISECONDS data wrote NUMBER`.
+  private var writes: [Substring] {
+    holder.text("hold.log").split(separator: "\n").filter { $0.contains(" data wrote ") }
+  }
+
+  /// The longest time that passed between two writes of the holder, each with fsync, in milliseconds.
+  var longestPause: Int {
+    let times = writes.compactMap { $0.split(separator: " ").first.flatMap { Int($0) } }
+    return zip(times, times.dropFirst()).map { $1 - $0 }.max() ?? 0
+  }
+
+  /// An operator moves the healthy service.
+  func migrate(from: Guest, to: Guest) async throws {
+    if isByHand {
+      try await from.run("$lab_scripts/by-hand.sh leave")
+      try await to.run("$lab_scripts/by-hand.sh take")
+    } else {
+      try await from.run(
+        "$lab_programs/lockferry migrate home --to \(to.name) --wait --timeout 3m", within: .seconds(240))
+      try await waitUntilOnline(to)
+    }
+    note("service online on \(to.name)")
+  }
+
+  /// Waits until b has adopted the service; in the comparison the lab does it.
+  func adopt() async throws {
+    if isByHand {
+      try await b.run("$lab_scripts/by-hand.sh take")
+    } else {
+      try await waitUntilOnline(b)
+    }
+    note("service online on b")
+  }
+
+  /// Waits until b has adopted the service, then judges.
+  func judgeAdoption(heldBefore: Int) async throws -> Outcome {
+    try await adopt()
+    return try await judge(on: b, heldBefore: heldBefore)
+  }
+
+  /// What the kernels say after the story: everything that a scenario without loss must show.
+  func judge(on server: Guest, heldBefore: Int) async throws -> Outcome {
+    try await waitUntilReclaimed(on: server)
+    note("grace period on \(server.name) is over")
+    let (freeBefore, written) = (grants(Locks.free), writes.count)
+    try await waitForAnswers(3)
+    try await eventually(within: .seconds(120), "the holder writes again") { writes.count >= written + 2 }
+    var outcome = Outcome(heldBefore: heldBefore, heldAfter: try await locksHeld(on: server))
+    outcome.wronglyGranted = wronglyGranted.count
+    outcome.pause = longestPause
+    if heldBefore != Locks.held.count {
+      outcome.problems.append("only \(heldBefore) locks were held at first")
+    }
+    for line in wronglyGranted.prefix(3) { outcome.problems.append("asker: \(line)") }
+    if zip(freeBefore, grants(Locks.free)).contains(where: { $1 <= $0 }) {
+      outcome.problems.append("a lock that conflicts with nothing was not granted afterwards")
+    }
+    outcome.problems += try await lossesInKernelLog(of: holder)
+    let lastWritten = writes.last.flatMap { $0.split(separator: " ").last.flatMap { Int($0) } } ?? 0
+    let stored =
+      Int(
+        try await server.run("head -n 1 /srv/home/whole.dat").trimmingCharacters(in: .whitespacesAndNewlines))
+      ?? -1
+    if stored < lastWritten {
+      outcome.problems.append("the file says \(stored), the holder had written \(lastWritten)")
+    }
+    return outcome
+  }
+
+  /// What a client's kernel says of locks that it could not reclaim.
+  func lossesInKernelLog(of client: Guest) async throws -> [String] {
+    try await client.run("dmesg | grep -E 'failed to reclaim|spurious grace' || true").split(separator: "\n")
+      .map {
+        "\(client.name)'s kernel: \($0)"
+      }
+  }
+
+  private func grants(_ locks: [Locks.Lock]) -> [Int] {
+    locks.map { lock in
+      asker.text("ask-\(lock.name).log").split(separator: "\n").count { $0.hasSuffix(" granted") }
+    }
+  }
+}
