@@ -16,10 +16,12 @@ public struct HostAddress: Hashable, Sendable, CustomStringConvertible {
       high = high << 8 | low >> 56
       low = low << 8 | UInt64(byte)
     }
+    // An IPv4 host as IPv6 sockets show it (RFC 4291, section 2.5.5.2); Ganesha registers clients so.
+    let isMapped = bytes.count == 16 && high == 0 && low >> 32 == 0xffff
     self.high = high
-    self.low = low
-    self.scope = scope
-    isIPv6 = bytes.count == 16
+    self.low = isMapped ? low & 0xffff_ffff : low
+    self.scope = isMapped ? 0 : scope
+    isIPv6 = bytes.count == 16 && !isMapped
   }
 
   /// 4 or 16 bytes in network order.

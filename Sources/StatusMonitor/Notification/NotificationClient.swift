@@ -32,7 +32,7 @@ public struct NotificationClient: Sendable, Equatable {
   /// not be asked for a client whose file has a host name.
   public static func candidates(name: ClientName, record: MonitorRecord) -> [String] {
     var candidates = [name.text]
-    for line in record.monitorLines where !candidates.contains(line.monName) {
+    for line in record.monitorLines where !line.monName.isEmpty && !candidates.contains(line.monName) {
       candidates.append(line.monName)
     }
     return candidates

@@ -6,6 +6,9 @@
 struct NotificationPace: Sendable, Equatable {
   static let narrowest = 64
   static let widest = 8_192
+  /// So many answers one after the other that came only after a repetition: the wait is shorter than the way.
+  private static let mostUnclear = 32
+  private static let mostPatience = 8
 
   private(set) var window = 256
   /// Sent and neither answered nor given up.
@@ -18,6 +21,9 @@ struct NotificationPace: Sendable, Equatable {
   /// The shortest of these waits for an answer, as round trips teach it.
   private(set) var roundTrip: Duration?
   private var variation = Duration.zero
+  /// Times the wait, while no answer comes within it (RFC 6298, section 5.5).
+  private var patience = 1
+  private var unclear = 0
 
   var room: Int { max(window - outstanding, 0) }
 
@@ -27,12 +33,20 @@ struct NotificationPace: Sendable, Equatable {
     settle(1)
     answered += 1
     // Otherwise it can't be told which of the attempts was answered (Karn and Partridge, 1987).
-    if let wait { learn(wait) }
-    if lost * 10 <= answered { window = min(window + 1, Self.widest) }
+    if let wait { learn(wait) } else { doubt() }
+    if lost * 3 <= answered { window = min(window + 1, Self.widest) }
     endRound()
   }
 
-  /// `count` questions have got no answer; `counts` where the client is known to be there or was never asked.
+  /// An answer came to a question that was given up and not repeated: it was not lost, the wait was too short.
+  mutating func onLate(after wait: Duration) {
+    lost = max(lost - 1, 0)
+    answered += 1
+    learn(wait)
+  }
+
+  /// `count` questions have got no answer; `counts` where the client is known to be there and was asked the first
+  /// time. Of the others nobody knows whether the network lost anything: dead clients must not slow the living.
   mutating func onLost(_ count: Int, counts: Bool) {
     settle(count)
     guard counts else { return }
@@ -54,8 +68,8 @@ struct NotificationPace: Sendable, Equatable {
 
   /// How long to wait for an answer to the first of several attempts.
   func wait(_ timings: NotificationTimings) -> Duration {
-    guard let roundTrip else { return timings.firstWait }
-    return max(roundTrip + variation * 4, timings.shortestWait)
+    guard let roundTrip else { return timings.firstWait * patience }
+    return max(roundTrip + variation * 4, timings.shortestWait) * patience
   }
 
   private mutating func settle(_ count: Int) {
@@ -70,8 +84,18 @@ struct NotificationPace: Sendable, Equatable {
     lost = 0
   }
 
+  /// Without this, a way longer than the wait would never be learnt: each answer would be ambiguous.
+  private mutating func doubt() {
+    unclear += 1
+    guard unclear == Self.mostUnclear else { return }
+    unclear = 0
+    patience = min(patience * 2, Self.mostPatience)
+  }
+
   /// Smoothed round trip and its variation (RFC 6298, section 2).
   private mutating func learn(_ wait: Duration) {
+    unclear = 0
+    patience = 1
     guard let smooth = roundTrip else {
       roundTrip = wait
       variation = wait / 2

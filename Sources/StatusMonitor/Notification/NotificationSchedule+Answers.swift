@@ -72,6 +72,8 @@ extension NotificationSchedule {
     if contacts[client].inFlight & call.bit != 0 {
       contacts[client].inFlight &= ~call.bit
       pace.onAnswered(afterFirst: contacts[client].isRepeated ? nil : now - contacts[client].sentAt)
+    } else if contacts[client].inFlight == 0, contacts[client].silence == 1, !contacts[client].isRepeated {
+      pace.onLate(after: now - contacts[client].sentAt)
     }
     return true
   }

@@ -30,8 +30,9 @@ extension NotificationSchedule {
       retries.add(client)
       return
     }
-    let isThere = contacts[client].firstAnswer != nil
-    pace.onLost(contacts[client].inFlight.nonzeroBitCount, counts: isThere || contacts[client].attempts == 1)
+    pace.onLost(
+      contacts[client].inFlight.nonzeroBitCount,
+      counts: contacts[client].firstAnswer != nil && !contacts[client].isRepeated)
     if contacts[client].inFlight > NotificationErrand.Call.lookUpBits { contacts[client].dumbness &+= 1 }
     contacts[client].inFlight = 0
     contacts[client].silence &+= 1

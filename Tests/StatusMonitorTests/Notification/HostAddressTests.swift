@@ -39,6 +39,14 @@ import Testing
     }
   }
 
+  @Test("an IPv4 address in IPv6 clothes is the IPv4 address")
+  func mapped() throws {
+    let mapped = try #require(HostAddress(bytes: bytes("00000000 00000000 0000ffff 0a00000b"), scope: 2))
+    #expect(mapped == HostAddress(bytes: [10, 0, 0, 11]))
+    #expect(mapped.description == "10.0.0.11")
+    #expect(!mapped.isIPv6)
+  }
+
   @Test("an IPv4 address is none of the IPv6 addresses with the same end")
   func families() throws {
     let short = try #require(HostAddress(bytes: [0, 0, 0, 1]))

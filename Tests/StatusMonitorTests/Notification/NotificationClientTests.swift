@@ -43,5 +43,9 @@ import Testing
           line("0100007f", cookie, "10.0.0.11"), "garbage\n", line("0100007f", cookie, "10.0.0.12")))
         == ["web.example.com", "10.0.0.11", "10.0.0.12"])
     #expect(NotificationClient.candidates(name: name, record: record("")) == ["web.example.com"])
+    // statd takes a line that ends before mon_name.
+    #expect(
+      NotificationClient.candidates(name: name, record: record(line("0100007f", cookie, "")))
+        == ["web.example.com"])
   }
 }

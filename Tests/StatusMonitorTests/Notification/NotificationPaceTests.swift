@@ -69,6 +69,21 @@ import Testing
     #expect(pace.wait(timings) < .milliseconds(600))
   }
 
+  @Test("B2 while every answer comes only after a repetition the wait grows; a clear one teaches it")
+  func doubt() {
+    var pace = NotificationPace()
+    for _ in 0..<500 {
+      pace.onSent()
+      pace.onAnswered(afterFirst: nil)
+    }
+    #expect(pace.wait(timings) == .seconds(4))
+    pace.onSent()
+    pace.onLost(1, counts: true)
+    pace.onLate(after: .milliseconds(800))
+    #expect(pace.wait(timings) > .milliseconds(800))
+    #expect(pace.wait(timings) < .milliseconds(2_500))
+  }
+
   @Test("more results than questions do no harm")
   func unasked() {
     var pace = NotificationPace()

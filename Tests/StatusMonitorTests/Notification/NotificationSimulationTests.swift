@@ -79,7 +79,7 @@ import Testing
   func seeds() throws {
     var extra = 0
     var said = 0
-    for seed in 1...250 as ClosedRange<UInt64> {
+    for seed in 1...200 as ClosedRange<UInt64> {
       var network = try world(seed: seed)
       network.play()
       let isSound = network.wrongs == [] && network.isFinished
@@ -100,7 +100,7 @@ import Testing
         #expect(network.schedule.pace.outstanding == 0, "seed \(seed)")
       }
     }
-    print("250 seeds: \(said) names were said, \(extra) times once more than needed")
+    print("200 seeds: \(said) names were said, \(extra) times once more than needed")
   }
 
   /// Clients that answer at once, but for those at these places.
@@ -144,6 +144,41 @@ import Testing
     #expect(network.wrongs == [])
     let moments = report("1,000 clients, 30 % of \(bothWays ? "datagrams" : "questions") lost", network)
     #expect(moments.all < 40)
+  }
+
+  private func told(_ name: String, within seconds: Double, _ network: SimulatedNetwork) {
+    var network = network
+    network.play()
+    #expect(network.wrongs == [])
+    #expect(report(name, network).all < seconds)
+  }
+
+  @Test("B2 dead clients that come first do not hold up the living")
+  func deadFirst() throws {
+    // Nobody has answered yet, so that the first wait is the longest: half a second for each 256.
+    try told(
+      "6,000 clients, 2,000 dead ones first", within: 5, crowd(6_000, dead: { $0 < 2_000 }, faults: .init()))
+  }
+
+  @Test("B2 a way that is longer than the first wait is learnt, and not taken for loss")
+  func farAway() throws {
+    try told("3,000 clients 850 ms away", within: 15, crowd(3_000, faults: .init(delay: 400_000...450_000)))
+  }
+
+  @Test("B2 status monitors that think for 5 s are told all at once, each a few times")
+  func slowStatusMonitors() throws {
+    var network = try crowd(2_000, faults: .init(delay: 100...5_000))
+    for index in network.hosts.indices { network.hosts[index].thinks = 5_000_000 }
+    network.play()
+    #expect(network.wrongs == [])
+    #expect(report("2,000 clients that think for 5 s", network).all < 12)
+    #expect(network.hosts.allSatisfy { $0.heard[0] <= 8 })
+  }
+
+  @Test("B2 a narrow link is filled and does not collapse")
+  func narrowLink() throws {
+    let faults = SimulatedNetwork.Faults(delay: 100...5_000, datagramsPerSecond: 5_000)
+    try told("10,000 clients behind 5,000 datagrams a second", within: 12, crowd(10_000, faults: faults))
   }
 
   @Test("B2 an hour with dead clients: nothing grows, nothing is forgotten")

@@ -12,6 +12,10 @@ struct SimulatedNetwork {
     var duplicates = 0.0
     /// One way; a wide range reorders.
     var delay = 100...200
+    /// What the narrowest link carries in each direction.
+    var datagramsPerSecond = 10_000_000
+    /// What waits before it; more is lost.
+    var queue = 500
   }
 
   enum Resolver {
@@ -45,6 +49,8 @@ struct SimulatedNetwork {
   var faults: Faults
   var random: SplitMix
   var now = 0
+  /// When the narrowest link is free, in each direction.
+  private var free = (out: 0, back: 0)
   private var heap: [Happening] = []
   private var count = 0
 
@@ -142,9 +148,15 @@ struct SimulatedNetwork {
   // MARK: The network
 
   private mutating func travel(_ what: Happening.What, after wait: Int = 0) {
+    let isOut = if case .arrives = what { true } else { false }
+    // What finds the queue full is lost.
+    let queued = max((isOut ? free.out : free.back) - now, 0)
+    if queued > faults.queue * 1_000_000 / faults.datagramsPerSecond { return }
+    let next = now + queued + 1_000_000 / faults.datagramsPerSecond
+    if isOut { free.out = next } else { free.back = next }
     if Double.random(in: 0..<1, using: &random) < faults.loss { return }
     let copies = Double.random(in: 0..<1, using: &random) < faults.duplicates ? 2 : 1
-    for _ in 0..<copies { add(what, at: now + wait + Int.random(in: faults.delay, using: &random)) }
+    for _ in 0..<copies { add(what, at: now + queued + wait + Int.random(in: faults.delay, using: &random)) }
   }
 
   private mutating func respond(_ datagram: NotificationSchedule.Datagram) {
