@@ -10,8 +10,8 @@ import Testing
     #expect(monitor.mirrorings.isEmpty, "the store is asked when the file is there")
     monitor.write()
     #expect(monitor.replies[call] == nil)
-    let mirroring = try #require(monitor.mirrorings.popLast())
-    monitor.carryOut(monitor.instance.onMirrored(mirroring.ticket, .done, now: monitor.now))
+    let ticket = try monitor.takeMirroring()
+    monitor.carryOut(monitor.instance.onMirrored(ticket, .done, now: monitor.now))
     #expect(try monitor.result(call).isSuccess)
     #expect(monitor.instance.figures.grantedUnmirrored == 0)
   }
@@ -21,18 +21,18 @@ import Testing
     var monitor = try MonitorUnderTest(mirroring: .refuse)
     let failing = monitor.monitor("10.0.0.11")
     monitor.write()
-    var ticket = try #require(monitor.mirrorings.popLast()).ticket
+    var ticket = try monitor.takeMirroring()
     monitor.carryOut(monitor.instance.onMirrored(ticket, .failed("away"), now: monitor.now))
     #expect(try monitor.result(failing) == MonitorResult(isSuccess: false, state: -1))
     let slow = monitor.monitor("10.0.0.11")
     monitor.write()
-    ticket = try #require(monitor.mirrorings.popLast()).ticket
+    ticket = try monitor.takeMirroring()
     monitor.pass(.seconds(3))
     #expect(try !monitor.result(slow).isSuccess)
     monitor.carryOut(monitor.instance.onMirrored(ticket, .done, now: monitor.now))
     let third = monitor.monitor("10.0.0.11")
     monitor.write()
-    ticket = try #require(monitor.mirrorings.popLast()).ticket
+    ticket = try monitor.takeMirroring()
     monitor.carryOut(monitor.instance.onMirrored(ticket, .done, now: monitor.now))
     #expect(try monitor.result(third).isSuccess)
     #expect(monitor.instance.figures.refused == 2)
@@ -52,7 +52,7 @@ import Testing
     #expect(monitor.instance.figures.grantedUnmirrored == 2)
     #expect(monitor.told.contains { if case .grantedUnmirrored = $0 { true } else { false } })
     // The store is asked all the same, and the next client waits again as soon as it has answered.
-    let ticket = try #require(monitor.mirrorings.popLast()).ticket
+    let ticket = try monitor.takeMirroring()
     monitor.carryOut(monitor.instance.onMirrored(ticket, .done, now: monitor.now))
     #expect(monitor.told.contains(.mirrorsAgain(unmirrored: 2)))
     let third = monitor.monitor("10.0.0.13")

@@ -96,6 +96,21 @@ struct MonitorUnderTest {
     now = end
   }
 
+  mutating func takeMirroring() throws -> UInt64 {
+    let last = mirrorings.popLast()
+    return try #require(last).ticket
+  }
+
+  mutating func takeLookup() throws -> (lookup: UInt64, name: String) {
+    let last = lookups.popLast()
+    return try #require(last)
+  }
+
+  mutating func takeSent() throws -> RPCCall {
+    let last = sent.popLast()
+    return try RPCCall.parse(#require(last).bytes).call
+  }
+
   func result(_ number: UInt64) throws -> MonitorResult {
     try MonitorResult(results: try #require(replies[number], "call \(number) has no answer"))
   }

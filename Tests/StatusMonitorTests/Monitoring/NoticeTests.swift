@@ -54,7 +54,7 @@ import Testing
     monitor.write()
     try monitor.notify("nfs.example.com", from: far, state: 5)
     #expect(monitor.sent.isEmpty)
-    let lookup = try #require(monitor.lookups.popLast())
+    let lookup = try monitor.takeLookup()
     #expect(lookup.name == "nfs.example.com")
     let address = try #require(HostAddress(literal: "10.0.0.11".utf8))
     monitor.carryOut(monitor.instance.onResolved(lookup.lookup, [address], now: monitor.now))
@@ -68,7 +68,7 @@ import Testing
       var monitor = try MonitorUnderTest()
       monitor.monitor("nfs.example.com")
       monitor.write()
-      let lookup = try #require(monitor.lookups.popLast())
+      let lookup = try monitor.takeLookup()
       #expect(lookup.name == "nfs.example.com")
       if isEarly { monitor.carryOut(monitor.instance.onResolved(lookup.lookup, [address], now: monitor.now)) }
       try monitor.notify("nfs", from: "10.0.0.11", state: 5)
@@ -121,7 +121,7 @@ import Testing
     // rpcbind doesn't answer, then knows no lock manager, then one that is silent.
     monitor.sent = []
     monitor.pass(.seconds(5))
-    var asked = try RPCCall.parse(#require(monitor.sent.popLast()).bytes).call
+    var asked = try monitor.takeSent()
     var none = XDRWriter()
     none.uint32(0)
     monitor.carryOut(
@@ -129,7 +129,7 @@ import Testing
         RPCReply(transactionID: asked.transactionID, .success(none.bytes)).message, fromPort: 111, now: monitor.now))
     #expect(monitor.sent.isEmpty)
     monitor.pass(.seconds(5))
-    asked = try RPCCall.parse(#require(monitor.sent.popLast()).bytes).call
+    asked = try monitor.takeSent()
     var port = XDRWriter()
     port.uint32(900)
     let answer = RPCReply(transactionID: asked.transactionID, .success(port.bytes)).message
