@@ -5,11 +5,14 @@ public import ServiceLifecycle
 import StatusMonitor
 
 /// A status monitor (NSM version 1, program 100024) in the place of rpc.statd: `lockferry statd`.
-public struct StatusMonitorService: Service {
+public struct StatusMonitorService: Service, CustomStringConvertible {
   private static let netIDs = ["udp", "tcp", "udp6", "tcp6"]
 
   private let options: StatusMonitorOptions
   private let log: Logger
+
+  /// What it is called in the log.
+  public var description: String { "status monitor" }
 
   /// A status monitor that isn't running yet.
   public init(_ options: StatusMonitorOptions, log: Logger) {
@@ -89,7 +92,9 @@ public struct StatusMonitorService: Service {
           program: StatusMonitorProgram.number, version: StatusMonitorProgram.version, endpoint: endpoint)
       } catch {
         // An rpcbind without IPv6 is no reason to serve nobody.
-        guard endpoint.netID.hasSuffix("6") else { throw StatusMonitorServiceError(.noPortMapper, "\(error)") }
+        guard endpoint.netID.hasSuffix("6") else {
+          throw StatusMonitorServiceError(.noPortMapper, "\(error)")
+        }
         log.warning("\(error)")
       }
     }

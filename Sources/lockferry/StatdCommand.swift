@@ -30,7 +30,8 @@ struct StatdCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("The folder with sm, sm.bak and state.", valueName: "directory"))
   var stateDirectory: String?
   @Option(
-    help: "The port to serve, over UDP and TCP. Without it the kernel chooses, and rpcbind tells those who ask.")
+    help:
+      "The port to serve, over UDP and TCP. Without it the kernel chooses, and rpcbind tells those who ask.")
   var port: UInt16?
   @OptionGroup var logging: LogOptions
 
@@ -42,7 +43,8 @@ struct StatdCommand: AsyncParsableCommand {
     let node = try nodeConfiguration()
     let log = logging.logger("lockferry-statd")
     do {
-      let directory = try StatusDirectoryLocation.discover(configured: stateDirectory ?? node?.statusDirectory)
+      let directory = try StatusDirectoryLocation.discover(
+        configured: stateDirectory ?? node?.statusDirectory)
       let service = StatusMonitorService(
         StatusMonitorOptions(statusDirectory: directory, port: port), log: log)
       var configuration = ServiceGroupConfiguration(

@@ -92,7 +92,8 @@ private struct RecordBatch: ~Copyable {
       }
       guard record.bytes.count <= MonitorRecord.maximumBytes else {
         throw NodeHostError(
-          .full, "the record of \(client) would have \(record.bytes.count) bytes, more than statd ever writes")
+          .full, "the record of \(client) would have \(record.bytes.count) bytes, more than statd ever writes"
+        )
       }
       let temporary = TemporaryName.of(client.text, by: .statusMonitor)
       let file = try create(temporary)

@@ -65,7 +65,9 @@ public final class RPCServer {
     do throws(RPCError) {
       for isIPv6 in [false, true] {
         for transport in RPCProtocol.allCases {
-          if let socket = try RPCServerSocket(transport, isIPv6: isIPv6, port: port ?? 0) { sockets.append(socket) }
+          if let socket = try RPCServerSocket(transport, isIPv6: isIPv6, port: port ?? 0) {
+            sockets.append(socket)
+          }
         }
       }
     } catch {
@@ -174,7 +176,8 @@ public final class RPCServer {
   private static func milliseconds(_ limit: Duration) -> Int32 {
     let (seconds, attoseconds) = limit.components
     guard seconds >= 0, attoseconds >= 0 else { return 0 }
-    return Int32(clamping: min(seconds, 100) * 1_000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+    return Int32(
+      clamping: min(seconds, 100) * 1_000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
   }
 }
 

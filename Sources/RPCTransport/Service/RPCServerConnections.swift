@@ -72,7 +72,9 @@ struct RPCServerConnections {
   mutating func turn(_ number: UInt64, _ events: Int16) -> [[UInt8]] {
     guard connections[number] != nil else { return [] }
     if events & Int16(POLLOUT) != 0 { flush(number) }
-    guard events & Int16(POLLIN | POLLHUP | POLLERR) != 0, let connection = connections[number] else { return [] }
+    guard events & Int16(POLLIN | POLLHUP | POLLERR) != 0, let connection = connections[number] else {
+      return []
+    }
     let count = recv(connection.socket, &buffer, buffer.count, Int32(MSG_DONTWAIT))
     guard count > 0 else {
       if count == 0 || (errno != EAGAIN && errno != EINTR) { close(number: number) }

@@ -107,7 +107,9 @@ struct Callbacks: Sendable {
   mutating func onDatagram(
     _ bytes: [UInt8], fromPort source: UInt16, now: Duration
   ) -> (id: MonitoredHosts.ID, pending: Pending)? {
-    guard let reply = try? RPCReply.parse(bytes), let message = messages[reply.transactionID] else { return nil }
+    guard let reply = try? RPCReply.parse(bytes), let message = messages[reply.transactionID] else {
+      return nil
+    }
     switch message {
     case .port(let program):
       guard source == PortMap.port else { return nil }

@@ -72,7 +72,8 @@ struct MonitoredHosts: Sendable {
 
   /// The record that the peer has already, under whatever name statd gave it.
   func client(of peer: PeerKey) -> ClientName? {
-    byPeer[peer]?.lazy.compactMap { id in monitorings[id].flatMap { $0.peer == peer ? $0.client : nil } }.min()
+    byPeer[peer]?.lazy.compactMap { id in monitorings[id].flatMap { $0.peer == peer ? $0.client : nil } }
+      .min()
   }
 
   /// Everything that this target asked for.

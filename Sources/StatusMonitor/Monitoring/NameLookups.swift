@@ -58,7 +58,9 @@ struct NameLookups: Sendable {
     last += 1
     notices[last] = notice
     order.append(last)
-    if order.count > NameLookups.rememberedNotices + limits.waitingLookups { notices[order.removeFirst()] = nil }
+    if order.count > NameLookups.rememberedNotices + limits.waitingLookups {
+      notices[order.removeFirst()] = nil
+    }
     guard let name, waitingNotices.count < limits.waitingLookups else { return }
     waitingNotices.append((last, name))
   }

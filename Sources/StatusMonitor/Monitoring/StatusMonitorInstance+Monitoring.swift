@@ -8,7 +8,8 @@ extension StatusMonitorInstance {
     do throws(MonitoringObjection) {
       line = try admitted(request, from: caller)
     } catch {
-      return refuse([call], .refused("SM_MON of \(printableText(identity.monName, limit: 255)): \(error.reason)"))
+      return refuse(
+        [call], .refused("SM_MON of \(printableText(identity.monName, limit: 255)): \(error.reason)"))
     }
     if let id = hosts.id(of: identity), let known = hosts[id] {
       if known.line.cookie == request.cookie {
@@ -30,7 +31,8 @@ extension StatusMonitorInstance {
     do throws(MonitoringObjection) {
       client = try recordName(identity)
     } catch {
-      return refuse([call], .refused("SM_MON of \(printableText(identity.monName, limit: 255)): \(error.reason)"))
+      return refuse(
+        [call], .refused("SM_MON of \(printableText(identity.monName, limit: 255)): \(error.reason)"))
     }
     let id = hosts.insert(line, client: client, presence: .unsure, now: now)
     var directives = write(line, id, client: client, for: call, now: now)
@@ -42,11 +44,13 @@ extension StatusMonitorInstance {
   }
 
   mutating func onUnmonitor(
-    _ identity: MonitorIdentity, from caller: StatusMonitorCaller, as call: StatusMonitorRequest, now: Duration
+    _ identity: MonitorIdentity, from caller: StatusMonitorCaller, as call: StatusMonitorRequest,
+    now: Duration
   ) -> [StatusMonitorDirective] {
     guard caller.address.isLoopback else {
       return [
-        .tell(.refused("SM_UNMON from \(caller): only this host may ask for it")), .reply(call, results: stateOnly),
+        .tell(.refused("SM_UNMON from \(caller): only this host may ask for it")),
+        .reply(call, results: stateOnly),
       ]
     }
     return forget(hosts.id(of: identity).map { [$0] } ?? [], for: call, now: now)
@@ -114,7 +118,7 @@ extension StatusMonitorInstance {
       throw MonitoringObjection(reason: "\(hosts.hosts) hosts are monitored, which is the most allowed")
     }
     do throws(ClientNameError) {
-      if case .address(let address) = peer, address.isIPv4 { return try ClientName(address.description) }
+      if case .address(let address) = peer, !address.isIPv6 { return try ClientName(address.description) }
       return try ClientName(identity.monName)
     } catch {
       throw MonitoringObjection(reason: error.reason)

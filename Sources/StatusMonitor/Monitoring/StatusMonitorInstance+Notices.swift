@@ -13,7 +13,8 @@ extension StatusMonitorInstance {
     let shown = printableText(notice.monName, limit: 255)
     var directives = [answer] + restart(known, shown, state: notice.state, now: now)
     let remembered = NameLookups.Notice(
-      peer: peer, shown: shown, state: notice.state, source: caller.address, at: now, isPlaced: !known.isEmpty)
+      peer: peer, shown: shown, state: notice.state, source: caller.address, at: now, isPlaced: !known.isEmpty
+    )
     // What could not be a record's name is not given to the resolver either.
     if case .name = peer, let name = try? ClientName(notice.monName) {
       names.remember(remembered, lookUp: name.text)

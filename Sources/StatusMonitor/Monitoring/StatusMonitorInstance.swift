@@ -77,7 +77,8 @@ public struct StatusMonitorInstance: Sendable {
 
   /// A call.
   public mutating func onCall(
-    _ call: StatusMonitorCall, from caller: StatusMonitorCaller, as request: StatusMonitorRequest, now: Duration
+    _ call: StatusMonitorCall, from caller: StatusMonitorCaller, as request: StatusMonitorRequest,
+    now: Duration
   ) -> [StatusMonitorDirective] {
     figures.calls += 1
     switch call {

@@ -3,14 +3,14 @@ import ONCRPC
 import StatusMonitor
 import Testing
 
-
 /// B1: messages from strangers: random ones, good ones, and good ones with some bytes changed, in random order, with
 /// answers that come, fail or don't come. A few seconds in `make test`; `make soak` says how long in
 /// `LOCKFERRY_SOAK_SECONDS`, and prints its seed when it fails.
 @Suite struct HostileMessagesTests {
   private static let soakSeconds = getenv("LOCKFERRY_SOAK_SECONDS").flatMap { Double(String(cString: $0)) }
 
-  @Test("B1 no message crashes the monitor, grows it beyond its limits, or names a file outside the directory")
+  @Test(
+    "B1 no message crashes the monitor, grows it beyond its limits, or names a file outside the directory")
   func survives() throws {
     let end = ContinuousClock.now + .seconds(Self.soakSeconds ?? 3)
     var seed = UInt64(Self.soakSeconds == nil ? 1 : UInt64.random(in: 1 ... .max))
@@ -49,9 +49,12 @@ private struct HostileWorld {
   private(set) var failure: String?
 
   private static let names = [
-    "10.0.0.1", "10.0.0.2", "::ffff:10.0.0.2", "fe80::1%eth0", "client.example.com", "CLIENT.example.com.", "",
-    ".", "..", "../../etc/passwd", "/etc/passwd", ".hidden", "a b", "x.new", "a\n127.0.0.1 b", "\u{0}", "h\u{f6}st",
-    String(repeating: "n", count: 255), String(repeating: "n", count: 256), String(repeating: "/", count: 1_024),
+    "10.0.0.1", "10.0.0.2", "::ffff:10.0.0.2", "fe80::1%eth0", "client.example.com", "CLIENT.example.com.",
+    "",
+    ".", "..", "../../etc/passwd", "/etc/passwd", ".hidden", "a b", "x.new", "a\n127.0.0.1 b", "\u{0}",
+    "h\u{f6}st",
+    String(repeating: "n", count: 255), String(repeating: "n", count: 256),
+    String(repeating: "/", count: 1_024),
   ].map { Array($0.utf8) }
 
   init(seed: UInt64) throws {
@@ -106,7 +109,9 @@ private struct HostileWorld {
   }
 
   private mutating func name() -> [UInt8] {
-    if Int.random(in: 0..<3, using: &random) == 0 { return Array("10.1.0.\(Int.random(in: 0..<120, using: &random))".utf8) }
+    if Int.random(in: 0..<3, using: &random) == 0 {
+      return Array("10.1.0.\(Int.random(in: 0..<120, using: &random))".utf8)
+    }
     return Self.names[Int.random(in: 0..<Self.names.count, using: &random)]
   }
 
@@ -137,7 +142,9 @@ private struct HostileWorld {
     understood += 1
     requests += 1
     unanswered.insert(requests)
-    let callers: [UInt32] = [0x7f00_0001, 0x7f00_0001, 0x0a01_0000 | UInt32.random(in: 0..<120, using: &random)]
+    let callers: [UInt32] = [
+      0x7f00_0001, 0x7f00_0001, 0x0a01_0000 | UInt32.random(in: 0..<120, using: &random),
+    ]
     let caller = StatusMonitorCaller(
       address: HostAddress(ipv4: callers[Int.random(in: 0..<3, using: &random)]), port: 700)
     carryOut(instance.onCall(call, from: caller, as: StatusMonitorRequest(requests), now: now))
@@ -159,7 +166,9 @@ private struct HostileWorld {
     guard let call = try? RPCCall.parse(bytes).call else { return failure = "an unreadable call was sent" }
     var writer = XDRWriter()
     if port == 111 { writer.uint32(UInt32.random(in: 0...2, using: &random) * 900) }
-    let outcomes: [RPCReply.Outcome] = [.success(writer.bytes), .success([]), .programUnavailable, .systemError]
+    let outcomes: [RPCReply.Outcome] = [
+      .success(writer.bytes), .success([]), .programUnavailable, .systemError,
+    ]
     var reply = RPCReply(
       transactionID: call.transactionID, outcomes[Int.random(in: 0..<4, using: &random)]
     ).message

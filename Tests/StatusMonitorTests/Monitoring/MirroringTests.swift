@@ -38,7 +38,9 @@ import Testing
     #expect(monitor.instance.figures.refused == 2)
   }
 
-  @Test("B1 grant: the first lock waits for the limit, the others don't wait for a store that is away, all are told")
+  @Test(
+    "B1 grant: the first lock waits for the limit, the others don't wait for a store that is away, all are told"
+  )
   func grants() throws {
     var monitor = try MonitorUnderTest(mirroring: .grant)
     let first = monitor.monitor("10.0.0.11")

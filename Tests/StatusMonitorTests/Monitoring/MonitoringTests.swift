@@ -135,7 +135,8 @@ import Testing
   @Test(
     "no name leaves the directory, and what can't be read back isn't written",
     arguments: [
-      "", ".", "..", "../10.0.0.11", "/etc/passwd", ".hidden", "a b", "a\nb", "a\u{0}b", "host.new", "h\u{f6}st",
+      "", ".", "..", "../10.0.0.11", "/etc/passwd", ".hidden", "a b", "a\nb", "a\u{0}b", "host.new",
+      "h\u{f6}st",
       String(repeating: "n", count: 256),
     ])
   func names(name: String) throws {
@@ -172,7 +173,8 @@ import Testing
   func diskFails() throws {
     var monitor = try MonitorUnderTest()
     let failing = monitor.monitor("10.0.0.11")
-    monitor.carryOut(monitor.instance.onWritten(monitor.changes.removeFirst().ticket, .failed("no room"), now: .zero))
+    monitor.carryOut(
+      monitor.instance.onWritten(monitor.changes.removeFirst().ticket, .failed("no room"), now: .zero))
     #expect(try !monitor.result(failing).isSuccess)
     let hanging = monitor.monitor("10.0.0.11")
     #expect(monitor.changes.count == 1)

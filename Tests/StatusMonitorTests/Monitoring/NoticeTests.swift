@@ -72,7 +72,9 @@ import Testing
       #expect(lookup.name == "nfs.example.com")
       if isEarly { monitor.carryOut(monitor.instance.onResolved(lookup.lookup, [address], now: monitor.now)) }
       try monitor.notify("nfs", from: "10.0.0.11", state: 5)
-      if !isEarly { monitor.carryOut(monitor.instance.onResolved(lookup.lookup, [address], now: monitor.now)) }
+      if !isEarly {
+        monitor.carryOut(monitor.instance.onResolved(lookup.lookup, [address], now: monitor.now))
+      }
       #expect(try monitor.answerCallbacks().map(\.state) == [5])
     }
   }
@@ -126,7 +128,8 @@ import Testing
     none.uint32(0)
     monitor.carryOut(
       monitor.instance.onDatagram(
-        RPCReply(transactionID: asked.transactionID, .success(none.bytes)).message, fromPort: 111, now: monitor.now))
+        RPCReply(transactionID: asked.transactionID, .success(none.bytes)).message, fromPort: 111,
+        now: monitor.now))
     #expect(monitor.sent.isEmpty)
     monitor.pass(.seconds(5))
     asked = try monitor.takeSent()
@@ -146,7 +149,9 @@ import Testing
     #expect(monitor.told.contains(.calledBack(peer: "10.0.0.11", state: 5, attempts: 4)))
   }
 
-  @Test("callbacks end after all attempts, with a word to the operator, and sooner where nobody monitors any more")
+  @Test(
+    "callbacks end after all attempts, with a word to the operator, and sooner where nobody monitors any more"
+  )
   func abandoned() throws {
     var monitor = try MonitorUnderTest()
     for number in 1...200 { monitor.monitor("10.0.0.\(number)", cookie: UInt8(number)) }
@@ -164,9 +169,13 @@ import Testing
   func manyCallbacks() throws {
     var monitor = try MonitorUnderTest()
     let count = 3_000
-    for number in 0..<count { monitor.monitor("10.1.\(number / 250).\(number % 250)", cookie: UInt8(number % 251)) }
+    for number in 0..<count {
+      monitor.monitor("10.1.\(number / 250).\(number % 250)", cookie: UInt8(number % 251))
+    }
     monitor.write()
-    for number in 0..<count { try monitor.notify("10.1.\(number / 250).\(number % 250)", from: far, state: 5) }
+    for number in 0..<count {
+      try monitor.notify("10.1.\(number / 250).\(number % 250)", from: far, state: 5)
+    }
     #expect(monitor.sent.count <= 64)
     var cookies: [[UInt8]: UInt8] = [:]
     for callback in try monitor.answerCallbacks() { cookies[callback.monName] = callback.cookie[0] }

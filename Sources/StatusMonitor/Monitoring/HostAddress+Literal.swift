@@ -1,27 +1,12 @@
-/// An IPv4 or IPv6 address, as a caller has it or a name resolves to; an IPv4 address in IPv6 notation
+/// Addresses as names in records and in notifications, and as callers, have them. An IPv4 address in IPv6 notation
 /// (`::ffff:10.0.0.11`, which NFS-Ganesha registers) is the IPv4 address.
-public struct HostAddress: Hashable, Sendable, CustomStringConvertible {
-  private let high: UInt64
-  private let low: UInt64
-
+extension HostAddress {
   /// The four bytes of an IPv4 address as one number, the first byte the most significant.
   public init(ipv4: UInt32) {
-    self.init(high: 0, low: 0xffff_0000_0000 | UInt64(ipv4))
-  }
-
-  private init(high: UInt64, low: UInt64) {
-    self.high = high
-    self.low = low
-  }
-
-  /// 4 or 16 bytes in network order; nil for any other number.
-  public init?(bytes: some Collection<UInt8>) {
-    func number(_ bytes: some Sequence<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
-    switch bytes.count {
-    case 4: self.init(ipv4: UInt32(truncatingIfNeeded: number(bytes)))
-    case 16: self.init(high: number(bytes.prefix(8)), low: number(bytes.dropFirst(8)))
-    default: return nil
+    guard let address = HostAddress(bytes: (0..<4).map { UInt8(truncatingIfNeeded: ipv4 >> (24 - 8 * $0)) }) else {
+      preconditionFailure("four bytes are an address")
     }
+    self = address
   }
 
   /// Reads an address literal: `10.0.0.11`, `2001:db8::11`, `::ffff:10.0.0.11`. Nil for anything else, a host name
@@ -31,23 +16,16 @@ public struct HostAddress: Hashable, Sendable, CustomStringConvertible {
     if let address = HostAddress.ipv4(text[...]) {
       self.init(ipv4: address)
     } else if let groups = HostAddress.ipv6(text) {
-      self.init(bytes: groups.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xff)] })
+      let mapped = groups.prefix(5).allSatisfy { $0 == 0 } && groups[5] == 0xffff
+      self.init(bytes: groups.dropFirst(mapped ? 6 : 0).flatMap { [UInt8($0 >> 8), UInt8($0 & 0xff)] })
     } else {
       return nil
     }
   }
 
   /// 127.0.0.1 or ::1: this host itself.
-  public var isLoopback: Bool { self == HostAddress(ipv4: 0x7f00_0001) || (high == 0 && low == 1) }
-
-  /// Whether it is an IPv4 address.
-  public var isIPv4: Bool { high == 0 && low >> 32 == 0xffff }
-
-  /// `10.0.0.11`, or eight groups of hexadecimal digits.
-  public var description: String {
-    if isIPv4 { return (0..<4).map { String(low >> (24 - 8 * $0) & 0xff) }.joined(separator: ".") }
-    return [high, low].flatMap { half in (0..<4).map { String(half >> (48 - 16 * $0) & 0xffff, radix: 16) } }
-      .joined(separator: ":")
+  public var isLoopback: Bool {
+    bytes == [127, 0, 0, 1] || bytes == [UInt8](repeating: 0, count: 15) + [1]
   }
 
   /// Four decimal numbers without leading zeroes, as inet_pton(3) wants them.
@@ -84,7 +62,8 @@ public struct HostAddress: Hashable, Sendable, CustomStringConvertible {
         guard field.endIndex == text.count, let address = ipv4(field) else { return nil }
         groups += [UInt16(address >> 16), UInt16(address & 0xffff)]
       } else {
-        guard (1...4).contains(field.count), let group = UInt16(String(decoding: field, as: UTF8.self), radix: 16),
+        guard (1...4).contains(field.count),
+          let group = UInt16(String(decoding: field, as: UTF8.self), radix: 16),
           field.first != UInt8(ascii: "+"), field.first != UInt8(ascii: "-")
         else { return nil }
         groups.append(group)
