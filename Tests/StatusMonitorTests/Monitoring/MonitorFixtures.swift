@@ -7,6 +7,7 @@ struct MonitorUnderTest {
   var instance: StatusMonitorInstance
   var now = Duration.seconds(1_000)
   var told: [StatusMonitorEvent] = []
+  var reported: [StatusMonitorNews] = []
   /// What would be in `sm/`.
   var files: [ClientName: MonitorRecord]
   var replies: [UInt64: [UInt8]] = [:]
@@ -35,6 +36,7 @@ struct MonitorUnderTest {
       switch directive {
       case .change(let wanted, let ticket): changes.append((ticket, wanted))
       case .mirror(let client, identity: _, let ticket): mirrorings.append((ticket, client))
+      case .report(let news): reported.append(news)
       case .reply(let request, let results): replies[request.number] = results
       case .resolve(let name, let lookup): lookups.append((lookup, name))
       case .send(let bytes, let port): sent.append((bytes, port))
