@@ -8,6 +8,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .executable(name: "lockferry", targets: ["lockferry"]),
+    .executable(name: "lockferry-callout", targets: ["lockferry-callout"]),
     .executable(name: "lockferry-demo", targets: ["lockferry-demo"]),
     .executable(name: "nsm-peer", targets: ["nsm-peer"]),
     .executable(name: "lockferry-lab", targets: ["lockferry-lab"]),
@@ -30,6 +31,7 @@ let package = Package(
     .target(name: "CLinux"),
 
     // Pure: no input or output, no clock, nothing but the standard library.
+    .target(name: "CalloutProtocol"),
     .target(name: "ONCRPC"),
     .target(name: "StatusMonitor", dependencies: ["ONCRPC"]),
     .target(name: "Cluster", dependencies: ["StatusMonitor"]),
@@ -37,13 +39,14 @@ let package = Package(
     // The world, seen through narrow doors.
     .target(name: "RPCTransport", dependencies: ["ONCRPC", "StatusMonitor", "CTirpc", "CLinux"]),
     .target(name: "SharedStore", dependencies: ["CLinux"]),
-    .target(name: "NodeHost", dependencies: ["CLinux", "StatusMonitor"]),
+    .target(name: "NodeHost", dependencies: ["CLinux", "StatusMonitor", "CalloutProtocol"]),
 
     // The shell and its programs.
     .target(
       name: "Sidecar",
       dependencies: [
-        "ONCRPC", "StatusMonitor", "Cluster", "RPCTransport", "SharedStore", "NodeHost", logging,
+        "ONCRPC", "StatusMonitor", "CalloutProtocol", "Cluster", "RPCTransport", "SharedStore", "NodeHost",
+        logging,
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -71,6 +74,9 @@ let package = Package(
           .when(platforms: [.linux], configuration: .release))
       ]),
 
+    // What `rpc.statd -H` runs: nothing but Glibc, so that it starts in about a millisecond.
+    .executableTarget(name: "lockferry-callout", dependencies: ["CalloutProtocol"]),
+
     // Real parts for the demo and for tests.
     .executableTarget(
       name: "nsm-peer",
@@ -96,6 +102,7 @@ let package = Package(
         "HostTestKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
+    .testTarget(name: "CalloutProtocolTests", dependencies: ["CalloutProtocol"]),
     .testTarget(name: "ONCRPCTests", dependencies: ["ONCRPC"]),
     .testTarget(name: "StatusMonitorTests", dependencies: ["StatusMonitor", "ONCRPC"]),
     .testTarget(name: "RPCTransportTests", dependencies: ["RPCTransport", "ONCRPC"]),

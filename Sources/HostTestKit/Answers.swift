@@ -17,8 +17,34 @@ public struct StatusAnswer: Decodable, Sendable {
   public let peers: [Peer]
   /// The services.
   public let services: [Service]
+  /// What statd's callout told.
+  public let callout: Callout?
   /// What the operator should know.
   public let warnings: [String]
+
+  /// What statd's callout told.
+  public struct Callout: Decodable, Sendable {
+    /// `callout` or `inotify`.
+    public let source: String
+    /// Callouts can be heard.
+    public let listening: Bool
+    /// Records that were durable before their locks were granted.
+    public let durable: Int
+    /// Durable, but too late.
+    public let late: Int
+    /// Not durable.
+    public let notDurable: Int
+    /// While the node owned nothing.
+    public let notMirrored: Int
+    /// Clients that statd forgot.
+    public let departures: Int
+    /// Hosts that said that they had restarted.
+    public let restarts: Int
+    /// Found in the spool.
+    public let spooled: Int
+    /// Refused.
+    public let refused: Int
+  }
 
   /// The node's health.
   public struct Health: Decodable, Sendable {
@@ -84,6 +110,8 @@ public struct StatusAnswer: Decodable, Sendable {
     public let frozen: Bool
     /// Files that are no records.
     public let refused: [Refusal]
+    /// Transactions with records.
+    public let commits: Int
     /// Why the last commit failed.
     public let problem: String?
   }
@@ -101,6 +129,49 @@ public struct StatusAnswer: Decodable, Sendable {
 
   /// The node `name` as seen from here; nil where this node does not know it.
   public func peer(_ name: String) -> Peer? { peers.first { $0.node == name } }
+}
+
+/// One entry of `lockferry records -o json`.
+public struct RecordAnswer: Decodable, Sendable {
+  /// The client.
+  public let client: String
+  /// `mirrored`, `pending`, `departing` or `retained`.
+  public let state: String
+  /// When the client last said that it had restarted.
+  public let lastRestart: Restart?
+
+  /// A client's word that it has restarted.
+  public struct Restart: Decodable, Sendable {
+    /// The state number that it told.
+    public let state: Int?
+    /// From which address.
+    public let source: String
+  }
+}
+
+/// `lockferry doctor -o json`
+public struct DoctorAnswer: Decodable, Sendable {
+  /// One check.
+  public struct Check: Decodable, Sendable {
+    /// Its name.
+    public let check: String
+    /// `ok`, `failed` or `skipped`.
+    public let result: String
+    /// What was found.
+    public let detail: String
+    /// What to do.
+    public let remedy: String?
+  }
+  /// All of them.
+  public let checks: [Check]
+}
+
+/// One line of `nsm-peer register`.
+public struct RegistrationAnswer: Decodable, Sendable {
+  /// The peer that is monitored now.
+  public let monName: String
+  /// How long the status monitor took.
+  public let nanoseconds: Int64
 }
 
 /// One entry of `lockferry history -o json`.

@@ -8,7 +8,8 @@ public enum HostTestKit {
   /// The programs that hosts run, and the Debian package of each.
   static let neededPrograms = [
     "rpcbind": "rpcbind", "rpc.statd": "nfs-common", "sm-notify": "nfs-common", "rpcinfo": "rpcbind",
-    "unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2", "bash": "bash",
+    "unshare": "util-linux", "nsenter": "util-linux", "setpriv": "util-linux", "ip": "iproute2",
+    "bash": "bash",
   ]
 
   /// Where Debian keeps programs for root, whatever the caller's PATH says.

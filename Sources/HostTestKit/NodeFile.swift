@@ -14,6 +14,8 @@ public struct NodeFile: Sendable {
   public var beats: String?
   /// `mirror`, as written; nil leaves it out.
   public var mirror: String?
+  /// `callout`, as written; nil leaves it out.
+  public var callout: String?
   /// `services`
   public var services: [Service]
 
@@ -95,6 +97,7 @@ public struct NodeFile: Sendable {
     ]
     if let beats { lines.append("beats: \(beats)") }
     if let mirror { lines.append("mirror: \(mirror)") }
+    if let callout { lines.append("callout: \(callout)") }
     lines.append("services:")
     for service in services { lines += service.lines }
     return lines.joined(separator: "\n") + "\n"

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// The real programs of a host.
 extension TestHost {
@@ -18,8 +19,10 @@ extension TestHost {
   /// Starts rpc.statd, as its systemd unit would on a machine whose boot notification is not its own affair, and
   /// waits until it answers.
   @discardableResult
-  public func startStatusMonitor() async throws -> HostProgram {
-    let program = try await start(["rpc.statd", "--no-notify", "--foreground", "--no-syslog"])
+  public func startStatusMonitor(callout: String? = nil) async throws -> HostProgram {
+    let program = try await start(
+      ["rpc.statd", "--no-notify", "--foreground", "--no-syslog"]
+        + (callout.map { ["--ha-callout", $0] } ?? []))
     try await answers("status", program)
     return program
   }
@@ -32,6 +35,40 @@ extension TestHost {
   }
 
   // lockferry
+
+  /// Installs the program for rpc.statd where statd's user may run it, which the build folder need not be.
+  public func installCallout() throws -> String {
+    let path = disk + "/lockferry-callout"
+    try? FileManager.default.removeItem(atPath: path)
+    try FileManager.default.copyItem(
+      atPath: HostTestKit.builtProgram("lockferry-callout"), toPath: path)
+    chmod(path, 0o755)
+    return path
+  }
+
+  /// Runs a program as the user that rpc.statd runs as, without any capability.
+  public func runAsStatusMonitor(_ arguments: [String]) async throws -> CommandResult {
+    var status = Glibc.stat()
+    guard stat(statusDirectory + "/sm", &status) == 0 else { throw HostTestError("no sm on \(name)") }
+    return try await runAs(user: status.st_uid, arguments)
+  }
+
+  /// Runs a program as another user, without any capability.
+  public func runAs(user: UInt32, _ arguments: [String]) async throws -> CommandResult {
+    try await run(
+      ["setpriv", "--reuid=\(user)", "--regid=65534", "--clear-groups", "--bounding-set=-all"] + arguments)
+  }
+
+  /// Where the daemon hears callouts, as a path of this machine: the host has a `/run` of its own.
+  public var calloutFolder: String? {
+    firstProcessID.map { "/proc/\($0)/root/run/lockferry/callout" }
+  }
+
+  /// What callouts left because they could not deliver it.
+  public var spooled: [String] {
+    guard let calloutFolder else { return [] }
+    return ((try? FileManager.default.contentsOfDirectory(atPath: calloutFolder + "/spool")) ?? []).sorted()
+  }
 
   /// Where the host's node file is.
   public var nodeFilePath: String { disk + "/lockferry.yaml" }
@@ -65,6 +102,24 @@ extension TestHost {
     try answer(
       [HistoryAnswer].self, from: try await lockferry("history", service, "-o", "json").orThrow().output,
       of: "lockferry history on \(name)")
+  }
+
+  /// `lockferry records SERVICE`
+  public func records(_ service: String) async throws -> [RecordAnswer] {
+    try answer(
+      [RecordAnswer].self, from: try await lockferry("records", service, "-o", "json").orThrow().output,
+      of: "lockferry records on \(name)")
+  }
+
+  /// `lockferry doctor`, which may find something: its exit status is part of the answer.
+  public func doctor(_ arguments: String...) async throws -> (end: ProgramEnd, answer: DoctorAnswer) {
+    let result = try await run(
+      [HostTestKit.builtProgram("lockferry"), "doctor", "--config", nodeFilePath, "-o", "json"] + arguments,
+      within: .seconds(60))
+    return (
+      result.end,
+      try answer(DoctorAnswer.self, from: result.output, of: "\(result.command): \(result.errors)")
+    )
   }
 
   /// What the health endpoint of the host's daemon says, asked with curl's little brother in bash: the status code,
@@ -103,6 +158,47 @@ extension TestHost {
       HostTestKit.builtProgram("nsm-peer"), "monitor", "--mon-name", peer, "--my-name", myName,
     ])
     return try answer(MonitorAnswer.self, from: try result.orThrow().output, of: result.command)
+  }
+
+  /// Has it monitor `count` peers, one after the other, from 10.78.0.0 + `first` on; returns who was answered and how
+  /// fast. Does not end before all are.
+  @discardableResult
+  public func register(
+    _ count: Int, from first: Int = 0, as myName: String, within limit: Duration = .seconds(120)
+  ) async throws -> [RegistrationAnswer] {
+    let program = try await startRegistering(count, from: first, as: myName)
+    let end = try await program.waitForEnd(within: limit)
+    guard end.succeeded else { throw HostTestError("\(program.name): \(end): \(program.errors)") }
+    return try Self.registrations(in: program.output)
+  }
+
+  /// The same, without waiting for the end.
+  public func startRegistering(
+    _ count: Int, from first: Int = 0, as myName: String
+  ) async throws -> HostProgram {
+    try await start([
+      HostTestKit.builtProgram("nsm-peer"), "register", "--count", "\(count)", "--first", "\(first)",
+      "--my-name",
+      myName, "--limit", "60",
+    ])
+  }
+
+  /// The whole lines of what `nsm-peer register` printed: the last one may have been cut off with the power.
+  public static func registrations(in output: String) throws -> [RegistrationAnswer] {
+    try output.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map {
+      try answer(RegistrationAnswer.self, from: String($0), of: "nsm-peer register")
+    }
+  }
+
+  /// Has it monitor those peers no more.
+  public func unregister(_ count: Int, from first: Int = 0, as myName: String) async throws {
+    try await run(
+      [
+        HostTestKit.builtProgram("nsm-peer"), "register", "--remove", "--count", "\(count)", "--first",
+        "\(first)",
+        "--my-name", myName,
+      ], within: .seconds(120)
+    ).orThrow()
   }
 
   /// Asks it to monitor `peer` no more.

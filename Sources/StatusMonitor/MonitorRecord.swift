@@ -64,6 +64,24 @@ public struct MonitorRecord: Sendable, Equatable {
     }
   }
 
+  /// Whether a file of these bytes has a line about `monName`, which must not be empty. Looks at the place of that name
+  /// alone, so that many files can be searched.
+  public static func names(_ monName: [UInt8], in bytes: [UInt8]) -> Bool {
+    var start = bytes.startIndex
+    while start < bytes.endIndex {
+      let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.endIndex
+      let name = start + MonitorLine.monNameOffset
+      let after = name + monName.count
+      if after <= end, bytes[name..<after].elementsEqual(monName),
+        after == end || bytes[after] == UInt8(ascii: " ")
+      {
+        return true
+      }
+      start = end + 1
+    }
+    return false
+  }
+
   /// What an operator should know about this file, printable, one sentence each; empty for a sound record.
   public var problems: [String] {
     guard !bytes.isEmpty else { return ["empty file: it names no peer"] }

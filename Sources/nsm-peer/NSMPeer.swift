@@ -10,7 +10,9 @@ struct NSMPeer: AsyncParsableCommand {
       For demonstrations and tests. Results go to standard output, one JSON object a line; errors go to \
       standard error, and the exit status is 1 then.
       """,
-    subcommands: [Monitor.self, Unmonitor.self, Listen.self, Notify.self, Status.self, Crowd.self])
+    subcommands: [
+      Monitor.self, Register.self, Unmonitor.self, Listen.self, Notify.self, Status.self, Crowd.self,
+    ])
 }
 
 /// Why a command failed; exit status 1.

@@ -8,6 +8,8 @@ struct MirrorProbe {
   var now = at(.seconds(1000))
   /// All batches that were directed, in order.
   var batches: [MirrorBatch] = []
+  /// What callouts were told, by ticket.
+  var answers: [UInt64: CalloutVerdict] = [:]
   /// The wake-up that counts.
   var wakeAt: BootInstant?
 
@@ -19,6 +21,8 @@ struct MirrorProbe {
     for directive in directives {
       switch directive {
       case .commit(let batch): batches.append(batch)
+      case .answer(let ticket, let verdict):
+        if answers.updateValue(verdict, forKey: ticket) != nil { Issue.record("\(ticket) is answered twice") }
       case .wake(let moment):
         if moment > now {
           wakeAt = moment
@@ -33,6 +37,10 @@ struct MirrorProbe {
   mutating func written(_ client: ClientName, _ record: [UInt8]) {
     take(instance.onWritten(client, record, now: now))
   }
+  mutating func callout(_ ticket: UInt64, _ client: ClientName, _ record: [UInt8]) {
+    take(instance.onCallout(ticket, client, record, now: now))
+  }
+  mutating func leaving(_ clients: Set<ClientName>) { take(instance.onLeaving(clients, now: now)) }
   mutating func removed(_ clients: Set<ClientName>) { take(instance.onRemoved(clients, now: now)) }
   mutating func retired(_ clients: Set<ClientName>) { take(instance.onRetired(clients, now: now)) }
   mutating func gone() { take(instance.onDirectoryGone(now: now)) }

@@ -22,6 +22,14 @@ private struct MirrorWorld {
   var leftAt: [ClientName: BootInstant] = [:]
   /// Changed by a batch with an unknown end, and by none that ended well since.
   var uncertain: Set<ClientName> = []
+  /// Announced by statd, with the file still there.
+  var announcedAt: [ClientName: BootInstant] = [:]
+  /// Everything that each file has held, in order.
+  var versions: [ClientName: [[UInt8]]] = [:]
+  /// Callouts that wait: for which of the versions at least.
+  var tickets: [UInt64: (client: ClientName, version: Int)] = [:]
+  var lastTicket: UInt64 = 0
+  var durable = 0
   var deletions = 0
   var violations: [String] = []
 
@@ -32,6 +40,7 @@ private struct MirrorWorld {
     calmSince = now
     for name in Self.names where numbers.chance(30) { store[name] = bytes("old \(name)") }
     for name in Self.names where numbers.chance(30) { files[name] = store[name] ?? bytes("new \(name)") }
+    versions = files.mapValues { [$0] }
     mirror = MirrorInstance(timings: timings, stored: store)
   }
 
@@ -45,6 +54,7 @@ private struct MirrorWorld {
         if batch != nil { violations.append("two batches are under way") }
         batch = next
         for change in next.changes where change.record == nil { judgeDeletion(change.client) }
+      case .answer(let ticket, let verdict): judgeAnswer(ticket, verdict)
       }
     }
   }
@@ -57,6 +67,37 @@ private struct MirrorWorld {
     if now - left < timings.departureDelay { violations.append("\(client) is deleted too early") }
     if left < calmSince { violations.append("\(client) is deleted though the server was down meanwhile") }
     if isDirectoryThere, files[client] != nil { violations.append("\(client) is deleted though it is there") }
+  }
+
+  /// The invariant: what a callout is told to be durable is in the store, or something newer is.
+  private mutating func judgeAnswer(_ ticket: UInt64, _ verdict: CalloutVerdict) {
+    guard let (client, version) = tickets.removeValue(forKey: ticket) else {
+      return violations.append("\(ticket) does not wait")
+    }
+    guard verdict == .durable else { return }
+    durable += 1
+    let newer = versions[client, default: []][version...]
+    if !newer.contains(where: { $0 == store[client] }) {
+      violations.append("\(client) is not in the store, and its callout was told so")
+    }
+  }
+
+  private mutating func callOut(_ name: ClientName) {
+    guard let record = files[name] else { return }
+    lastTicket += 1
+    tickets[lastTicket] = (name, versions[name, default: []].count - 1)
+    take(mirror.onCallout(lastTicket, name, record, now: now))
+  }
+
+  /// statd says that it forgets `name`, and then does or fails to.
+  private mutating func announce(_ name: ClientName) {
+    announcedAt[name] = now
+    take(mirror.onLeaving([name], now: now))
+    guard numbers.chance(80) else { return }
+    if numbers.chance(50) { return unlink(name) }
+    // Its event is lost.
+    files[name] = nil
+    leftAt[name] = leftAt[name] ?? now
   }
 
   mutating func endBatch(faults: Bool) {
@@ -92,9 +133,13 @@ private struct MirrorWorld {
       let record = numbers.chance(10) ? [] : bytes("\(name) \(numbers.number(0...3))")
       files[name] = record.isEmpty ? files[name] : record
       leftAt[name] = nil
+      announcedAt[name] = nil
+      if !record.isEmpty { versions[name, default: []].append(record) }
+      if numbers.chance(30) { callOut(name) }
       take(mirror.onWritten(name, record, now: now))
       if record.isEmpty, files[name] == nil { unlink(name) }
-    case 35..<60 where isDirectoryThere && files[name] != nil: unlink(name)
+    case 35..<50 where isDirectoryThere && files[name] != nil: unlink(name)
+    case 50..<60 where isDirectoryThere && files[name] != nil: announce(name)
     case 60..<63 where isDirectoryThere:
       // The server stops: everybody is unmonitored at once.
       for name in files.keys { leftAt[name] = nil }
@@ -106,8 +151,8 @@ private struct MirrorWorld {
       files[name] = nil
       take(mirror.onRetired([name], now: now))
     case 66..<70 where isDirectoryThere:
-      // Lost by nobody's hand: a hint that never came.
-      files[name] = nil
+      // A hint that never came: lost by nobody's hand, or as statd had announced.
+      if files.removeValue(forKey: name) != nil, announcedAt[name] != nil { leftAt[name] = now }
       scan()
     case 70..<78 where isDirectoryThere: scan()
     case 78..<81:
@@ -168,6 +213,7 @@ private struct MirrorWorld {
     }
     let missing = files.filter { store[$0.key] != $0.value }
     if !missing.isEmpty { violations.append("not in the store in the end: \(missing.keys.sorted())") }
+    if !tickets.isEmpty { violations.append("\(tickets.count) callouts were never answered") }
     if !mirror.isSettled { violations.append("the mirror does not settle") }
     let report = mirror.report(now: now)
     if report.seen != files.count || report.mirrored != files.count || report.lag != .zero {
@@ -186,7 +232,7 @@ private struct MirrorWorld {
 struct MirrorModelTests {
   @Test("Nothing leaves without its own reason, and everything present arrives", arguments: 0..<4)
   func randomEvents(part: Int) {
-    var deletions = 0
+    var (deletions, durable) = (0, 0)
     for seed in part * 250..<(part + 1) * 250 {
       var world = MirrorWorld(seed: seed)
       world.scan()
@@ -197,8 +243,10 @@ struct MirrorModelTests {
       if world.violations.isEmpty { world.calmDown() }
       #expect(world.violations.isEmpty, "seed \(seed)")
       deletions += world.deletions
+      durable += world.durable
     }
-    // The invariant is worth something: deletions do occur.
+    // The invariants are worth something: deletions and answers do occur.
     #expect(deletions > 100)
+    #expect(durable > 1000)
   }
 }

@@ -41,6 +41,7 @@ struct ConfigurationDocumentationTests {
       health: {zzzzzzzzzz: 1, probes: [{zzzzzzzzzz: 1}]}
       beats: {zzzzzzzzzz: 1}
       mirror: {zzzzzzzzzz: 1}
+      callout: {zzzzzzzzzz: 1}
       services: [{zzzzzzzzzz: 1, storage: {zzzzzzzzzz: 1}, recovery: {zzzzzzzzzz: 1}}]
       """
     let error = try #require(throws: ConfigurationError.self) { try NodeFile.parse(unknown, file: "n") }

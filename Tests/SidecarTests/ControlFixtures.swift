@@ -25,7 +25,8 @@ extension NodeStatus {
           candidate: false, whyNotCandidate: [], address: "10.0.0.10", plan: nil,
           mirror: Mirror(
             statusDirectory: "/var/lib/nfs", recordsSeen: 12, recordsMirrored: 12, lagMilliseconds: 0,
-            retained: 0, departing: 0, frozen: false, frozenBecause: [], refused: [], problem: nil)),
+            retained: 0, departing: 0, frozen: false, frozenBecause: [], refused: [], commits: 4, problem: nil
+          )),
         Service(
           service: "work", state: "online", owner: "b", epoch: 1, home: "b", candidates: ["b", "a"],
           candidate: true, whyNotCandidate: [], address: nil, plan: nil, mirror: nil),

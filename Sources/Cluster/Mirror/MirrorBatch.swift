@@ -38,4 +38,14 @@ public enum MirrorDirective: Sendable, Equatable {
   case commit(MirrorBatch)
   /// Call ``MirrorInstance/onTimer(now:)`` at this moment; an earlier wake-up is void.
   case wake(at: BootInstant)
+  /// Tell the callout that waits with this ticket.
+  case answer(ticket: UInt64, CalloutVerdict)
+}
+
+/// What a callout is told of its record.
+public enum CalloutVerdict: Sendable, Equatable {
+  /// In the store, under the owner's epoch.
+  case durable
+  /// Not known to be in the store. It will be tried again, but the client does not wait for that.
+  case notDurable(because: String)
 }

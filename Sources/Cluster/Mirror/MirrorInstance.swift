@@ -22,29 +22,40 @@ public struct MirrorInstance: Sendable {
     case plan
   }
 
-  private struct Pending {
+  private struct Callout {
+    var ticket: UInt64
+    var record: [UInt8]
+  }
+
+  struct Pending {
     var record: [UInt8]
     var since: BootInstant
   }
 
   private let timings: MirrorTimings
   /// What the store holds.
-  private var stored: [ClientName: [UInt8]]
+  private(set) var stored: [ClientName: [UInt8]]
   /// What the directory holds.
-  private var present: [ClientName: [UInt8]] = [:]
+  public private(set) var present: [ClientName: [UInt8]] = [:]
   /// Different in the store. Also when its file has gone since: it reaches the store all the same, and leaves it
   /// by the guard, or a stopping server would take along what a slow store had not yet taken.
-  private var pending: [ClientName: Pending] = [:]
+  private(set) var pending: [ClientName: Pending] = [:]
   /// The pending in the order in which they came; some may no longer be pending.
   private var queue: [ClientName] = []
   /// Seen to be unlinked, and when.
-  private var departures: [ClientName: BootInstant] = [:]
-  /// Of a burst: kept until they come back or an operator thaws.
+  private(set) var departures: [ClientName: BootInstant] = [:]
+  /// Left, or were announced to leave, while deletions were frozen: kept until they come back or an operator thaws.
   private var heldBack: Set<ClientName> = []
   private var recentDepartures: [BootInstant] = []
-  private var freezes: Set<Freeze> = []
+  /// Announced by statd (`del-client`), still there, and since when. Each is in ``recentDepartures`` already.
+  private var leaving: [ClientName: BootInstant] = [:]
+  /// Callouts whose client waits for its lock until the record is in the store.
+  private var callouts: [ClientName: [Callout]] = [:]
+  /// Answers that go with the next directives.
+  private var answers: [MirrorDirective] = []
+  private(set) var freezes: Set<Freeze> = []
   private var planFreezeEnds: BootInstant?
-  private var inFlight: MirrorBatch?
+  private(set) var inFlight: MirrorBatch?
   private var sentAt: BootInstant?
   /// The most records of the next batch.
   private var batchLimit = MirrorBatch.usual
@@ -53,8 +64,9 @@ public struct MirrorInstance: Sendable {
   private var retryAt: BootInstant?
   private var nextNumber: UInt64 = 1
   private var wakeAt: BootInstant?
-  private var problem: String?
-  private var hasScanned = false
+  private(set) var problem: String?
+  /// The directory was read as a whole at least once.
+  public private(set) var hasScanned = false
 
   /// - Parameter stored: the records that the store holds now.
   public init(timings: MirrorTimings, stored: [ClientName: [UInt8]]) {
@@ -64,11 +76,17 @@ public struct MirrorInstance: Sendable {
 
   /// The whole directory was read: `records` is all of it.
   ///
-  /// What was present before and is missing now was seen to leave by nobody: it is kept in the store.
+  /// What was present before and is missing now was seen to leave by nobody: it is kept in the store, unless statd
+  /// had announced that it leaves.
   public mutating func onScan(_ records: [ClientName: [UInt8]], now: BootInstant) -> [MirrorDirective] {
     hasScanned = true
     freezes.remove(.directoryGone)
+    let left = leaving.keys.filter { records[$0] == nil }
     for client in present.keys where records[client] == nil { present[client] = nil }
+    for client in left { depart(client, now: now) }
+    // Announced, and still there long after: statd could not remove it, or has it again.
+    for (client, since) in leaving where now - since > timings.burstWindow { stay(client) }
+    if !freezes.isEmpty { holdBackDepartures() }
     let changed = records.filter {
       present[$0.key] != $0.value || stored[$0.key] != $0.value || uncertain.contains($0.key)
     }
@@ -76,6 +94,37 @@ public struct MirrorInstance: Sendable {
     for client in records.keys where departures[client] != nil || heldBack.contains(client) {
       see(client, records[client] ?? [], now: now)
     }
+    return directives(now: now)
+  }
+
+  /// statd's callout says that it has written `record`, and waits: `ticket` is answered with
+  /// ``MirrorDirective/answer(ticket:_:)`` when that, or what statd wrote after it, is in the store, or when a commit of it
+  /// has failed.
+  ///
+  /// - Parameter record: not empty.
+  public mutating func onCallout(
+    _ ticket: UInt64, _ client: ClientName, _ record: [UInt8], now: BootInstant
+  ) -> [MirrorDirective] {
+    callouts[client, default: []].append(Callout(ticket: ticket, record: record))
+    see(client, record, now: now)
+    return directives(now: now)
+  }
+
+  /// statd's callout says that these clients leave (`del-client`), just before it unlinks their files: if the files
+  /// are missing afterwards, whether or not anybody saw them go, these are departures.
+  ///
+  /// The guard holds all the same: since Linux 6.4 a stopping NFS server has statd say this of every client.
+  public mutating func onLeaving(_ clients: Set<ClientName>, now: BootInstant) -> [MirrorDirective] {
+    for client in clients.sorted() where departures[client] == nil && leaving[client] == nil {
+      if present[client] != nil {
+        leaving[client] = now
+        recentDepartures.append(now)
+      } else if hasScanned, stored[client] != nil, !heldBack.contains(client) {
+        departures[client] = now
+        recentDepartures.append(now)
+      }
+    }
+    judgeBurst(now: now)
     return directives(now: now)
   }
 
@@ -95,29 +144,52 @@ public struct MirrorInstance: Sendable {
       guard wasPresent || stored[client] != nil || isUncertain(client), departures[client] == nil else {
         continue
       }
-      departures[client] = now
-      recentDepartures.append(now)
+      depart(client, now: now)
     }
+    judgeBurst(now: now)
+    return directives(now: now)
+  }
+
+  private mutating func depart(_ client: ClientName, now: BootInstant) {
+    // One that was announced is counted once, and now.
+    forgetAnnouncement(client)
+    departures[client] = now
+    recentDepartures.append(now)
+  }
+
+  private mutating func forgetAnnouncement(_ client: ClientName) {
+    if let announced = leaving.removeValue(forKey: client),
+      let index = recentDepartures.firstIndex(of: announced)
+    {
+      recentDepartures.remove(at: index)
+    }
+  }
+
+  private mutating func judgeBurst(now: BootInstant) {
     recentDepartures.removeAll { now - $0 > timings.burstWindow }
     // A server with few clients stops as well, and then unmonitors all of them within a fraction of a second.
     let atOnce = recentDepartures.count { now - $0 <= .seconds(1) }
-    let isMost = atOnce > 1 && atOnce * 2 >= present.count + atOnce
+    let stillThere = leaving.values.count { now - $0 <= .seconds(1) }
+    let isMost = atOnce > 1 && atOnce * 2 >= present.count + atOnce - stillThere
     if recentDepartures.count > timings.burst || isMost {
       freezes.insert(.burst)
     }
     if !freezes.isEmpty { holdBackDepartures() }
-    return directives(now: now)
   }
 
   /// Files were moved away: sm-notify retires records into `sm.bak`. That is no departure.
   public mutating func onRetired(_ clients: Set<ClientName>, now: BootInstant) -> [MirrorDirective] {
-    for client in clients { present[client] = nil }
+    for client in clients {
+      present[client] = nil
+      leaving[client] = nil
+    }
     return directives(now: now)
   }
 
   /// The directory is not there.
   public mutating func onDirectoryGone(now: BootInstant) -> [MirrorDirective] {
     present = [:]
+    leaving = [:]
     freezes.insert(.directoryGone)
     holdBackDepartures()
     return directives(now: now)
@@ -172,6 +244,7 @@ public struct MirrorInstance: Sendable {
         enqueue(change.client, record, since: pending[change.client]?.since ?? now)
       }
     }
+    answer(to: batch)
     return directives(now: now)
   }
 
@@ -186,6 +259,11 @@ public struct MirrorInstance: Sendable {
     uncertain.formUnion(batch.changes.map(\.client))
     queue = batch.changes.map(\.client).filter { pending[$0] != nil } + queue
     retryAt = now + delay
+    for change in batch.changes {
+      for callout in callouts.removeValue(forKey: change.client) ?? [] {
+        answers.append(.answer(ticket: callout.ticket, .notDurable(because: text)))
+      }
+    }
     return directives(now: now)
   }
 
@@ -200,18 +278,28 @@ public struct MirrorInstance: Sendable {
     if let left = departures.removeValue(forKey: client), let index = recentDepartures.firstIndex(of: left) {
       recentDepartures.remove(at: index)
     }
-    if heldBack.remove(client) != nil, heldBack.isEmpty {
-      freezes.remove(.burst)
-      recentDepartures = []
-    }
+    stay(client)
     // statd creates a record's file before it writes the line: an empty file is not yet a record, and never
     // a reason to overwrite one.
     guard !record.isEmpty else { return }
     present[client] = record
     if stored[client] == record, !isUncertain(client) {
       pending[client] = nil
+      // What they waited for has been replaced by what the store has.
+      for callout in callouts.removeValue(forKey: client) ?? [] {
+        answers.append(.answer(ticket: callout.ticket, .durable))
+      }
     } else if pending[client]?.record != record {
       enqueue(client, record, since: pending[client]?.since ?? now)
+    }
+  }
+
+  /// It has not left after all.
+  private mutating func stay(_ client: ClientName) {
+    forgetAnnouncement(client)
+    if heldBack.remove(client) != nil, heldBack.isEmpty {
+      freezes.remove(.burst)
+      recentDepartures = []
     }
   }
 
@@ -225,13 +313,33 @@ public struct MirrorInstance: Sendable {
     uncertain.contains(client) || inFlight?.changes.contains { $0.client == client } == true
   }
 
+  /// What the end of `batch` answers: whoever waited for what is stored now, or for what that has replaced.
+  private mutating func answer(to batch: MirrorBatch) {
+    for change in batch.changes where change.record != nil {
+      guard let waiting = callouts.removeValue(forKey: change.client) else { continue }
+      let isNewest = pending[change.client] == nil
+      var left: [Callout] = []
+      for callout in waiting {
+        if isNewest || callout.record == change.record {
+          answers.append(.answer(ticket: callout.ticket, .durable))
+        } else {
+          left.append(callout)
+        }
+      }
+      if !left.isEmpty { callouts[change.client] = left }
+    }
+  }
+
   private mutating func holdBackDepartures() {
     heldBack.formUnion(departures.keys)
+    heldBack.formUnion(leaving.keys)
     departures = [:]
+    leaving = [:]
   }
 
   private mutating func directives(now: BootInstant) -> [MirrorDirective] {
-    var directives: [MirrorDirective] = []
+    var directives = answers
+    answers = []
     if let ends = planFreezeEnds, now >= ends {
       planFreezeEnds = nil
       freezes.remove(.plan)
@@ -289,65 +397,4 @@ public struct MirrorInstance: Sendable {
     }
     return moments.min()
   }
-}
-
-extension MirrorInstance {
-  /// How the mirror stands.
-  public struct Report: Sendable, Equatable {
-    /// Records in the directory.
-    public var seen: Int
-    /// Of these, in the store as they are.
-    public var mirrored: Int
-    /// Age of the oldest that is not.
-    public var lag: Duration
-    /// In the store, no longer in the directory, and not departing.
-    public var retained: Int
-    /// Departures waiting for their delay.
-    public var departing: Int
-    /// Why nothing is deleted; empty when it may be.
-    public var frozenBecause: [Freeze]
-    /// Why the last commit failed.
-    public var problem: String?
-  }
-
-  /// How the mirror stands at `now`.
-  public func report(now: BootInstant) -> Report {
-    let oldest = pending.values.map(\.since).min()
-    return Report(
-      seen: present.count, mirrored: present.keys.count { pending[$0] == nil },
-      lag: oldest.map { now - $0 } ?? .zero,
-      retained: stored.keys.count { present[$0] == nil && departures[$0] == nil },
-      departing: departures.count, frozenBecause: freezes.sorted(), problem: problem)
-  }
-
-  /// One record as the mirror knows it.
-  public enum RecordState: String, Sendable {
-    /// In the directory and in the store.
-    case mirrored
-    /// Not yet in the store.
-    case pending
-    /// Unlinked, and to be deleted from the store after the delay.
-    case departing
-    /// In the store only, and kept.
-    case retained
-  }
-
-  /// Every record that the directory or the store has.
-  public var records: [(client: ClientName, record: [UInt8], state: RecordState)] {
-    Set(stored.keys).union(present.keys).union(pending.keys).sorted().map { client in
-      let record = present[client] ?? pending[client]?.record ?? stored[client] ?? []
-      let state: RecordState =
-        if pending[client] != nil {
-          .pending
-        } else if present[client] != nil {
-          .mirrored
-        } else {
-          departures[client] == nil ? .retained : .departing
-        }
-      return (client, record, state)
-    }
-  }
-
-  /// Nothing is on its way: all of the directory is in the store.
-  public var isSettled: Bool { hasScanned && pending.isEmpty && inFlight == nil }
 }

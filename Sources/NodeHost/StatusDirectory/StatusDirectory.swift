@@ -61,6 +61,20 @@ public struct StatusDirectory: Sendable {
   }
 }
 
+extension StatusDirectory {
+  /// Reads one client's record from `sm/` if it was written within the last seconds; nil where it is older, isn't there,
+  /// or can't be a record.
+  ///
+  /// - Throws: ``NodeHostError`` where the folder can't be read.
+  func readFresh(_ client: ClientName) throws(NodeHostError) -> [UInt8]? {
+    let directory = try open(.records)
+    guard case .read(let bytes, settled: nil) = RecordFile(client: client).read(in: directory) else {
+      return nil
+    }
+    return bytes
+  }
+}
+
 /// What was found under one client's name.
 public enum RecordReading: Sendable, Equatable {
   /// The whole file, byte for byte.

@@ -24,6 +24,8 @@ public struct NodeConfiguration: Sendable, Equatable {
   public var health: HealthConfiguration
   /// Beats and the lease they renew.
   public var beats: BeatTimings
+  /// `callout.limit`: how long a new client's lock waits for its record to be durable. Default 2 s, 10 ms to 30 s.
+  public var calloutLimit: Duration
   /// The mirror and its deletion guard.
   public var mirror: MirrorTimings
   /// The services this node knows, in the order of the file.

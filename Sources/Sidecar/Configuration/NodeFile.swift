@@ -15,7 +15,7 @@ public enum NodeFile {
   private static let keys = [
     "node", "store", "store_staleness", "status_directory", "run_directory", "state_directory",
     "control_group",
-    "health", "beats", "mirror", "services",
+    "health", "beats", "mirror", "callout", "services",
   ]
 
   /// Reads a file. Blocks as long as the file system does.
@@ -54,16 +54,17 @@ public enum NodeFile {
     let health = NodeFileHealth.read(file.optional("health"))
     let beats = NodeFileTimings.beats(file)
     let mirror = NodeFileTimings.mirror(file)
+    let calloutLimit = NodeFileTimings.calloutLimit(file)
     let read = services.map(NodeFileServices.read) ?? []
     guard let nodeName, let location, let staleness, let runDirectory, let state, let health, let beats,
-      let mirror
+      let mirror, let calloutLimit
     else { return nil }
     var probing = health.health
     if !health.saysProbes, !read.contains(where: { $0.candidates.contains(nodeName) }) { probing.probes = [] }
     return NodeConfiguration(
       node: nodeName, store: location, storeStaleness: staleness, statusDirectory: status,
       runDirectory: runDirectory, stateDirectory: state, controlGroup: group, health: probing, beats: beats,
-      mirror: mirror, services: read)
+      calloutLimit: calloutLimit, mirror: mirror, services: read)
   }
 
   private static func storeLocation(_ value: NodeFileValue) -> StoreLocation? {

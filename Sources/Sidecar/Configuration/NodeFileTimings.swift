@@ -1,6 +1,6 @@
 internal import Cluster
 
-/// Reading of `beats:` and `mirror:` with the inequalities between their values.
+/// Reading of `beats:`, `mirror:` and `callout:` with the inequalities between their values.
 enum NodeFileTimings {
   private static let minute = Duration.seconds(60)
   private static let hour = Duration.seconds(3600)
@@ -48,6 +48,15 @@ enum NodeFileTimings {
       file.context.report(file.position(of: "mirror"), "mirror: \(violation.message)")
     }
     return timings
+  }
+
+  /// `limit` of `callout:`; the default where it is missing.
+  static func calloutLimit(_ file: NodeFileSection) -> Duration? {
+    let standard = Duration.seconds(2)
+    guard let value = file.optional("callout") else { return standard }
+    guard let section = value.section(known: ["limit"]) else { return nil }
+    guard let limit = section.optional("limit") else { return standard }
+    return limit.duration(.milliseconds(10)...(.seconds(30)))
   }
 
   /// False where the key is there and can't be read.

@@ -14,6 +14,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
   public var peers: [Peer]
   /// The services of the node file, in its order.
   public var services: [Service]
+  /// Through what statd's records come here; nil where the daemon does not tell.
+  public var callout: Callout?
   /// What the operator should know beyond the above; empty when all is well.
   public var warnings: [String]
 
@@ -136,8 +138,45 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var frozenBecause: [String]
     /// Files that are not taken as records, and why.
     public var refused: [Refusal]
+    /// Transactions with records since this node owns the service.
+    public var commits: Int
     /// Why the last commit to the store failed.
     public var problem: String?
+  }
+
+  /// What `lockferry-callout` told since the daemon started.
+  public struct Callout: Codable, Sendable, Equatable {
+    /// `callout` where rpc.statd's callout has been heard, `inotify` where records are only seen once they are written.
+    public var source = "inotify"
+    /// Callouts can be heard.
+    public var listening = false
+    /// Where.
+    public var socket: String
+    /// New clients whose records were durable in the store before their locks were granted.
+    public var durable = 0
+    /// New clients whose records became durable when their callouts no longer waited.
+    public var late = 0
+    /// New clients whose locks were granted though the records were not in the store.
+    public var notDurable = 0
+    /// New clients while this node owned no service.
+    public var notMirrored = 0
+    /// Clients that statd forgot.
+    public var departures = 0
+    /// Hosts that said that they had restarted, known or not.
+    public var restarts = 0
+    /// Callouts that could not be delivered and were found in the spool.
+    public var spooled = 0
+    /// Connections of users that may not speak for statd, and messages that make no sense.
+    public var refused = 0
+    /// How long the last new client waited for the store, in milliseconds.
+    public var lastMilliseconds: Int?
+    /// Why callouts are not heard.
+    public var problem: String?
+
+    /// Nothing heard yet.
+    public init(socket: String) {
+      self.socket = socket
+    }
   }
 
   /// A file that isn't taken as a record.

@@ -15,4 +15,6 @@ public struct RecordStatus: Codable, Sendable, Equatable {
   public var state: String
   /// Lines that can't be read; they are kept.
   public var problems: [String]
+  /// When the client last said that it has restarted; nil where it was not heard to.
+  public var lastRestart: ClientRestart?
 }

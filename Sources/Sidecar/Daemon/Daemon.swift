@@ -19,6 +19,7 @@ final class Daemon: Service {
   let shell: NodeShell
   let mirror: MirrorShell
   let warnings: HostWarnings
+  let callouts: CalloutDesk
   private let backing: DirectoryStore
   private let jobs: JobQueue
   let notifications: NotificationBoard
@@ -48,6 +49,9 @@ final class Daemon: Service {
       storeTimeout: configuration.beats.storeTimeout, log: log,
       ownerBytes: { await shell.ownerBytes($0, $1) })
     warnings = HostWarnings(directory: directory)
+    callouts = try CalloutDesk(
+      configuration: configuration, directory: directory, mirror: mirror, shell: shell, store: store, log: log
+    )
   }
 
   func run() async throws {
@@ -59,6 +63,7 @@ final class Daemon: Service {
         group.addTask { await self.jobs.run() }
         group.addTask { await self.mirror.run() }
         group.addTask { await self.warnings.run() }
+        group.addTask { await self.callouts.run() }
         group.addTask { await self.makeStore() }
         group.addTask { await self.shell.run() }
         for await problem in self.refusals {

@@ -18,6 +18,7 @@ struct NodeControl: ControlService {
       status.services[index].mirror = await daemon.mirror.status(name)
       status.services[index].notification = await daemon.notifications.status(name)
     }
+    status.callout = await daemon.callouts.status()
     status.warnings += await daemon.warnings.current
     return status
   }
@@ -25,8 +26,9 @@ struct NodeControl: ControlService {
   func records(service: String?) async throws(ControlError) -> [RecordStatus] {
     var records: [RecordStatus] = []
     for name in try names(service) {
+      let restarts = await restarts(of: name)
       if let here = await daemon.mirror.records(name) {
-        records += here
+        records += here.map { $0.with(restarts[$0.client]) }
         continue
       }
       // Another node's mirror, or nobody's: what the store holds is what counts.
@@ -34,7 +36,9 @@ struct NodeControl: ControlService {
         .sorted(by: { $0.key < $1.key })
       {
         guard let last = key.components.last, let client = try? ClientName(last) else { continue }
-        records.append(RecordStatus(service: name, client: client, bytes: bytes, state: "mirrored"))
+        records.append(
+          RecordStatus(service: name, client: client, bytes: bytes, state: "mirrored").with(
+            restarts[client.text]))
       }
     }
     return records
@@ -104,6 +108,17 @@ struct NodeControl: ControlService {
   }
 
   // MARK: - Parts
+
+  /// When each client last restarted; none where the store does not tell, since the records themselves are there.
+  private func restarts(of name: ServiceName) async -> [String: ClientRestart] {
+    guard let values = try? await list(below: { () throws(StoreError) in try ClusterKeys.restarts(name) })
+    else { return [:] }
+    var restarts: [String: ClientRestart] = [:]
+    for (key, bytes) in values {
+      if let client = key.components.last { restarts[client] = StoreJSON.value(ClientRestart.self, bytes) }
+    }
+    return restarts
+  }
 
   private func underWay(_ order: MigrationOrder, of name: ServiceName) async throws(ControlError)
     -> MigrationStatus
@@ -206,6 +221,14 @@ struct NodeControl: ControlService {
     } catch {
       throw ControlError(storeError: error)
     }
+  }
+}
+
+extension RecordStatus {
+  fileprivate func with(_ restart: ClientRestart?) -> RecordStatus {
+    var status = self
+    status.lastRestart = restart
+    return status
   }
 }
 

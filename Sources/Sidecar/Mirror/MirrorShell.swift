@@ -12,28 +12,33 @@ actor MirrorShell {
   /// Where the guard of every write comes from: the owner key's bytes while this node holds the epoch.
   typealias OwnerBytes = @Sendable (ServiceName, UInt64) async -> [UInt8]?
 
-  private struct Entry {
+  struct Entry {
     var epoch: UInt64
     var instance: MirrorInstance?
     var storedState: StateNumber?
     var isPlanRunning: Bool
     /// Whoever waits for everything to be in the store.
     var flushes: [CheckedContinuation<Void, Never>] = []
+    /// Batches that were committed since this node owns the service.
+    var commits = 0
   }
 
-  private let directory: StatusDirectory
+  let directory: StatusDirectory
   private let store: any SharedStore
   private let timings: MirrorTimings
   private let limit: Duration
   private let ownerBytes: OwnerBytes
   private let log: Logger
   private let jobs = JobQueue()
-  private let watch: StatusDirectoryWatch
-  private var entries: [ServiceName: Entry] = [:]
+  let watch: StatusDirectoryWatch
+  var entries: [ServiceName: Entry] = [:]
   private var lastScan: StatusDirectoryScan?
   private var isDirectoryThere = false
   private var isLockManagerUp = false
-  private var isReading = false
+  private(set) var isReading = false
+  /// What callouts told while the directory was being read: newer than what that reading gives.
+  var toldMeanwhile: [ClientName: [UInt8]] = [:]
+  var callouts = CalloutWaits()
   private var waitingToRead: [CheckedContinuation<Void, Never>] = []
   /// Files that are not taken as records, by printable name.
   private(set) var refused: [String: String] = [:]
@@ -59,13 +64,17 @@ actor MirrorShell {
       group.addTask { await self.followDirectory() }
       group.addTask { await self.rescanPeriodically() }
     }
-    for service in entries.keys { endFlushes(service) }
+    for service in entries.keys {
+      endFlushes(service)
+      endCallouts(service, because: "the daemon ends")
+    }
   }
 
   /// This node owns `service` under `epoch` from now on.
   func begin(_ service: ServiceName, epoch: UInt64, planIsRunning: Bool) {
     guard entries[service]?.epoch != epoch else { return }
     endFlushes(service)
+    endCallouts(service, because: "\(service) begins a new epoch")
     entries[service] = Entry(epoch: epoch, isPlanRunning: planIsRunning)
     jobs.start { await self.load(service, epoch: epoch) }
   }
@@ -73,6 +82,7 @@ actor MirrorShell {
   /// This node owns `service` no longer: nothing more of it is written.
   func end(_ service: ServiceName) {
     endFlushes(service)
+    endCallouts(service, because: "\(service) is no longer this node's")
     entries[service] = nil
   }
 
@@ -125,6 +135,7 @@ actor MirrorShell {
       departing: report?.departing ?? 0, frozen: report?.frozenBecause.isEmpty != true,
       frozenBecause: report.map { $0.frozenBecause.map(\.text) } ?? ["the store's records are not read yet"],
       refused: refused.sorted { $0.key < $1.key }.map { NodeStatus.Refusal(name: $0.key, reason: $0.value) },
+      commits: entry.commits,
       problem: report?.problem ?? (isDirectoryThere ? nil : "\(directory.records) is not there"))
   }
 
@@ -160,15 +171,16 @@ actor MirrorShell {
 
   /// One reading of the directory at a time, each applied before the next begins: what a scan read before a
   /// record was written must not be applied after the record's own event.
-  private func inTurn(_ body: () async -> Void) async {
+  func inTurn(_ body: () async -> Void) async {
     while isReading { await withCheckedContinuation { waitingToRead.append($0) } }
     isReading = true
     await body()
     isReading = false
+    toldMeanwhile = [:]
     if !waitingToRead.isEmpty { waitingToRead.removeFirst().resume() }
   }
 
-  private func take(_ hints: StatusDirectoryHints) async {
+  func take(_ hints: StatusDirectoryHints) async {
     guard !hints.rescan else {
       let reasons = hints.rescanReasons.map(\.rawValue).sorted().joined(separator: ", ")
       log.info("reading the whole status directory", metadata: ["because": "\(reasons)"])
@@ -178,7 +190,7 @@ actor MirrorShell {
     let looked = await read(hints.written.union(hints.removed))
     var gone: Set<ClientName> = []
     for (client, reading) in looked {
-      switch reading {
+      switch toldMeanwhile[client].map(RecordReading.record) ?? reading {
       case .record(let bytes):
         refused[client.text] = nil
         applyToAll { $0.onWritten(client, bytes, now: .now) }
@@ -211,7 +223,7 @@ actor MirrorShell {
     return readings ?? [:]
   }
 
-  private func rescan() async {
+  func rescan() async {
     let (directory, previous) = (directory, lastScan)
     do {
       let scan = try await OwnThread.run("lf-scan-sm") { try directory.scan(previous: previous) }
@@ -223,7 +235,8 @@ actor MirrorShell {
         refused[file.name] = known[file.name]
         refuse(file.name, file.reason)
       }
-      applyToAll { $0.onScan(scan.records, now: .now) }
+      let records = scan.records.merging(toldMeanwhile) { $1 }
+      applyToAll { $0.onScan(records, now: .now) }
       for (service, entry) in entries { raiseStoredState(service, epoch: entry.epoch) }
     } catch {
       if isDirectoryThere || lastScan == nil {
@@ -283,10 +296,14 @@ actor MirrorShell {
         comparisons: [.init(try ClusterKeys.owner(service), equals: owner)])
       for change in batch.changes {
         transaction.writes.append(.init(try ClusterKeys.record(service, change.client), change.record))
+        if change.record == nil {
+          transaction.writes.append(.init(try ClusterKeys.restart(service, change.client), nil))
+        }
       }
       switch try await store.commit(transaction, within: limit) {
       case .committed:
         guard entries[service]?.epoch == epoch else { return }
+        entries[service]?.commits += 1
         apply(service) { $0.onCommitted(batch.number, now: .now) }
       case .conflict:
         failed(batch, service, epoch, "the owner key has changed")
@@ -333,7 +350,7 @@ actor MirrorShell {
     for service in entries.keys { apply(service, body) }
   }
 
-  private func apply(_ service: ServiceName, _ body: (inout MirrorInstance) -> [MirrorDirective]) {
+  func apply(_ service: ServiceName, _ body: (inout MirrorInstance) -> [MirrorDirective]) {
     guard var entry = entries[service], var instance = entry.instance else { return }
     entry.instance = nil
     entries[service] = entry
@@ -349,6 +366,8 @@ actor MirrorShell {
           try? await Task.sleep(for: max(moment - .now, .zero))
           await self.wake(service, epoch: epoch)
         }
+      case .answer(let ticket, let verdict):
+        callouts.answer(ticket, verdict)
       }
     }
     if instance.isSettled { endFlushes(service) }

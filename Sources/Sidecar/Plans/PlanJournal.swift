@@ -86,4 +86,9 @@ enum WallClock {
   static var now: String {
     Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
   }
+
+  /// The same of another moment, without milliseconds.
+  static func text(secondsSince1970 seconds: UInt64) -> String {
+    Date(timeIntervalSince1970: TimeInterval(seconds)).formatted(.iso8601)
+  }
 }

@@ -40,6 +40,14 @@ enum ClusterKeys {
     try StoreKey(["services", service.text, "sm", client.text])
   }
 
+  static func restarts(_ service: ServiceName) throws(StoreError) -> StoreKey {
+    try StoreKey(["services", service.text, "restarts"])
+  }
+
+  static func restart(_ service: ServiceName, _ client: ClientName) throws(StoreError) -> StoreKey {
+    try StoreKey(["services", service.text, "restarts", client.text])
+  }
+
   static func history(_ service: ServiceName) throws(StoreError) -> StoreKey {
     try StoreKey(["services", service.text, "history"])
   }
