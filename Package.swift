@@ -41,6 +41,14 @@ let package = Package(
     .target(name: "SharedStore", dependencies: ["CLinux"]),
     .target(name: "NodeHost", dependencies: ["CLinux", "StatusMonitor", "CalloutProtocol"]),
 
+    // A status monitor in the place of rpc.statd.
+    .target(
+      name: "StatusMonitorService",
+      dependencies: [
+        "ONCRPC", "StatusMonitor", "RPCTransport", "NodeHost", logging,
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ]),
+
     // The shell and its programs.
     .target(
       name: "Sidecar",
@@ -57,7 +65,7 @@ let package = Package(
     .executableTarget(
       name: "lockferry",
       dependencies: [
-        "Sidecar", "Cluster", "StatusMonitor", "NodeHost", "RPCTransport", logging,
+        "Sidecar", "Cluster", "StatusMonitor", "StatusMonitorService", "NodeHost", "RPCTransport", logging,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -27,6 +27,17 @@ extension TestHost {
     return program
   }
 
+  /// Starts `lockferry statd` in its place and waits until it is registered.
+  @discardableResult
+  public func startOwnStatusMonitor(_ options: String...) async throws -> HostProgram {
+    let program = try await start([HostTestKit.builtProgram("lockferry"), "statd"] + options, as: "statd")
+    try await eventually("\(program.name) is registered") {
+      if let end = program.end { throw HostTestError("\(program.name): \(end): \(program.errors)") }
+      return program.errors.contains("status monitor is registered")
+    }
+    return program
+  }
+
   private func answers(_ service: String, _ program: HostProgram) async throws {
     try await eventually("\(program.name) answers") {
       if let end = program.end { throw HostTestError("\(program.name): \(end): \(program.errors)") }

@@ -27,6 +27,38 @@ public enum PortMapper {
     }
   }
 
+  /// Registers what a server serves, on every address of this host.
+  ///
+  /// - Throws: ``RPCError``; what rpcbind refuses it doesn't explain.
+  public static func register(
+    program: UInt32, version: UInt32, endpoint: RPCServer.Endpoint, within limit: Duration = .seconds(5)
+  ) async throws(RPCError) {
+    let subject = "program \(program) version \(version) over \(endpoint.netID)"
+    try await RPCThreads.shared.run("registering \(subject)", within: limit) { _ throws(RPCError) in
+      var address = endpoint.netID.hasSuffix("6") ? SocketAddress.anyIPv6 : SocketAddress.anyIPv4
+      address.port = endpoint.port
+      guard address.withPointer({ lf_rpcb_set(program, version, endpoint.netID, $0, $1) }) == 1 else {
+        throw RPCError(
+          .rejected,
+          "\(subject): the local rpcbind doesn't register it; does rpcbind run, and is another one registered "
+            + "(rpcinfo -p)?")
+      }
+    }
+  }
+
+  /// Takes a registration back; over which transport, rpcbind knows by its netid, `udp6` for example.
+  ///
+  /// - Returns: whether there was one that rpcbind removed.
+  @discardableResult
+  public static func unregister(
+    program: UInt32, version: UInt32, netID: String, within limit: Duration = .seconds(5)
+  ) async throws(RPCError) -> Bool {
+    let subject = "unregistering program \(program) version \(version) over \(netID)"
+    return try await RPCThreads.shared.run(subject, within: limit) { _ throws(RPCError) in
+      lf_rpcb_unset(program, version, netID) == 1
+    }
+  }
+
   /// Takes a registration back, whoever made it.
   ///
   /// - Returns: whether there was one that rpcbind removed.

@@ -18,6 +18,8 @@ struct SocketAddress: Sendable, Equatable {
     }
   }
 
+  init(bytes: [UInt8]) { self.bytes = bytes }
+
   init(_ pointer: UnsafePointer<sockaddr>, length: socklen_t) {
     bytes = Array(UnsafeRawBufferPointer(start: pointer, count: Int(length)))
   }

@@ -57,7 +57,7 @@ public struct PeerName: Equatable, Sendable {
 }
 
 /// Who is to be called back: `struct my_id`.
-public struct CallbackTarget: Equatable, Sendable {
+public struct CallbackTarget: Hashable, Sendable {
   /// `my_name`, the host that asks, at most 1024 bytes.
   public var myName: [UInt8]
   /// The program to call back: 100021, the lock manager, is the only one that statd allows.
@@ -91,7 +91,7 @@ public struct CallbackTarget: Equatable, Sendable {
 }
 
 /// Which peer, and for whom: `struct mon_id`, the argument of `SM_UNMON`.
-public struct MonitorIdentity: Equatable, Sendable {
+public struct MonitorIdentity: Hashable, Sendable {
   /// `mon_name`, the peer, at most 1024 bytes.
   public var monName: [UInt8]
   /// Who is to be called back.

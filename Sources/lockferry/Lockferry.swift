@@ -8,7 +8,8 @@ struct Lockferry: AsyncParsableCommand {
     commandName: "lockferry",
     abstract: "Moves NFSv3 locks with the service when an NFS server fails over.",
     discussion: """
-      Every verb but `init`, `run`, `validate` and `notify --state-dir` asks the daemon of this machine through its control socket. \
+      Every verb but `init`, `run`, `statd`, `validate` and `notify --state-dir` asks the daemon of this machine \
+      through its control socket. \
       Exit statuses are listed in docs/commands.md: 0 done, 64 usage, 69 no daemon or no store, 77 not allowed, \
       78 node file, 105 no such object, 107 unsafe, 108 exists, 112 unknown whether done, 113 precondition, \
       124 timed out.
@@ -16,6 +17,7 @@ struct Lockferry: AsyncParsableCommand {
     subcommands: [
       InitCommand.self, RunCommand.self, StatusCommand.self, RecordsCommand.self, MigrateCommand.self,
       ThawCommand.self, NotifyCommand.self, DrillCommand.self, HistoryCommand.self, ValidateCommand.self,
+      StatdCommand.self,
     ])
 
   static func main() async {

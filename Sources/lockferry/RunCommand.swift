@@ -1,5 +1,4 @@
 import ArgumentParser
-import Logging
 import Sidecar
 
 struct RunCommand: AsyncParsableCommand {
@@ -8,23 +7,12 @@ struct RunCommand: AsyncParsableCommand {
 
   @Option(help: ArgumentHelp("The node file.", valueName: "file"))
   var config = NodeFile.defaultPath
-  @Option(
-    help: "trace, debug, info, notice, warning, error or critical",
-    transform: { text in
-      guard let level = Logger.Level(rawValue: text) else {
-        throw ValidationError(
-          "\(text) is none of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
-      }
-      return level
-    })
-  var logLevel: Logger.Level = .info
+  @OptionGroup var logging: LogOptions
 
   func run() async throws {
     let configuration = try NodeFileArgument.load(config)
-    var log = Logger(label: "lockferry", factory: StreamLogHandler.standardError(label:))
-    log.logLevel = logLevel
     do {
-      try await Sidecar.run(configuration: configuration, log: log)
+      try await Sidecar.run(configuration: configuration, log: logging.logger("lockferry"))
     } catch let error as SidecarError {
       throw CommandFailure(error.code == .failed ? .failed : .exists, error.message)
     } catch {

@@ -11,7 +11,8 @@ struct NSMPeer: AsyncParsableCommand {
       standard error, and the exit status is 1 then.
       """,
     subcommands: [
-      Monitor.self, Register.self, Unmonitor.self, Listen.self, Notify.self, Status.self, Crowd.self,
+      Monitor.self, MonitorMany.self, Register.self, Unmonitor.self, Listen.self, Notify.self, Status.self,
+      Crowd.self,
     ])
 }
 

@@ -67,7 +67,7 @@ extension StatusDirectory {
     for isRecords in [false, true] {
       do {
         let directory = try isRecords ? open(.records) : OpenDirectory(path)
-        for name in try directory.names() where TemporaryName.matches(name) {
+        for name in try directory.names() where TemporaryName.matches(name, by: .daemon) {
           let text = String(decoding: name, as: UTF8.self)
           guard unlinkat(directory.descriptor.number, text, 0) == 0 else { continue }
           removed.append(directory.path + "/" + printableText(name))

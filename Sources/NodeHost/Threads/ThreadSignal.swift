@@ -2,10 +2,11 @@ import CLinux
 import Glibc
 
 /// Wakes a thread of ours that waits in poll(2): an eventfd, closed when the last holder lets go of it.
-final class ThreadSignal: Sendable {
+public final class ThreadSignal: Sendable {
   private let descriptor: Descriptor
 
-  init() throws(NodeHostError) {
+  /// A signal that nobody has raised.
+  public init() throws(NodeHostError) {
     let number = lfh_event()
     guard number >= 0 else {
       throw NodeHostError(
@@ -15,15 +16,15 @@ final class ThreadSignal: Sendable {
   }
 
   /// What to poll for POLLIN.
-  var number: Int32 { descriptor.number }
+  public var number: Int32 { descriptor.number }
 
   /// Wakes the thread, now or when it next waits.
-  func raise() {
+  public func raise() {
     lfh_signal_event(descriptor.number)
   }
 
   /// Forgets that it was raised.
-  func clear() {
+  public func clear() {
     var count: UInt64 = 0
     _ = Glibc.read(descriptor.number, &count, MemoryLayout<UInt64>.size)
   }

@@ -1,0 +1,48 @@
+/// A change of one client's record: lines that come, and lines that go.
+///
+/// It is made to what the file holds when it is written, not to what the status monitor remembers: an adoption may
+/// have put lines of another server's into it meanwhile, and they must stay.
+public struct RecordChange: Sendable, Equatable {
+  /// Whose record.
+  public let client: ClientName
+  /// Lines that are to be there, each once.
+  public var adding: [MonitorLine]
+  /// Who is no longer to be there, whatever the cookie.
+  public var removing: [MonitorIdentity]
+
+  /// A change of this client's record.
+  public init(client: ClientName, adding: [MonitorLine] = [], removing: [MonitorIdentity] = []) {
+    self.client = client
+    self.adding = adding
+    self.removing = removing
+  }
+
+  /// What the file holds after the change; nil where nothing is left and the file is to go.
+  ///
+  /// Lines that can't be read stay, since they may be the only trace of a client; empty ones don't.
+  ///
+  /// - Parameter present: what it holds before; nil where there is no file.
+  public func applied(to present: MonitorRecord?) -> MonitorRecord? {
+    let replaced = Set(adding.map(\.identity) + removing)
+    var bytes: [UInt8] = []
+    func append(_ text: [UInt8]) {
+      bytes += text
+      bytes.append(UInt8(ascii: "\n"))
+    }
+    for line in present?.lines ?? [] where !line.text.isEmpty {
+      if case .monitor(let line) = line, replaced.contains(line.identity) { continue }
+      append(line.text)
+    }
+    for line in adding { append(line.text) }
+    return bytes.isEmpty ? nil : MonitorRecord(parsing: bytes)
+  }
+}
+
+extension MonitorLine {
+  /// Whom the line monitors, and for whom.
+  public var identity: MonitorIdentity {
+    MonitorIdentity(
+      monName: monNameBytes,
+      target: CallbackTarget(myName: myNameBytes, program: program, version: version, procedure: procedure))
+  }
+}
