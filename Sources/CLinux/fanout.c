@@ -6,8 +6,10 @@
 #include <linux/errqueue.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -48,22 +50,33 @@ static void lfn_read(struct lfn_peer *peer, const union lfn_socket_address *addr
   }
 }
 
-static bool lfn_is_known(int port) {
-  struct servent entry, *found = NULL;
-  char text[1024];
-  return getservbyport_r(htons(port), "udp", &entry, text, sizeof text, &found) == 0 && found != NULL;
+enum { lowest_port = 600, ports = 1024 - lowest_port };
+static bool known_ports[ports];
+
+static void lfn_learn_ports(void) {
+  for (int i = 0; i < ports; i++) {
+    struct servent entry, *found = NULL;
+    char text[1024];
+    for (int tcp = 0; tcp < 2 && !known_ports[i]; tcp++) {
+      int status = getservbyport_r(
+          htons((uint16_t)(lowest_port + i)), tcp ? "tcp" : "udp", &entry, text, sizeof text, &found);
+      known_ports[i] = status == 0 && found != NULL;
+    }
+  }
 }
 
 // Binds to a port below 1024; -EACCES where that is not allowed.
 static int lfn_bind_privileged(int descriptor, struct lfn_peer from) {
-  enum { lowest = 600, count = 1024 - lowest };
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, lfn_learn_ports);
   unsigned start = 0;
   if (getrandom(&start, sizeof start, GRND_NONBLOCK) < 0)
     start = (unsigned)getpid();
-  for (unsigned i = 0; i < count; i++) {
-    from.port = (uint16_t)(lowest + (start + i) % count);
-    if (lfn_is_known(from.port))
+  for (unsigned i = 0; i < ports; i++) {
+    unsigned place = (start + i) % ports;
+    if (known_ports[place])
       continue;
+    from.port = (uint16_t)(lowest_port + place);
     union lfn_socket_address address;
     socklen_t size = lfn_fill(&address, &from);
     if (bind(descriptor, &address.any, size) == 0)
@@ -74,13 +87,11 @@ static int lfn_bind_privileged(int descriptor, struct lfn_peer from) {
   return -EADDRINUSE;
 }
 
-static int lfn_bind(int descriptor, bool stream, const struct lfn_peer *from, bool *privileged) {
-  if (!stream) {
-    int status = lfn_bind_privileged(descriptor, *from);
-    *privileged = status == 0;
-    if (status != -EACCES && status != -EADDRINUSE)
-      return status;
-  }
+static int lfn_bind(int descriptor, const struct lfn_peer *from, bool *privileged) {
+  int status = lfn_bind_privileged(descriptor, *from);
+  *privileged = status == 0;
+  if (status != -EACCES && status != -EADDRINUSE)
+    return status;
   union lfn_socket_address address;
   socklen_t size = lfn_fill(&address, from);
   return bind(descriptor, &address.any, size) == 0 ? 0 : -errno;
@@ -97,8 +108,8 @@ int lfn_open(bool stream, const struct lfn_peer *from, int buffer_bytes, bool *p
   if (from->is_ipv6)
     setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   if (stream) {
-    // Many conversations from one address: the port is chosen when the other end is known.
-    setsockopt(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    // There are more conversations than privileged ports: one port serves several, with different hosts.
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   } else {
     // Beyond the system's limit where this process may.
     if (setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &buffer_bytes, sizeof buffer_bytes) < 0)
@@ -111,7 +122,7 @@ int lfn_open(bool stream, const struct lfn_peer *from, int buffer_bytes, bool *p
     else
       setsockopt(descriptor, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
   }
-  int status = lfn_bind(descriptor, stream, from, privileged);
+  int status = lfn_bind(descriptor, from, privileged);
   if (status < 0) {
     close(descriptor);
     return status;
@@ -225,4 +236,31 @@ int lfn_next_failure(int descriptor, struct lfn_failure *failure) {
     }
   }
   return 1;
+}
+
+int lfn_open_watch(void) {
+  int watch = epoll_create1(EPOLL_CLOEXEC);
+  return watch < 0 ? -errno : watch;
+}
+
+int lfn_watch(int watch, int descriptor, bool writable, int64_t tag) {
+  struct epoll_event event = {
+      .events = (writable ? EPOLLOUT : EPOLLIN) | EPOLLONESHOT,
+      .data.u64 = (uint64_t)tag,
+  };
+  if (epoll_ctl(watch, EPOLL_CTL_MOD, descriptor, &event) == 0)
+    return 0;
+  if (errno != ENOENT)
+    return -errno;
+  return epoll_ctl(watch, EPOLL_CTL_ADD, descriptor, &event) == 0 ? 0 : -errno;
+}
+
+int lfn_ready(int watch, int64_t *tags, int capacity) {
+  struct epoll_event events[LFN_BATCH];
+  int count = epoll_wait(watch, events, capacity < LFN_BATCH ? capacity : LFN_BATCH, 0);
+  if (count < 0)
+    return errno == EINTR ? 0 : -errno;
+  for (int i = 0; i < count; i++)
+    tags[i] = (int64_t)events[i].data.u64;
+  return count;
 }

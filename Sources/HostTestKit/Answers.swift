@@ -252,6 +252,32 @@ public struct HistoryAnswer: Decodable, Sendable {
   }
 }
 
+/// `lockferry notify -o json`
+public struct NotifyAnswer: Decodable, Sendable {
+  /// The number that clients were told.
+  public let stateNumber: Int
+  /// The names under which they were told.
+  public let names: [String]
+  /// How many were to be told.
+  public let all: Int
+  /// How many answered to all of it.
+  public let told: Int
+  /// Everybody.
+  public let clients: [Client]
+
+  /// One client.
+  public struct Client: Decodable, Sendable {
+    /// The record's name.
+    public let client: String
+    /// It answered to everything.
+    public let told: Bool
+    /// What went wrong.
+    public let problem: String?
+    /// How often it was tried.
+    public let attempts: Int?
+  }
+}
+
 /// One line of `nsm-peer listen`: the status monitor called back the program that had registered.
 public struct Callback: Decodable, Sendable {
   /// The name under which the host is monitored whose state has changed.

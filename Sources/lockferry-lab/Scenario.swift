@@ -7,7 +7,7 @@ struct Setting: Sendable {
   /// Both servers mount the service's disk, all the time, by a cluster file system.
   var sharesDisk = false
   /// `recovery.notify` of the node files.
-  var notify = "sm-notify"
+  var notify = "built-in"
   /// lockd's grace period. It must be longer than the service is away: TCP waits about as long again before it tries to
   /// send once more what was under way when the server died, and a reclaim behind that comes too late. A slow machine
   /// is to lose no lock by this, so it is far longer than lockd's default of 50 s; the lab ends it when all is reclaimed.
@@ -109,7 +109,7 @@ extension Scenario {
   ) { site in
     try await site.powerOn()
     try await site.waitUntilOnline(site.a)
-    try await site.endGrace(on: site.a)
+    for server in [site.a, site.b] { try await site.endGrace(on: server) }
     try await site.waitUntil(site.b, answers: "/candidate?service=home", "b could adopt the service")
     try await site.takeLocks()
     try await site.a.run("kill -9 $(cat /run/lockferry.pid)")

@@ -31,7 +31,8 @@ enum Shell {
     }
     let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
     guard process.terminationStatus == 0 else {
-      throw HostTestError("\(script)\nended with status \(process.terminationStatus):\n\(text.suffix(4000))")
+      throw HostTestError(
+        "\(text.suffix(4000))\nThat was status \(process.terminationStatus) of the command:\n\(script)")
     }
     return text.trimmingCharacters(in: .whitespacesAndNewlines)
   }

@@ -20,17 +20,22 @@ struct DirectoryNotifier {
         "no grace period runs on this machine (/proc/fs/lockd/nlm_end_grace says Y): if it is the server, clients that "
           + "are told now are refused and forget their locks")
     }
-    let names = try await names(in: directory, sources)
-    let number = try await raisedNumber(in: directory)
     let start = ContinuousClock.now
+    let (records, refused) = try await reported { try await DirectoryNotification.retire(in: directory) }
+    for file in refused { Terminal.complain("\(path)/sm.bak: \(file)") }
+    // A number is for telling: with nobody to tell it stays as it is.
+    guard !records.isEmpty else {
+      return try write(NotificationReport(number: nil, names: [], [], took: .zero))
+    }
+    let names = try await names(in: directory, records, sources)
+    let number = try await raisedNumber(in: directory)
     let notification = try await reported {
-      try await DirectoryNotification.start(
+      try DirectoryNotification.start(
         .init(
           names: names, number: number, sources: sources,
           timings: NotificationTimings(gracePeriod: grace, limit: patience)),
-        in: directory, recency: .file)
+        records, in: directory, recency: .file)
     }
-    for file in notification.refused { Terminal.complain("\(path)/sm.bak: \(file)") }
     let progress = NotificationDisplay(grace: grace)
     do {
       try await notification.run { progress.show($0) }
@@ -41,14 +46,18 @@ struct DirectoryNotifier {
     progress.end(notification.notifier.progress)
     let report = NotificationReport(
       number: number, names: names, notification.notifier.ledgers, took: ContinuousClock.now - start)
-    Terminal.write(
-      try output.format.render(report) { NotificationTable.render($0, coloured: Terminal.hasColour) })
+    try write(report)
     guard report.told == report.all else {
       throw CommandFailure(
         .failed,
         "\(report.all - report.told) of \(report.all) clients were not told; their records are in "
           + "\(path)/sm.bak: run this again with --keep-state while the grace period lasts")
     }
+  }
+
+  private func write(_ report: NotificationReport) throws {
+    Terminal.write(
+      try output.format.render(report) { NotificationTable.render($0, coloured: Terminal.hasColour) })
   }
 
   private func addresses() throws -> [HostAddress] {
@@ -65,16 +74,10 @@ struct DirectoryNotifier {
     return addresses
   }
 
-  private func names(in directory: StatusDirectory, _ sources: [HostAddress]) async throws -> [String] {
-    var given = options.name
-    if given.isEmpty {
-      given = try await reported {
-        try await OwnThread.run("lf-notify") {
-          try directory.retireAll()
-          return directory.serverNames(in: try directory.retiredRecords().records)
-        }
-      }
-    }
+  private func names(
+    in directory: StatusDirectory, _ records: [RetiredRecord], _ sources: [HostAddress]
+  ) async throws -> [String] {
+    let given = options.name.isEmpty ? directory.serverNames(in: records) : options.name
     let all = await NotificationNames.resolved(given: given, addresses: sources.map(\.description))
     guard !all.isEmpty else {
       throw CommandFailure(.usage, "no record in \(path) names the server: give --name or --from")
@@ -122,7 +125,7 @@ enum NotificationTable {
   static func render(_ report: NotificationReport, coloured: Bool) -> String {
     guard report.all > 0 else { return "nobody to tell\n" }
     var text =
-      "\(report.told) of \(report.all) clients told \(report.stateNumber) as \(report.names.joined(separator: ", ")) "
+      "\(report.told) of \(report.all) clients told \(report.stateNumber ?? 0) as \(report.names.joined(separator: ", ")) "
       + "in \(Elapsed.text(milliseconds: report.milliseconds))\n"
     let untold = report.clients.filter { !$0.told }
     guard !untold.isEmpty else { return Terminal.printable(String(text.dropLast())) + "\n" }

@@ -46,9 +46,9 @@ struct lfn_failure {
 /// Bytes of a datagram that is received.
 #define LFN_SLOT 1024
 
-/// A socket, non-blocking and closed on exec, bound to the address of `from` (all zero: any). A datagram socket gets a
-/// port below 1024 that no service is known for where this process may have one (`*privileged`), buffers of
-/// `buffer_bytes` where it may, and reports errors and losses.
+/// A socket, non-blocking and closed on exec, bound to the address of `from` (all zero: any) and to a port below 1024
+/// that no service is known for, where this process may have one (`*privileged`). A datagram socket gets buffers of
+/// `buffer_bytes` where that is allowed, and reports errors and losses.
 int lfn_open(bool stream, const struct lfn_peer *from, int buffer_bytes, bool *privileged);
 
 /// Connects, or begins to: -EINPROGRESS.
@@ -64,5 +64,15 @@ int lfn_receive(int descriptor, uint8_t *slots, struct lfn_arrival *arrivals);
 
 /// Takes one error out of the error queue; 0 where none is there.
 int lfn_next_failure(int descriptor, struct lfn_failure *failure);
+
+/// An epoll(7) instance.
+int lfn_open_watch(void);
+
+/// Waits once for `descriptor` to become readable or, instead, writable; forgets what it waited for before. Closing
+/// the descriptor ends the wait.
+int lfn_watch(int watch, int descriptor, bool writable, int64_t tag);
+
+/// The tags of at most `capacity` descriptors that are ready; does not wait.
+int lfn_ready(int watch, int64_t *tags, int capacity);
 
 #endif

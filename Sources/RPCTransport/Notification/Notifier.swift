@@ -57,9 +57,11 @@ public final class Notifier: Sendable {
     }
     self.isPrivileged = isPrivileged
     let sockets = opened
-    guard Job({ NotifierLoop.run(desk, sockets) }).start() else {
+    let watch = lfn_open_watch()
+    guard watch >= 0, Job({ NotifierLoop.run(desk, sockets, watch: watch) }).start() else {
       for socket in sockets { close(socket.number) }
-      throw RPCError(.failed, "the system has no thread left for the notifications")
+      if watch >= 0 { close(watch) }
+      throw RPCError(.failed, "the system has no thread or descriptor left for the notifications")
     }
   }
 

@@ -4,7 +4,7 @@ import StatusMonitor
 import Synchronization
 
 /// The notifier's thread: waits, hands what has come to the schedule, and does what it says.
-struct NotifierLoop {
+struct NotifierLoop: ~Copyable {
   /// A socket and the address that it sends from.
   struct OpenSocket: Sendable {
     var number: Int32
@@ -13,23 +13,27 @@ struct NotifierLoop {
 
   private let desk: NotifierDesk
   private let errand: NotificationErrand
-  private let streamLimit: Duration
+  private let streamLimits: StreamConversation.Limits
   private let four: [FanoutSocket]
   private let six: [FanoutSocket]
   private let sources: [HostAddress]
   private let inbox = FanoutInbox()
-  private var conversations: [StreamConversation] = []
+  private var conversations: StreamConversations
   private var isFinished = false
   private var hasNews = true
 
-  static func run(_ desk: NotifierDesk, _ opened: [OpenSocket]) {
-    var loop = NotifierLoop(desk, opened)
+  /// Takes over the sockets and the epoll instance for conversations.
+  static func run(_ desk: NotifierDesk, _ opened: [OpenSocket], watch: Int32) {
+    var loop = NotifierLoop(desk, opened, watch: watch)
     loop.run()
   }
 
-  private init(_ desk: NotifierDesk, _ opened: [OpenSocket]) {
+  private init(_ desk: NotifierDesk, _ opened: [OpenSocket], watch: Int32) {
     self.desk = desk
-    (errand, streamLimit) = desk.state.withLock { ($0.schedule.errand, $0.schedule.timings.streamLimit) }
+    let timings = desk.state.withLock { $0.schedule.timings }
+    errand = desk.state.withLock { $0.schedule.errand }
+    streamLimits = .init(connecting: timings.connectLimit, all: timings.streamLimit)
+    conversations = StreamConversations(owning: watch)
     four = opened.filter { !$0.source.isIPv6 }.map { FanoutSocket(owning: $0.number) }
     six = opened.filter(\.source.isIPv6).map { FanoutSocket(owning: $0.number) }
     sources = opened.map(\.source)
@@ -52,10 +56,9 @@ struct NotifierLoop {
         if areBlocked[index], ready[index] & Int16(POLLOUT) != 0 { areBlocked[index] = false }
         if !areBlocked[index], socket.isWaiting { areBlocked[index] = !send(from: socket) }
       }
-      converse(ready[(sockets.count + 1)...])
+      converse(isReady: ready[sockets.count + 1] != 0)
       tick()
     }
-    for index in conversations.indices { conversations[index].hangUp() }
     desk.change.yield()
     desk.change.finish()
   }
@@ -65,20 +68,18 @@ struct NotifierLoop {
     if hasNews { desk.change.yield() }
   }
 
-  /// Which sockets, then the wake-up, then which conversations can go on.
+  /// Which sockets can go on, then whether the thread was woken, then whether a conversation can.
   private mutating func wait(_ sockets: [FanoutSocket], _ areBlocked: [Bool], atOnce: Bool) -> [Int16] {
     hasNews = false
     var polled = zip(sockets, areBlocked).map { socket, isBlocked in
       pollfd(fd: socket.number, events: Int16(isBlocked ? POLLIN | POLLOUT : POLLIN), revents: 0)
     }
     polled.append(pollfd(fd: desk.wake, events: Int16(POLLIN), revents: 0))
-    for conversation in conversations {
-      polled.append(pollfd(fd: conversation.descriptor, events: conversation.events, revents: 0))
-    }
+    polled.append(pollfd(fd: conversations.watch, events: Int16(POLLIN), revents: 0))
     var limit = Int32(0)
     if !atOnce {
       let moment = desk.state.withLock { $0.schedule.wake } ?? .zero
-      let earliest = conversations.map(\.deadline).min().map { min($0, moment) } ?? moment
+      let earliest = conversations.earliestDeadline.map { min($0, moment) } ?? moment
       limit = Int32(clamping: max((earliest - desk.now).milliseconds + 1, 0))
     }
     guard poll(&polled, nfds_t(polled.count), limit) >= 0 else { return polled.map { _ in 0 } }
@@ -162,15 +163,16 @@ struct NotifierLoop {
       case .send(let datagram): queue(datagram)
       case .resolve(let client, let name): resolve(client, name)
       case .converse(let client, let address, let unsaid):
-        begin(
+        let events = conversations.begin(
           StreamConversation(
             client: client, errand: errand, to: address,
             from: sources.first { $0.isIPv6 == address.isIPv6 } ?? .any(isIPv6: address.isIPv6),
-            unsaid: unsaid,
-            deadline: desk.now + streamLimit))
+            unsaid: unsaid, limits: streamLimits, now: desk.now))
+        handle(events, of: client)
       case .told(let client):
         desk.state.withLock { $0.told.append(client) }
         hasNews = true
+        if conversations.end(client) { handle([.ended(nil)], of: client) }
       case .finish: isFinished = true
       }
     }
@@ -216,26 +218,14 @@ struct NotifierLoop {
 
   // MARK: Conversations
 
-  private mutating func begin(_ conversation: StreamConversation) {
-    var conversation = conversation
-    let events = conversation.begin()
-    conversations.append(conversation)
-    handle(events, of: conversation.client)
-  }
-
-  private mutating func converse(_ ready: ArraySlice<Int16>) {
+  private mutating func converse(isReady: Bool) {
     let now = desk.now
-    var news: [(client: Int, events: [StreamConversation.Event])] = []
-    for (index, events) in zip(conversations.indices, ready) {
-      if events != 0 {
-        news.append((conversations[index].client, conversations[index].onReady()))
-      } else if conversations[index].deadline <= now {
-        conversations[index].hangUp()
-        news.append((conversations[index].client, [.ended(.silent)]))
-      }
+    if isReady {
+      for (client, events) in conversations.goOn(now: now) { handle(events, of: client) }
     }
-    conversations.removeAll { $0.descriptor < 0 }
-    for (client, events) in news { handle(events, of: client) }
+    if let earliest = conversations.earliestDeadline, earliest <= now {
+      for client in conversations.endOverdue(now: now) { handle([.ended(.silent)], of: client) }
+    }
   }
 
   private mutating func handle(_ events: [StreamConversation.Event], of client: Int) {

@@ -20,8 +20,19 @@ struct StreamConversation {
     case saying
   }
 
+  /// How long it may take.
+  struct Limits {
+    /// One connection.
+    var connecting: Duration
+    /// All of it.
+    var all: Duration
+  }
+
   let client: Int
-  let deadline: Duration
+  /// When it has failed unless it has gone on.
+  private(set) var deadline: Duration
+  private let end: Duration
+  private let connecting: Duration
   private let errand: NotificationErrand
   private let address: HostAddress
   private let source: HostAddress
@@ -36,20 +47,21 @@ struct StreamConversation {
 
   init(
     client: Int, errand: NotificationErrand, to address: HostAddress, from source: HostAddress,
-    unsaid: [UInt8],
-    deadline: Duration
+    unsaid: [UInt8], limits: Limits, now: Duration
   ) {
     self.client = client
     self.errand = errand
     self.address = address
     self.source = source
     self.unsaid = unsaid
-    self.deadline = deadline
+    end = now + limits.all
+    connecting = limits.connecting
+    deadline = min(now + limits.connecting, end)
     salt = UInt32.random(in: .min ... .max)
   }
 
-  /// What to wait for.
-  var events: Int16 { Int16(isConnected && outgoing.isEmpty ? POLLIN : POLLOUT) }
+  /// What to wait for: that the kernel takes something, or that something has come.
+  var waitsToWrite: Bool { !isConnected || !outgoing.isEmpty }
 
   mutating func begin() -> [Event] { connect(port: PortMap.port) }
 
@@ -60,7 +72,8 @@ struct StreamConversation {
   }
 
   /// The kernel can go on.
-  mutating func onReady() -> [Event] {
+  mutating func onReady(now: Duration) -> [Event] {
+    defer { if descriptor >= 0 { deadline = isConnected ? end : min(now + connecting, end) } }
     if !isConnected {
       var number: Int32 = 0
       var size = socklen_t(MemoryLayout<Int32>.size)

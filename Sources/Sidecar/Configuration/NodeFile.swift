@@ -55,7 +55,7 @@ public enum NodeFile {
     let beats = NodeFileTimings.beats(file)
     let mirror = NodeFileTimings.mirror(file)
     let calloutLimit = NodeFileTimings.calloutLimit(file)
-    let whenNotMirrored = file.optional("statd").map(whenNotMirrored) ?? .grant
+    let whenNotMirrored = file.optional("statd").map(Self.whenNotMirrored) ?? .grant
     let read = services.map(NodeFileServices.read) ?? []
     guard let nodeName, let location, let staleness, let runDirectory, let state, let health, let beats,
       let mirror, let calloutLimit, let whenNotMirrored

@@ -7,8 +7,6 @@ public import StatusMonitor
 public struct DirectoryNotification: NotificationRun {
   /// Carries it out.
   public let notifier: Notifier
-  /// Files that are no records, so that nobody can be told of them.
-  public let refused: [RefusedFile]
   private let directory: StatusDirectory
   private let clients: [NotificationClient]
 
@@ -40,21 +38,28 @@ public struct DirectoryNotification: NotificationRun {
     }
   }
 
-  /// Begins.
+  /// Moves the records of those who are to be told out of the way of those who come anew, and reads them.
   ///
-  /// - Throws: ``NodeHostError`` of the directory, ``RPCError`` of the sockets, ``XDRError`` of the names.
-  public static func start(
-    _ assignment: Assignment, in directory: StatusDirectory, recency: Recency
-  ) async throws -> DirectoryNotification {
-    let (records, refused) = try await OwnThread.run("lf-notify") {
+  /// - Throws: ``NodeHostError`` of the directory.
+  public static func retire(
+    in directory: StatusDirectory
+  ) async throws -> (records: [RetiredRecord], refused: [RefusedFile]) {
+    try await OwnThread.run("lf-notify") {
       try directory.retireAll()
       return try directory.retiredRecords()
     }
+  }
+
+  /// Begins to tell the clients of retired records.
+  ///
+  /// - Throws: ``RPCError`` of the sockets, ``XDRError`` of the names.
+  public static func start(
+    _ assignment: Assignment, _ records: [RetiredRecord], in directory: StatusDirectory, recency: Recency
+  ) throws -> DirectoryNotification {
     let clients = records.map { NotificationClient($0, recency) }
     let errand = try NotificationErrand(.tell(names: assignment.names, number: assignment.number))
     let notifier = try Notifier(errand, to: clients, timings: assignment.timings, from: assignment.sources)
-    return DirectoryNotification(
-      notifier: notifier, refused: refused, directory: directory, clients: clients)
+    return DirectoryNotification(notifier: notifier, directory: directory, clients: clients)
   }
 
   func progress() async throws -> NotificationProgress { notifier.progress }

@@ -3,8 +3,8 @@ public import StatusMonitor
 
 /// What became of a notification: `lockferry notify`.
 public struct NotificationReport: Codable, Sendable, Equatable {
-  /// The number that clients were told.
-  public var stateNumber: Int
+  /// The number that clients were told; nil where there was nobody to tell.
+  public var stateNumber: Int?
   /// The names under which they were told.
   public var names: [String]
   /// How many were to be told.
@@ -17,8 +17,8 @@ public struct NotificationReport: Codable, Sendable, Equatable {
   public var clients: [HistoryEntry.Client]
 
   /// A report of these ledgers.
-  public init(number: StateNumber, names: [String], _ ledgers: [NotificationLedger], took: Duration) {
-    stateNumber = Int(number.value)
+  public init(number: StateNumber?, names: [String], _ ledgers: [NotificationLedger], took: Duration) {
+    stateNumber = number.map { Int($0.value) }
     self.names = names
     clients = ledgers.map { HistoryEntry.Client($0) }.sorted { $0.client < $1.client }
     all = clients.count

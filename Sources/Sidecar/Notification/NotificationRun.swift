@@ -48,11 +48,12 @@ extension NotificationAssignment {
       let sources = [address.flatMap { HostAddress(literal: $0) }].compactMap { $0 }
       let names = await NotificationNames.resolved(
         given: names, addresses: sources.map(\.description), within: .milliseconds(500))
-      return try await DirectoryNotification.start(
+      let (records, _) = try await DirectoryNotification.retire(in: directory)
+      return try DirectoryNotification.start(
         .init(
           names: names, number: number, sources: sources,
           timings: NotificationTimings(gracePeriod: graceLeft, limit: retry)),
-        in: directory, recency: .cookie)
+        records, in: directory, recency: .cookie)
     }
   }
 }

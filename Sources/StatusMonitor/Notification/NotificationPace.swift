@@ -1,10 +1,12 @@
 /// How many questions may be without answer at once, learnt from what comes back.
 ///
-/// Answers widen the window, so that it doubles with every round trip; a round of which more than half was lost, or
-/// an overflow of our own receive buffer, narrows it. Loss alone does not: a network that loses a third of everything
-/// is no reason to be slow, as waiting does not make it lose less.
+/// Answers widen the window, so that it doubles with every round trip; an overflow of our own receive buffer narrows
+/// it, and so does a round of which nearly all was lost. Other loss does not: a network that loses half of everything
+/// is no reason to be slow, as waiting does not make it lose less, and repetitions wait longer each time anyway.
 struct NotificationPace: Sendable, Equatable {
   static let narrowest = 64
+  /// However much is lost: so many small datagrams within a fifth of a second are no burden to any network.
+  static let narrowestByLoss = 256
   static let widest = 8_192
   /// So many answers one after the other that came only after a repetition: the wait is shorter than the way.
   private static let mostUnclear = 32
@@ -34,7 +36,8 @@ struct NotificationPace: Sendable, Equatable {
     answered += 1
     // Otherwise it can't be told which of the attempts was answered (Karn and Partridge, 1987).
     if let wait { learn(wait) } else { doubt() }
-    if lost * 3 <= answered { window = min(window + 1, Self.widest) }
+    // Three of five may be lost.
+    if lost * 2 <= answered * 3 { window = min(window + 1, Self.widest) }
     endRound()
   }
 
@@ -79,7 +82,8 @@ struct NotificationPace: Sendable, Equatable {
 
   private mutating func endRound() {
     guard answered + lost >= window else { return }
-    if lost > answered { window = max(window / 2, Self.narrowest) }
+    // More than four of five were lost.
+    if lost > answered * 4 { window = max(window / 2, min(window, Self.narrowestByLoss)) }
     answered = 0
     lost = 0
   }

@@ -7,7 +7,7 @@ extension NotificationSchedule {
       .awaited where contacts[client].firstAnswer != nil:
       guard contacts[client].firstAnswer != nil else {
         contacts[client].conversation = .awaited
-        silent.add(client)
+        if contacts[client].isMute { mute.add(client) } else { silent.add(client) }
         return
       }
       contacts[client].conversation = .preferred
@@ -29,7 +29,8 @@ extension NotificationSchedule {
     while let client = hopeful.next() {
       if contacts[client].told == nil { return client }
     }
-    while let client = silent.next() {
+    // Whoever was silent over TCP before is probably dead, and must not hold up those who only speak TCP.
+    while let client = silent.next() ?? mute.next() {
       // It may have moved to those with hope, and stand here still.
       if contacts[client].told == nil, contacts[client].conversation == .awaited { return client }
     }
@@ -55,6 +56,7 @@ extension NotificationSchedule {
     contacts[client].conversation = .none
     conversations -= 1
     guard !isFinished else { return directives }
+    if problem == .silent { contacts[client].isMute = true }
     if contacts[client].told == nil, let problem,
       contacts[client].problem == nil || contacts[client].problem == .silent
     {

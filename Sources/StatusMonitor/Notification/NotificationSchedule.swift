@@ -67,6 +67,8 @@ public struct NotificationSchedule: Sendable {
     var isRepeated = false
     var isResolving = false
     var conversation = Conversation.none
+    /// A conversation was begun, and nothing came back.
+    var isMute = false
     var firstAnswer: Duration?
     var told: Duration?
     var problem: NotificationProblem?
@@ -100,6 +102,8 @@ public struct NotificationSchedule: Sendable {
   /// Who waits for a conversation: those who have shown a sign of life, and the others.
   var hopeful = ClientQueue()
   var silent = ClientQueue()
+  /// Who was silent over TCP, too.
+  var mute = ClientQueue()
   var conversations = 0
   private(set) var toldCount = 0
   private var answeredCount = 0

@@ -17,12 +17,14 @@ public struct NotificationTimings: Sendable, Equatable {
   public var resolverPatience = Duration.seconds(5)
   /// This many attempts without any answer over UDP, then one over TCP.
   public var datagramAttempts = 3
+  /// One connection of a conversation over TCP: as long as one repeated SYN needs (RFC 6298: after 1 s).
+  public var connectLimit = Duration.milliseconds(1_500)
   /// A conversation over TCP ends after this.
   public var streamLimit = Duration.seconds(3)
   /// Most names that are being resolved at once.
   public var mostResolving = 32
   /// Most TCP conversations at once.
-  public var mostStreams = 64
+  public var mostStreams = 512
 
   /// Timings with the defaults of everything else.
   public init(gracePeriod: Duration, limit: Duration) {

@@ -27,12 +27,30 @@ import Testing
     #expect(pace.window == NotificationPace.widest)
   }
 
-  @Test("B2 a network that loses nearly everything narrows it, not below its least width")
+  @Test("B2 a network that loses nearly everything narrows it, not below what no network minds")
   func narrows() {
     var pace = NotificationPace()
-    for _ in 0..<10 { round(&pace, answered: 0.1) }
-    #expect(pace.window >= NotificationPace.narrowest)
-    #expect(pace.window < NotificationPace.narrowest + 5)
+    for _ in 0..<5 { round(&pace, answered: 1) }
+    for _ in 0..<20 { round(&pace, answered: 0.1) }
+    #expect(pace.window >= NotificationPace.narrowestByLoss)
+    #expect(pace.window < NotificationPace.narrowestByLoss * 2)
+  }
+
+  @Test("B2 a network that loses half of everything widens it all the same")
+  func losesHalf() {
+    var pace = NotificationPace()
+    for _ in 0..<40 { round(&pace, answered: 0.49) }
+    #expect(pace.window > 2_000)
+  }
+
+  @Test("B2 loss does not widen what an overflow has narrowed")
+  func overflowThenLoss() {
+    var pace = NotificationPace()
+    for _ in 0..<6 {
+      pace.onOverflow()
+      round(&pace, answered: 1 / 16)
+    }
+    #expect(pace.window < NotificationPace.narrowestByLoss)
   }
 
   @Test("B2 an overflow halves it once, however often the kernel reports the same burst")

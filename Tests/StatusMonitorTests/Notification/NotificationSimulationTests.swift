@@ -160,6 +160,13 @@ import Testing
       "6,000 clients, 2,000 dead ones first", within: 5, crowd(6_000, dead: { $0 < 2_000 }, faults: .init()))
   }
 
+  @Test("B2 dead clients do not hold up those who answer over TCP alone")
+  func deadAmongThoseOverTCP() throws {
+    var network = try crowd(5_000, dead: { $0.isMultiple(of: 5) }, faults: .init())
+    for index in network.hosts.indices where index % 10 < 3 { network.hosts[index].dropsDatagrams = true }
+    told("5,000 clients, a third over TCP alone, 1,000 dead", within: 12, network)
+  }
+
   @Test("B2 a way that is longer than the first wait is learnt, and not taken for loss")
   func farAway() throws {
     try told("3,000 clients 850 ms away", within: 15, crowd(3_000, faults: .init(delay: 400_000...450_000)))

@@ -193,7 +193,9 @@ struct SimulatedNetwork {
   private mutating func converse(_ client: Int, _ unsaid: [UInt8]) {
     openConversations += 1
     let host = hosts[client]
-    let limit = Int(schedule.timings.streamLimit / .microseconds(1))
+    // A host that is not there never answers the SYN.
+    let timings = schedule.timings
+    let limit = Int((host.isUp(now) ? timings.streamLimit : timings.connectLimit) / .microseconds(1))
     var moment = now + 6 * faults.delay.upperBound
     switch host.stream {
     case .works where host.isUp(now) && host.registeredSince <= now:
