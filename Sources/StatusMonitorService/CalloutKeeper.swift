@@ -237,7 +237,9 @@ private struct CalloutExchanges {
     if let ticket { outcomes.append((ticket, outcome)) }
   }
 
-  private func text(_ number: Int32) -> String { strerror(number).map { String(cString: $0) } ?? "error \(number)" }
+  private func text(_ number: Int32) -> String {
+    strerror(number).map { String(cString: $0) } ?? "error \(number)"
+  }
 }
 
 extension RecordKeeperRequest {

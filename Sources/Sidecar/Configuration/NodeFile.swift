@@ -72,7 +72,8 @@ public enum NodeFile {
     let key = "when_not_mirrored"
     guard let section = value.section(known: [key]) else { return nil }
     guard let word = section.optional(key) else { return .grant }
-    return word.word(WhenNotMirrored.allCases.map(\.rawValue), "grant or refuse").flatMap(WhenNotMirrored.init)
+    return word.word(WhenNotMirrored.allCases.map(\.rawValue), "grant or refuse").flatMap(
+      WhenNotMirrored.init)
   }
 
   private static func storeLocation(_ value: NodeFileValue) -> StoreLocation? {

@@ -108,8 +108,11 @@ struct MonitorUnderTest {
     return try #require(last)
   }
 
-  mutating func takeSent() throws -> RPCCall {
+  /// Time goes on until the next message is sent; returns it.
+  mutating func nextSent() throws -> RPCCall {
+    for _ in 0..<400 where sent.isEmpty { pass(.milliseconds(250)) }
     let last = sent.popLast()
+    sent = []
     return try RPCCall.parse(#require(last).bytes).call
   }
 
