@@ -33,14 +33,14 @@ enum HistoryTable {
       ("SERVICE", .left), ("NO", .right), ("STARTED", .left), ("WHAT", .left), ("FROM", .left), ("TO", .left),
       ("EPOCH", .right), ("TOOK", .right), ("TOLD", .right), ("OUTCOME", .left), ("BECAUSE", .left))
     for entry in entries {
-      let told = entry.clients.count { $0.told }
+      let all = entry.clientCount ?? entry.clients.count
+      let told = all - (entry.untoldCount ?? entry.clients.count { !$0.told })
       table.add(
         .init(entry.service), .init("\(entry.number)"), .init(entry.startedAt), .init(entry.kind),
         .init(entry.from ?? ""), .init(entry.to ?? ""), .init("\(entry.epoch)"),
         .init(Elapsed.text(milliseconds: entry.milliseconds)),
         .init(
-          entry.clients.isEmpty ? "" : "\(told)/\(entry.clients.count)",
-          told == entry.clients.count ? .plain : .doubtful),
+          all == 0 ? "" : "\(told)/\(all)", told == all ? .plain : .doubtful),
         .init(entry.outcome, entry.outcome == "done" ? .good : .bad), .init(entry.because))
     }
     return table.render(coloured: coloured) + notes(entries).map { Terminal.printable($0) + "\n" }.joined()

@@ -37,7 +37,7 @@ final class Daemon: Service {
       path: try StatusDirectoryLocation.discover(configured: configuration.statusDirectory))
     jobs = JobQueue()
     notifications = NotificationBoard(
-      stateDirectory: configuration.stateDirectory, live: directory, jobs: jobs, log: log)
+      stateDirectory: configuration.stateDirectory, live: directory, boot: boot, jobs: jobs, log: log)
     let (refusals, refusal) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(1))
     self.refusals = refusals
     let shell = NodeShell(

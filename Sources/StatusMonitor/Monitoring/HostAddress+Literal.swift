@@ -3,7 +3,8 @@
 extension HostAddress {
   /// The four bytes of an IPv4 address as one number, the first byte the most significant.
   public init(ipv4: UInt32) {
-    guard let address = HostAddress(bytes: (0..<4).map { UInt8(truncatingIfNeeded: ipv4 >> (24 - 8 * $0)) }) else {
+    guard let address = HostAddress(bytes: (0..<4).map { UInt8(truncatingIfNeeded: ipv4 >> (24 - 8 * $0)) })
+    else {
       preconditionFailure("four bytes are an address")
     }
     self = address
