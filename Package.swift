@@ -94,8 +94,9 @@ let package = Package(
         "HostTestKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
-    .testTarget(name: "ONCRPCTests", dependencies: ["ONCRPC"]),
-    .testTarget(name: "StatusMonitorTests", dependencies: ["StatusMonitor", "ONCRPC"]),
+    .target(name: "HexText", path: "Tests/HexText"),
+    .testTarget(name: "ONCRPCTests", dependencies: ["ONCRPC", "HexText"]),
+    .testTarget(name: "StatusMonitorTests", dependencies: ["StatusMonitor", "ONCRPC", "HexText"]),
     .testTarget(name: "RPCTransportTests", dependencies: ["RPCTransport", "ONCRPC"]),
     .testTarget(name: "ClusterTests", dependencies: ["Cluster", "StatusMonitor"]),
     .testTarget(name: "SharedStoreTests", dependencies: ["SharedStore", "CLinux"]),
