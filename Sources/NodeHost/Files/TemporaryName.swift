@@ -15,7 +15,7 @@ enum TemporaryName {
   }
 
   /// Whether a directory entry is one of them.
-  static func matches(_ name: [UInt8]) -> Bool {
+  static func matches(_ name: some BidirectionalCollection<UInt8>) -> Bool {
     name.first == UInt8(ascii: ".") && name.count > suffix.utf8.count
       && name.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
   }
