@@ -12,17 +12,9 @@ struct HistoryListCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "Lists what happened to one service, or to all, newest last.")
 
-  @Argument(help: "The service; all where it is left out.")
-  var service: String?
-  @OptionGroup var daemon: DaemonOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup var listing: ServiceListing
 
-  func run() async throws {
-    let query = service.map { "?service=" + DaemonConnection.escape($0) } ?? ""
-    let entries: [HistoryEntry] = try await daemon.connection().get("/v1/history" + query)
-    Terminal.write(
-      try output.format.render(entries) { HistoryTable.render($0, coloured: Terminal.hasColour) })
-  }
+  func run() async throws { try await listing.show("/v1/history", as: HistoryTable.render) }
 }
 
 /// `lockferry history` for people.
