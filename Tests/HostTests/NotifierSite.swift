@@ -47,6 +47,11 @@ struct NotifierSite {
     return Told(end: end, answer: answer)
   }
 
+  /// Every record has left the folder in which clients put theirs when they come back.
+  func isRetired(_ folder: String) -> Bool {
+    (try? FileManager.default.contentsOfDirectory(atPath: folder + "/sm"))?.isEmpty == true
+  }
+
   /// What is left in the folder of those who are to be told.
   func untold(in folder: String) -> [String] {
     ((try? FileManager.default.contentsOfDirectory(atPath: folder + "/sm.bak")) ?? []).sorted()
