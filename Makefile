@@ -3,7 +3,7 @@
 SWIFT ?= swift
 sources = Package.swift $(wildcard Sources Tests Benchmarks)
 
-.PHONY: build release demo lab lab-programs test lint format bench bench-notify clean dependencies
+.PHONY: build release demo lab lab-programs test lint format bench bench-notify bench-statd soak clean dependencies
 .DEFAULT_GOAL := build
 
 build: dependencies
@@ -39,6 +39,11 @@ test: dependencies
 	"$$($(SWIFT) build --show-bin-path)/lockferry-lab" --scenario crash --kernel 6.1 --where-possible
 	$(SWIFT) test --skip-build
 
+# Hostile messages for SECONDS (default 600), from another seed each time.
+soak: dependencies
+	$(SWIFT) build --build-tests
+	LOCKFERRY_SOAK_SECONDS=$(or $(SECONDS),600) $(SWIFT) test --skip-build --filter HostileMessages
+
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel $(sources)
 
@@ -52,6 +57,10 @@ bench: dependencies
 
 bench-notify: dependencies
 	scripts/bench/notify
+
+# SM_MON of rpc.statd and of lockferry statd; about 6 minutes.
+bench-statd: dependencies
+	scripts/bench/statd
 
 clean:
 	$(SWIFT) package clean

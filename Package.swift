@@ -45,7 +45,7 @@ let package = Package(
     .target(
       name: "StatusMonitorService",
       dependencies: [
-        "ONCRPC", "StatusMonitor", "RPCTransport", "NodeHost", logging,
+        "ONCRPC", "StatusMonitor", "CalloutProtocol", "RPCTransport", "NodeHost", logging,
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
 

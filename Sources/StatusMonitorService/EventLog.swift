@@ -21,7 +21,7 @@ struct EventLog {
     }
     let level = level(of: event)
     guard log.logLevel <= level else { return }
-    guard lines < EventLog.linesPerWindow || level == .critical else {
+    guard lines < EventLog.linesPerWindow else {
       left += 1
       return
     }

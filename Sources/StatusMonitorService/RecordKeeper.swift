@@ -2,16 +2,23 @@ import StatusMonitor
 
 /// Whoever keeps records where they survive this machine.
 protocol RecordKeeper: Sendable {
-  /// Has these records kept as they are in the status directory now. Each is reported once; never waits.
+  /// Passes these on. Each record is reported once; never waits.
   func submit(_ requests: [RecordKeeperRequest])
   /// Ends its threads.
   func stop()
 }
 
-/// A record that is to be kept.
-struct RecordKeeperRequest: Sendable {
-  /// Names the request in the report.
-  let ticket: UInt64
-  /// Whose record, and for whom.
-  let identity: MonitorIdentity
+/// What is passed on.
+enum RecordKeeperRequest: Sendable {
+  /// Keep this peer's record as it is in the status directory now, and report by the ticket.
+  case keep(ticket: UInt64, MonitorIdentity)
+  /// The peer is no longer monitored.
+  case departed(MonitorIdentity)
+  /// The peer says that it restarted; `at` in seconds since 1970.
+  case restarted(name: [UInt8], source: String, state: Int32, at: UInt64)
+
+  /// By what it is reported; nil where nobody waits for it.
+  var ticket: UInt64? {
+    if case .keep(let ticket, _) = self { ticket } else { nil }
+  }
 }

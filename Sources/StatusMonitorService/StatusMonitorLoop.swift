@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import NodeHost
 import ONCRPC
@@ -18,7 +19,7 @@ struct StatusMonitorLoop {
   private var events: EventLog
   /// Changes of this turn, which go to the disk together.
   private var changes: [(ticket: UInt64, changes: [RecordChange])] = []
-  private var mirrorings: [RecordKeeperRequest] = []
+  private var news: [RecordKeeperRequest] = []
 
   /// What is served.
   var endpoints: [RPCServer.Endpoint] { server.endpoints }
@@ -36,16 +37,20 @@ struct StatusMonitorLoop {
     datagrams = try LoopbackDatagrams()
     if let warning = try directory.becomeOwner() { log.warning("\(warning)") }
     writer = try StatusDirectoryWriter(directory) { inbox.add(.written($0, $1)) }
-    keeper = nil
+    // The instance has its own limit, which comes first: what is late is late for everybody.
+    keeper = try options.mirror.map { mirror in
+      try CalloutKeeper(socket: mirror.socket, limit: mirror.limit + .seconds(1)) { inbox.add(.mirrored($0)) }
+    }
     instance = StatusMonitorInstance(
       records: scan.records.mapValues { MonitorRecord(parsing: $0) }, state: state,
-      mirroring: .none, limits: options.limits, firstTransaction: .random(in: 0 ... .max))
+      mirroring: options.mirroring, limits: options.limits, firstTransaction: .random(in: 0 ... .max))
     self.inbox = inbox
     events = EventLog(log)
     log.notice(
       "status monitor begins",
       metadata: [
         "status_directory": "\(directory.path)", "hosts": "\(instance.monitoredHosts)", "state": "\(state)",
+        "when_not_mirrored": "\(options.mirroring)",
       ])
   }
 
@@ -126,7 +131,11 @@ struct StatusMonitorLoop {
       switch directive {
       case .change(let wanted, let ticket): changes.append((ticket, wanted))
       case .mirror(_, let identity, let ticket):
-        mirrorings.append(RecordKeeperRequest(ticket: ticket, identity: identity))
+        news.append(.keep(ticket: ticket, identity))
+      case .report(.departed(let identity)): news.append(.departed(identity))
+      case .report(.restarted(let name, let source, let state)):
+        news.append(
+          .restarted(name: name, source: "\(source)", state: state, at: UInt64(max(time(nil), 0))))
       case .reply(let request, let results): server.answer(request.number, .success(results))
       case .resolve(let name, let lookup): resolve(name, lookup)
       case .send(let bytes, let port): datagrams.send(bytes, port: port)
@@ -138,9 +147,9 @@ struct StatusMonitorLoop {
 
   private mutating func submit() {
     writer.submit(changes)
-    if !mirrorings.isEmpty { keeper?.submit(mirrorings) }
+    if !news.isEmpty { keeper?.submit(news) }
     changes = []
-    mirrorings = []
+    news = []
   }
 
   /// A thread for each lookup, of which the instance has few at once: a resolver blocks as long as it likes.

@@ -16,7 +16,9 @@ struct StatdCommand: AsyncParsableCommand {
       registers with rpcbind, which must run. Stop rpc.statd first; it refuses to start beside another status monitor. \
       Files and formats are those of rpc.statd, so you may go back at any time.
 
-      A lock is granted only when its client's record is on the disk.
+      A lock is granted only when its client's record is on the disk, and, where there is a node file, when the daemon \
+      has it in the shared store. What happens when it is not there in time says statd.when_not_mirrored in the node \
+      file: grant (the default) or refuse.
 
       Starts as root and becomes the owner of sm/ without any capability. It tells nobody that this host restarted: \
       sm-notify does that at boot, as for `rpc.statd --no-notify`. docs/statd.md says more.
@@ -45,8 +47,12 @@ struct StatdCommand: AsyncParsableCommand {
     do {
       let directory = try StatusDirectoryLocation.discover(
         configured: stateDirectory ?? node?.statusDirectory)
+      let mirror = node.map {
+        StatusMonitorOptions.Mirror(
+          runDirectory: $0.runDirectory, limit: $0.calloutLimit, refuses: $0.whenNotMirrored == .refuse)
+      }
       let service = StatusMonitorService(
-        StatusMonitorOptions(statusDirectory: directory, port: port), log: log)
+        StatusMonitorOptions(statusDirectory: directory, port: port, mirror: mirror), log: log)
       var configuration = ServiceGroupConfiguration(
         services: [
           .init(

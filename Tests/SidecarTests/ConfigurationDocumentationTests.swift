@@ -42,6 +42,7 @@ struct ConfigurationDocumentationTests {
       beats: {zzzzzzzzzz: 1}
       mirror: {zzzzzzzzzz: 1}
       callout: {zzzzzzzzzz: 1}
+      statd: {zzzzzzzzzz: 1}
       services: [{zzzzzzzzzz: 1, storage: {zzzzzzzzzz: 1}, recovery: {zzzzzzzzzz: 1}}]
       """
     let error = try #require(throws: ConfigurationError.self) { try NodeFile.parse(unknown, file: "n") }

@@ -26,10 +26,21 @@ public struct NodeConfiguration: Sendable, Equatable {
   public var beats: BeatTimings
   /// `callout.limit`: how long a new client's lock waits for its record to be durable. Default 2 s, 10 ms to 30 s.
   public var calloutLimit: Duration
+  /// `statd.when_not_mirrored`: what `lockferry statd` answers for a client whose record isn't durable in the store
+  /// within ``calloutLimit``. Default `grant`.
+  public var whenNotMirrored: WhenNotMirrored
   /// The mirror and its deletion guard.
   public var mirror: MirrorTimings
   /// The services this node knows, in the order of the file.
   public var services: [ServiceConfiguration]
+}
+
+/// `statd.when_not_mirrored:` of the node file.
+public enum WhenNotMirrored: String, Sendable, Equatable, CaseIterable {
+  /// The client gets its lock, and the log says so.
+  case grant
+  /// The client gets no lock.
+  case refuse
 }
 
 /// `store:` of the node file.

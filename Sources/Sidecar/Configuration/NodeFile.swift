@@ -15,7 +15,7 @@ public enum NodeFile {
   private static let keys = [
     "node", "store", "store_staleness", "status_directory", "run_directory", "state_directory",
     "control_group",
-    "health", "beats", "mirror", "callout", "services",
+    "health", "beats", "mirror", "callout", "statd", "services",
   ]
 
   /// Reads a file. Blocks as long as the file system does.
@@ -55,16 +55,25 @@ public enum NodeFile {
     let beats = NodeFileTimings.beats(file)
     let mirror = NodeFileTimings.mirror(file)
     let calloutLimit = NodeFileTimings.calloutLimit(file)
+    let whenNotMirrored = file.optional("statd").map(Self.whenNotMirrored) ?? .grant
     let read = services.map(NodeFileServices.read) ?? []
     guard let nodeName, let location, let staleness, let runDirectory, let state, let health, let beats,
-      let mirror, let calloutLimit
+      let mirror, let calloutLimit, let whenNotMirrored
     else { return nil }
     var probing = health.health
     if !health.saysProbes, !read.contains(where: { $0.candidates.contains(nodeName) }) { probing.probes = [] }
     return NodeConfiguration(
       node: nodeName, store: location, storeStaleness: staleness, statusDirectory: status,
       runDirectory: runDirectory, stateDirectory: state, controlGroup: group, health: probing, beats: beats,
-      calloutLimit: calloutLimit, mirror: mirror, services: read)
+      calloutLimit: calloutLimit, whenNotMirrored: whenNotMirrored, mirror: mirror, services: read)
+  }
+
+  private static func whenNotMirrored(_ value: NodeFileValue) -> WhenNotMirrored? {
+    let key = "when_not_mirrored"
+    guard let section = value.section(known: [key]) else { return nil }
+    guard let word = section.optional(key) else { return .grant }
+    return word.word(WhenNotMirrored.allCases.map(\.rawValue), "grant or refuse").flatMap(
+      WhenNotMirrored.init)
   }
 
   private static func storeLocation(_ value: NodeFileValue) -> StoreLocation? {

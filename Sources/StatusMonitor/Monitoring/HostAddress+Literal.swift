@@ -1,5 +1,4 @@
-/// Addresses as names in records and in notifications, and as callers, have them. An IPv4 address in IPv6 notation
-/// (`::ffff:10.0.0.11`, which NFS-Ganesha registers) is the IPv4 address.
+/// Addresses as names in records and in notifications, and as callers, have them.
 extension HostAddress {
   /// The four bytes of an IPv4 address as one number, the first byte the most significant.
   public init(ipv4: UInt32) {
@@ -17,8 +16,7 @@ extension HostAddress {
     if let address = HostAddress.ipv4(text[...]) {
       self.init(ipv4: address)
     } else if let groups = HostAddress.ipv6(text) {
-      let mapped = groups.prefix(5).allSatisfy { $0 == 0 } && groups[5] == 0xffff
-      self.init(bytes: groups.dropFirst(mapped ? 6 : 0).flatMap { [UInt8($0 >> 8), UInt8($0 & 0xff)] })
+      self.init(bytes: groups.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xff)] })
     } else {
       return nil
     }

@@ -5,6 +5,8 @@ public enum StatusMonitorDirective: Sendable, Equatable {
   case change([RecordChange], ticket: UInt64)
   /// Have the shared store keep the record as it is in the status directory now, and report with `onMirrored`.
   case mirror(ClientName, identity: MonitorIdentity, ticket: UInt64)
+  /// Let the daemon know; nobody waits for it.
+  case report(StatusMonitorNews)
   /// Answer the call with these results.
   case reply(StatusMonitorRequest, results: [UInt8])
   /// Find the addresses of a name and report with `onResolved`, an empty list where it has none.
@@ -15,6 +17,14 @@ public enum StatusMonitorDirective: Sendable, Equatable {
   case timer(StatusMonitorTimer, at: Duration)
   /// Tell the operator.
   case tell(StatusMonitorEvent)
+}
+
+/// What the daemon of this node should know besides records.
+public enum StatusMonitorNews: Sendable, Equatable {
+  /// The lock manager no longer wants a peer monitored, and its record is about to go.
+  case departed(MonitorIdentity)
+  /// Somebody says that it restarted.
+  case restarted(name: [UInt8], source: HostAddress, state: Int32)
 }
 
 /// Names a call that waits for its answer; the shell's own number for it.

@@ -160,6 +160,7 @@ extension StatusMonitorInstance {
       if case .pending(let ticket) = monitoring.presence, let wait = waits.removeValue(forKey: ticket) {
         directives += refuse(wait.requests, nil)
       }
+      if mirroring != .none { directives.append(.report(.departed(monitoring.line.identity))) }
       callbacks.forget(id)
       hosts.remove(id)
     }
@@ -190,7 +191,8 @@ extension StatusMonitorInstance {
       monitoring.client, identity: monitoring.line.identity, ticket: ticket)
     if mirroring == .grant, isStoreAway {
       figures.grantedUnmirrored += UInt64(wait.requests.count)
-      return grant(ticket, id) + [mirror]
+      let event = StatusMonitorEvent.grantedUnmirrored(client: monitoring.client, reason: "still not")
+      return [.tell(event)] + grant(ticket, id) + [mirror]
     }
     waits[ticket]?.isWritten = true
     return [mirror, .timer(.mirroring(ticket: ticket), at: now + limits.mirroring)]

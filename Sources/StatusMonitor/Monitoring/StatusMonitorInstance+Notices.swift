@@ -6,12 +6,16 @@ extension StatusMonitorInstance {
     _ notice: RestartNotice, from caller: StatusMonitorCaller, as call: StatusMonitorRequest, now: Duration
   ) -> [StatusMonitorDirective] {
     figures.notices += 1
-    let answer = StatusMonitorDirective.reply(call, results: [])
-    guard !hosts.isEmpty else { return [answer] }
+    var directives = [StatusMonitorDirective.reply(call, results: [])]
+    if mirroring != .none {
+      directives.append(
+        .report(.restarted(name: notice.monName, source: caller.address, state: notice.state)))
+    }
+    guard !hosts.isEmpty else { return directives }
     let peer = PeerKey(notice.monName)
     let known = hosts.ids(of: peer).union(hosts.ids(of: .address(caller.address)))
     let shown = printableText(notice.monName, limit: 255)
-    var directives = [answer] + restart(known, shown, state: notice.state, now: now)
+    directives += restart(known, shown, state: notice.state, now: now)
     let remembered = NameLookups.Notice(
       peer: peer, shown: shown, state: notice.state, source: caller.address, at: now, isPlaced: !known.isEmpty
     )

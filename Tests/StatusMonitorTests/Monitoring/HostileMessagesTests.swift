@@ -201,6 +201,7 @@ private struct HostileWorld {
         }
         writes.append(ticket)
       case .mirror(_, identity: _, let ticket): mirrorings.append(ticket)
+      case .report: break
       case .reply(let request, let results):
         if unanswered.remove(request.number) == nil { failure = "call \(request.number) is answered twice" }
         if results.count > 8 { failure = "an answer of \(results.count) bytes" }

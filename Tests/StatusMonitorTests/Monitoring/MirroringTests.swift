@@ -61,4 +61,28 @@ import Testing
     monitor.write()
     #expect(monitor.replies[third] == nil)
   }
+
+  @Test("the daemon hears of departures before the record goes, and of restarts, but not where there is none")
+  func news() throws {
+    for mirroring in [StatusMonitorInstance.Mirroring.none, .grant] {
+      var monitor = try MonitorUnderTest(mirroring: mirroring)
+      monitor.monitor("10.0.0.11")
+      monitor.write()
+      if mirroring == .grant {
+        let ticket = try monitor.takeMirroring()
+        monitor.carryOut(monitor.instance.onMirrored(ticket, .done, now: monitor.now))
+      }
+      try monitor.notify("nobody", from: "192.0.2.1", state: 3)
+      monitor.call(.unmonitor(MonitorUnderTest.identity("10.0.0.11")))
+      let source = try #require(HostAddress(literal: "192.0.2.1".utf8))
+      #expect(
+        monitor.reported
+          == (mirroring == .none
+            ? []
+            : [
+              .restarted(name: Array("nobody".utf8), source: source, state: 3),
+              .departed(MonitorUnderTest.identity("10.0.0.11")),
+            ]))
+    }
+  }
 }

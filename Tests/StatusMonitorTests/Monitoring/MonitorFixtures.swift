@@ -7,6 +7,7 @@ struct MonitorUnderTest {
   var instance: StatusMonitorInstance
   var now = Duration.seconds(1_000)
   var told: [StatusMonitorEvent] = []
+  var reported: [StatusMonitorNews] = []
   /// What would be in `sm/`.
   var files: [ClientName: MonitorRecord]
   var replies: [UInt64: [UInt8]] = [:]
@@ -35,6 +36,7 @@ struct MonitorUnderTest {
       switch directive {
       case .change(let wanted, let ticket): changes.append((ticket, wanted))
       case .mirror(let client, identity: _, let ticket): mirrorings.append((ticket, client))
+      case .report(let news): reported.append(news)
       case .reply(let request, let results): replies[request.number] = results
       case .resolve(let name, let lookup): lookups.append((lookup, name))
       case .send(let bytes, let port): sent.append((bytes, port))
@@ -106,8 +108,11 @@ struct MonitorUnderTest {
     return try #require(last)
   }
 
-  mutating func takeSent() throws -> RPCCall {
+  /// Time goes on until the next message is sent; returns it.
+  mutating func nextSent() throws -> RPCCall {
+    for _ in 0..<400 where sent.isEmpty { pass(.milliseconds(250)) }
     let last = sent.popLast()
+    sent = []
     return try RPCCall.parse(#require(last).bytes).call
   }
 
