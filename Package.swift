@@ -111,8 +111,9 @@ let package = Package(
       ]),
 
     .testTarget(name: "CalloutProtocolTests", dependencies: ["CalloutProtocol"]),
-    .testTarget(name: "ONCRPCTests", dependencies: ["ONCRPC"]),
-    .testTarget(name: "StatusMonitorTests", dependencies: ["StatusMonitor", "ONCRPC"]),
+    .target(name: "HexText", path: "Tests/HexText"),
+    .testTarget(name: "ONCRPCTests", dependencies: ["ONCRPC", "HexText"]),
+    .testTarget(name: "StatusMonitorTests", dependencies: ["StatusMonitor", "ONCRPC", "HexText"]),
     .testTarget(name: "RPCTransportTests", dependencies: ["RPCTransport", "ONCRPC"]),
     .testTarget(name: "ClusterTests", dependencies: ["Cluster", "StatusMonitor"]),
     .testTarget(name: "SharedStoreTests", dependencies: ["SharedStore", "CLinux"]),

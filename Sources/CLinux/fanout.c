@@ -159,10 +159,9 @@ int lfn_send(
     int sent = sendmmsg(descriptor, messages, (unsigned)count, 0);
     if (sent >= 0)
       return sent;
-    if (errno == ENOBUFS)
-      return -EAGAIN;
     failure = -errno;
-    if (errno == EAGAIN)
+    // ENOBUFS: the neighbour table is full for this host, or the interface's queue is; trying at once is no use.
+    if (errno == EAGAIN || errno == ENOBUFS)
       break;
   }
   return failure;

@@ -11,6 +11,7 @@
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netpacket/packet.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -163,6 +164,12 @@ int lfh_event(void) {
 void lfh_signal_event(int event) {
   // The only failure is a counter that is full, and then the event is signalled already.
   (void)eventfd_write(event, 1);
+}
+
+void lfh_wait_for_event(int event, int64_t nanoseconds) {
+  struct pollfd polled = {.fd = event, .events = POLLIN};
+  struct timespec limit = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+  (void)ppoll(&polled, 1, nanoseconds < 0 ? NULL : &limit, NULL);
 }
 
 int lfh_pipe(int *reading, int *writing) {

@@ -1,10 +1,11 @@
 import Glibc
+import StatusMonitor
 
 /// What the resolver says about this host's own names.
 public enum HostNames {
   /// The full name of a host name; nil where the resolver knows none within the limit, or `name` is a literal.
   public static func canonical(of name: String, within limit: Duration = .seconds(2)) async -> String? {
-    guard SocketAddress(literal: name) == nil else { return nil }
+    guard HostAddress(literal: name.utf8) == nil else { return nil }
     return try? await RPCThreads.shared.run("the full name of \(name)", within: limit) {
       _ throws(RPCError) -> String? in
       var hints = addrinfo()

@@ -24,14 +24,6 @@ struct SocketAddress: Sendable, Equatable {
     bytes = Array(UnsafeRawBufferPointer(start: pointer, count: Int(length)))
   }
 
-  /// The address that a literal stands for; nil where `text` is a name. Asks nobody.
-  init?(literal text: String) {
-    guard let address = try? SocketAddress.resolve(host: text, flags: AI_NUMERICHOST).first else {
-      return nil
-    }
-    self = address
-  }
-
   /// Without port.
   var host: HostAddress? {
     withPointer { pointer, _ in
@@ -45,11 +37,10 @@ struct SocketAddress: Sendable, Equatable {
   }
 
   /// The addresses of a host, literal or name; port 0. May block as long as the resolver likes.
-  static func resolve(host: String, flags: Int32 = 0) throws(RPCError) -> [SocketAddress] {
+  static func resolve(host: String) throws(RPCError) -> [SocketAddress] {
     var hints = addrinfo()
     hints.ai_family = AF_UNSPEC
     hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
-    hints.ai_flags = flags
     var list: UnsafeMutablePointer<addrinfo>?
     let status = getaddrinfo(host, nil, &hints, &list)
     guard status == 0 else {

@@ -10,7 +10,7 @@ internal import Synchronization
 /// `.new-…` (values that aren't visible yet).
 ///
 /// All file calls run on three threads of its own, each of which works off its queue in order:
-/// - prompt: reads of one key, and single writes without a comparison. They never wait for a lock here, so that
+/// - prompt: reads, and single writes without a comparison. They never wait for a lock here, so that
 ///   a beat passes everything else; the few that have to wait for a transaction on their own key move on to the next.
 /// - transactions: what compares, or writes several keys, up to eight.
 /// - bulk: transactions of more than eight writes, lists, creation.
@@ -66,22 +66,25 @@ public final class DirectoryStore: SharedStore {
     }
   }
 
-  /// The bytes of `key`, or nil where it is absent.
+  /// The bytes of those of `keys` that are there, read one after the other.
   ///
-  /// - Throws: ``StoreError``; ``StoreError/Code/damaged`` where something that isn't a value lies in the key's place.
-  public func read(_ key: StoreKey, within limit: Duration) async throws(StoreError) -> [UInt8]? {
+  /// - Throws: ``StoreError``; ``StoreError/Code/damaged`` where something that isn't a value lies in a key's place.
+  public func read(
+    _ keys: [StoreKey], within limit: Duration
+  ) async throws(StoreError) -> [StoreKey: [UInt8]] {
     let deadline = Self.deadline(limit)
     let atOnce = try await runInRoot(on: prompt, until: deadline) {
-      (root, _) throws(StoreFailure) -> [UInt8]?? in
-      try root.isInJournal(key) ? nil : .some(try root.value(of: key))
+      (root, progress) throws(StoreFailure) -> [StoreKey: [UInt8]]? in
+      if let journal = try root.journal(), journal.writes(anyOf: keys) { return nil }
+      return try root.values(of: keys, progress)
     }
     if let atOnce { return atOnce }
-    // A committed transaction is never seen half: one that writes this key is applied first.
+    // A committed transaction is never seen half: one that writes these keys is applied first.
     return try await runInRoot(on: transactions, until: deadline) { (root, progress) throws(StoreFailure) in
       try StoreLock.with(root, progress) { (lock) throws(StoreFailure) in
         try lock.take([.transactions])
         try root.finishJournal()
-        return try root.value(of: key)
+        return try root.values(of: keys, progress)
       }
     }
   }

@@ -9,9 +9,11 @@ public actor MemoryStore: SharedStore {
   /// An empty store.
   public init() {}
 
-  /// The bytes of `key`, or nil where it is absent. Never waits, so `limit` isn't looked at.
-  public func read(_ key: StoreKey, within limit: Duration) throws(StoreError) -> [UInt8]? {
-    values[key]
+  /// The bytes of those of `keys` that are there. Never waits, so `limit` isn't looked at.
+  public func read(_ keys: [StoreKey], within limit: Duration) throws(StoreError) -> [StoreKey: [UInt8]] {
+    var found: [StoreKey: [UInt8]] = [:]
+    for key in keys { found[key] = values[key] }
+    return found
   }
 
   /// Every key below `prefix` with its bytes. Never waits, so `limit` isn't looked at.

@@ -6,8 +6,8 @@ public protocol SharedStore: Sendable {
   /// How the operator wrote it, for messages: `directory:/srv/lockferry`.
   var location: String { get }
 
-  /// The bytes of `key`, or nil where it is absent.
-  func read(_ key: StoreKey, within limit: Duration) async throws(StoreError) -> [UInt8]?
+  /// The bytes of those of `keys` that are there, read one after the other in a single call.
+  func read(_ keys: [StoreKey], within limit: Duration) async throws(StoreError) -> [StoreKey: [UInt8]]
 
   /// Every key below `prefix` (not `prefix` itself) with its bytes, as of one moment.
   func list(below prefix: StoreKey, within limit: Duration) async throws(StoreError) -> [StoreKey: [UInt8]]
@@ -16,4 +16,11 @@ public protocol SharedStore: Sendable {
   func commit(
     _ transaction: StoreTransaction, within limit: Duration
   ) async throws(StoreError) -> StoreOutcome
+}
+
+extension SharedStore {
+  /// The bytes of `key`, or nil where it is absent.
+  public func read(_ key: StoreKey, within limit: Duration) async throws(StoreError) -> [UInt8]? {
+    try await read([key], within: limit)[key]
+  }
 }

@@ -200,7 +200,7 @@ extension StoreRoot {
 
   /// Whether a committed transaction that isn't applied yet writes `key`.
   func isInJournal(_ key: StoreKey) throws(StoreFailure) -> Bool {
-    try journal()?.entries.contains { $0.key == key } ?? false
+    try journal()?.writes(anyOf: [key]) ?? false
   }
 
   /// Applies a journal that a dead or failed call left behind. Under the lock, exclusively.

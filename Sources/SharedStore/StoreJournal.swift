@@ -26,6 +26,8 @@ struct StoreJournal: Equatable {
     }
   }
 
+  func writes(anyOf keys: [StoreKey]) -> Bool { entries.contains { keys.contains($0.key) } }
+
   /// FNV-1a with 64 bits: finds a torn file; the same on every node.
   static func checksum(of bytes: some Sequence<UInt8>) -> UInt64 {
     bytes.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01b3 }

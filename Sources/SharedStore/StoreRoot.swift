@@ -103,6 +103,16 @@ final class StoreRoot {
     return nil
   }
 
+  /// The bytes of those of `keys` that have a file.
+  func values(of keys: [StoreKey], _ progress: CallProgress) throws(StoreFailure) -> [StoreKey: [UInt8]] {
+    var found: [StoreKey: [UInt8]] = [:]
+    for key in keys {
+      try progress.check(location)
+      found[key] = try value(of: key)
+    }
+    return found
+  }
+
   /// The bytes of `key` as they lie in its file, or nil where there is none.
   func value(of key: StoreKey) throws(StoreFailure) -> [UInt8]? {
     // A file that is replaced while an NFS client reads it may be gone under its handle.

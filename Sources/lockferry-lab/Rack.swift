@@ -42,6 +42,10 @@ struct Rack: Sendable {
     ])
     .orThrow()
     try await host.run(["ip", "link", "set", bridge, "up"]).orThrow()
+    // What the unpacked programs need and the lab machine lacks; then where its Swift is.
+    let libraries =
+      ["/usr/lib", "/lib"].map { "/host\(place.tools)\($0)/x86_64-linux-gnu:" }.joined()
+      + (ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"] ?? "")
     let settings = """
       lab_scripts=/host\(place.scripts)
       lab_programs=/host\(place.programs)
@@ -56,7 +60,7 @@ struct Rack: Sendable {
       lab_notify='\(setting.notify)'
       lab_shares_disk=\(setting.sharesDisk)
       lab_cluster_tools=/host\(place.clusterTools ?? "")
-      export LD_LIBRARY_PATH=\(ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"] ?? "")
+      export LD_LIBRARY_PATH=\(libraries)
 
       """
     try settings.write(toFile: rack.share + "/settings", atomically: true, encoding: .utf8)

@@ -77,7 +77,7 @@ extension Scenario {
     site.note("power of a is cut")
     if site.isByHand { return try await site.judgeAdoption(heldBefore: held) }
     do {
-      try await site.waitUntilOnline(site.b, within: .seconds(60))
+      try await site.waitUntilOnline(site.b, within: .seconds(90))
     } catch {
       var outcome = Outcome(heldBefore: held, heldAfter: try await site.locksHeld(on: site.b))
       outcome.wronglyGranted = site.wronglyGranted.count

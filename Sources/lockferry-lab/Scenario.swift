@@ -155,7 +155,7 @@ extension Scenario {
     let left = try await site.a.run(
       """
       $lab_bin/rpc.nfsd 0
-      wait_for 5 sh -c '[ -z "$(ls /var/lib/nfs/sm)" ]'
+      wait_for 20 sh -c '[ -z "$(ls /var/lib/nfs/sm)" ]'
       ls /var/lib/nfs/sm | wc -l
       """)
     try await site.a.powerCut()

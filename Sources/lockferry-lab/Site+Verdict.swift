@@ -73,7 +73,7 @@ extension Site {
     note("grace period on \(server.name) is over")
     let (freeBefore, written) = (grants(Locks.free), writes.count)
     try await waitForAnswers(3)
-    try await eventually(within: .seconds(120), "the holder writes again") { writes.count >= written + 2 }
+    try await eventually(within: .seconds(240), "the holder writes again") { writes.count >= written + 2 }
     var outcome = Outcome(heldBefore: heldBefore, heldAfter: try await locksHeld(on: server))
     outcome.wronglyGranted = wronglyGranted.count
     outcome.pause = longestPause

@@ -98,13 +98,13 @@ struct Site: Sendable {
   // Waiting
 
   /// Waits until lockferry on `guest` says that it owns the service and that it is online.
-  func waitUntilOnline(_ guest: Guest, within limit: Duration = .seconds(120)) async throws {
+  func waitUntilOnline(_ guest: Guest, within limit: Duration = .seconds(240)) async throws {
     try await waitUntil(
       guest, answers: "/primary?service=home", "the service is online on \(guest.name)", within: limit)
   }
 
   /// Waits until the health endpoint of `guest` answers a path with 200.
-  func waitUntil(_ guest: Guest, answers path: String, _ what: String, within limit: Duration = .seconds(120))
+  func waitUntil(_ guest: Guest, answers path: String, _ what: String, within limit: Duration = .seconds(240))
     async throws
   {
     let tries = Int(limit.components.seconds) * 2
@@ -167,7 +167,7 @@ struct Site: Sendable {
   func endGrace(on guest: Guest) async throws { try await guest.run("end_grace") }
 
   /// Waits until every question of the asker was answered `count` times more.
-  func waitForAnswers(_ count: Int, within limit: Duration = .seconds(120)) async throws {
+  func waitForAnswers(_ count: Int, within limit: Duration = .seconds(240)) async throws {
     let logs = (Locks.conflicting + Locks.free).map { "ask-\($0.name).log" }
     let before = logs.map { Self.answers(asker.text($0)) }
     try await eventually(within: limit, "the asker gets answers") {

@@ -21,31 +21,28 @@ struct DirectoryNotifier {
           + "are told now are refused and forget their locks")
     }
     let start = ContinuousClock.now
-    let (records, refused) = try await reported { try await DirectoryNotification.retire(in: directory) }
-    for file in refused { Terminal.complain("\(path)/sm.bak: \(file)") }
+    let retired = try await reported { try await DirectoryNotification.retire(in: directory) }
     // A number is for telling: with nobody to tell it stays as it is.
-    guard !records.isEmpty else {
+    guard !retired.isEmpty else {
       return try write(NotificationReport(number: nil, names: [], [], took: .zero))
     }
-    let names = try await names(in: directory, records, sources)
+    let names = try await names(in: directory, retired.records, sources)
     let number = try await raisedNumber(in: directory)
     let notification = try await reported {
-      try DirectoryNotification.start(
+      try await DirectoryNotification.start(
         .init(
           names: names, number: number, sources: sources,
           timings: NotificationTimings(gracePeriod: grace, limit: patience)),
-        records, in: directory, recency: .file)
+        retired, in: directory, recency: .file)
+    }
+    if !notification.notifier.isPrivileged {
+      Terminal.complain("clients are told from ports above 1023, which some may not believe: run as root")
     }
     let progress = NotificationDisplay(grace: grace)
-    do {
-      try await notification.run { progress.show($0) }
-    } catch {
-      notification.notifier.stop()
-      throw CommandFailure(.failed, "\(error)")
-    }
+    if let problem = await notification.run({ progress.show($0) }) { Terminal.complain(problem) }
     progress.end(notification.notifier.progress)
     let report = NotificationReport(
-      number: number, names: names, notification.notifier.ledgers, took: ContinuousClock.now - start)
+      number: number, names: names, try await notification.clients(), took: ContinuousClock.now - start)
     try write(report)
     guard report.told == report.all else {
       throw CommandFailure(
@@ -63,7 +60,7 @@ struct DirectoryNotifier {
   private func addresses() throws -> [HostAddress] {
     var addresses: [HostAddress] = []
     for text in options.from {
-      guard let address = HostAddress(literal: text) else {
+      guard let address = HostAddress(literal: text.utf8) else {
         throw CommandFailure(.usage, "--from \(text): not an IPv4 or IPv6 address")
       }
       guard !addresses.contains(where: { $0.isIPv6 == address.isIPv6 }) else {

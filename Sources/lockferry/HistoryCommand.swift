@@ -12,17 +12,9 @@ struct HistoryListCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "Lists what happened to one service, or to all, newest last.")
 
-  @Argument(help: "The service; all where it is left out.")
-  var service: String?
-  @OptionGroup var daemon: DaemonOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup var listing: ServiceListing
 
-  func run() async throws {
-    let query = service.map { "?service=" + DaemonConnection.escape($0) } ?? ""
-    let entries: [HistoryEntry] = try await daemon.connection().get("/v1/history" + query)
-    Terminal.write(
-      try output.format.render(entries) { HistoryTable.render($0, coloured: Terminal.hasColour) })
-  }
+  func run() async throws { try await listing.show("/v1/history", as: HistoryTable.render) }
 }
 
 /// `lockferry history` for people.
@@ -33,14 +25,14 @@ enum HistoryTable {
       ("SERVICE", .left), ("NO", .right), ("STARTED", .left), ("WHAT", .left), ("FROM", .left), ("TO", .left),
       ("EPOCH", .right), ("TOOK", .right), ("TOLD", .right), ("OUTCOME", .left), ("BECAUSE", .left))
     for entry in entries {
-      let told = entry.clients.count { $0.told }
+      let all = entry.clientCount ?? entry.clients.count
+      let told = all - (entry.untoldCount ?? entry.clients.count { !$0.told })
       table.add(
         .init(entry.service), .init("\(entry.number)"), .init(entry.startedAt), .init(entry.kind),
         .init(entry.from ?? ""), .init(entry.to ?? ""), .init("\(entry.epoch)"),
         .init(Elapsed.text(milliseconds: entry.milliseconds)),
         .init(
-          entry.clients.isEmpty ? "" : "\(told)/\(entry.clients.count)",
-          told == entry.clients.count ? .plain : .doubtful),
+          all == 0 ? "" : "\(told)/\(all)", told == all ? .plain : .doubtful),
         .init(entry.outcome, entry.outcome == "done" ? .good : .bad), .init(entry.because))
     }
     return table.render(coloured: coloured) + notes(entries).map { Terminal.printable($0) + "\n" }.joined()

@@ -53,7 +53,14 @@ enum HistoryEntryTable {
       }
       text += "\n" + table.render(coloured: coloured)
     }
-    if !entry.clients.isEmpty { text += "\n" + ClientTable.render(entry.clients, coloured: coloured) }
-    return text
+    guard !entry.clients.isEmpty else { return text }
+    let clients = entry.clients.map { client in
+      var client = client
+      if client.told { client.names = client.names ?? entry.names }
+      return client
+    }
+    text += "\n" + ClientTable.render(clients, coloured: coloured)
+    let more = (entry.clientCount ?? clients.count) - clients.count
+    return more > 0 ? text + "and \(more) more, told; only so many are kept\n" : text
   }
 }

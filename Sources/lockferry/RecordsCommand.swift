@@ -5,17 +5,9 @@ struct RecordsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "records", abstract: "Lists the clients' records of one service, or of all.")
 
-  @Argument(help: "The service; all where it is left out.")
-  var service: String?
-  @OptionGroup var daemon: DaemonOptions
-  @OptionGroup var output: OutputOptions
+  @OptionGroup var listing: ServiceListing
 
-  func run() async throws {
-    let query = service.map { "?service=" + DaemonConnection.escape($0) } ?? ""
-    let records: [RecordStatus] = try await daemon.connection().get("/v1/records" + query)
-    Terminal.write(
-      try output.format.render(records) { RecordsTable.render($0, coloured: Terminal.hasColour) })
-  }
+  func run() async throws { try await listing.show("/v1/records", as: RecordsTable.render) }
 }
 
 /// `lockferry records` for people.

@@ -44,6 +44,18 @@ struct HealthJudgeTests {
     #expect(judge.verdict == .unhealthy(["nfs v3 over tcp: timed out (3 times)"]))
   }
 
+  /// Or the log would have a line for every round.
+  @Test func whatGoesOnFailingIsSaidInTheSameWords() {
+    var judge = HealthJudge(probes: 2, limit: 3)
+    for _ in 0..<4 { judge.onRound(round("timed out", nil)) }
+    let words = judge.verdict
+    #expect(words == .unhealthy(["nfs v3 over tcp: timed out (more than 3 times)"]))
+    for _ in 0..<50 {
+      judge.onRound(round("timed out", nil))
+      #expect(judge.verdict == words)
+    }
+  }
+
   @Test func failuresThatAreNotOneAfterTheOtherDoNotCount() {
     var judge = HealthJudge(probes: 2, limit: 3)
     judge.onRound(round(nil, nil))

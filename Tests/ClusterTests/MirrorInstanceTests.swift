@@ -130,6 +130,23 @@ struct MirrorPutTests {
     #expect(mirror.instance.isSettled)
   }
 
+  @Test func aScanThatShowsNothingNewChangesNothing() {
+    var mirror = MirrorProbe(clients(0..<5))
+    mirror.scan(clients(0..<5))
+    mirror.written("client3", bytes("changed\n"))
+    mirror.committed()
+    var records = clients(0..<5)
+    records["client3"] = bytes("changed\n")
+    for _ in 0..<2 { mirror.scan(records) }
+    #expect(mirror.batches.count == 1)
+    #expect(mirror.report.mirrored == 5)
+    // One that is missing is kept in the store and no longer present.
+    records["client1"] = nil
+    mirror.scan(records)
+    #expect(mirror.report.seen == 4)
+    #expect(mirror.report.retained == 1)
+  }
+
   @Test("ten thousand records go in batches of 256 one after the other where the store is not quick")
   func tenThousandRecordsInBatches() {
     var mirror = MirrorProbe()

@@ -16,8 +16,10 @@ struct ModelStore {
     orders[service].flatMap(MigrationOrder.init(bytes:))
   }
 
-  func view(startedAt: BootInstant) -> NodeView {
-    NodeView(startedAt: startedAt, beats: beats, owners: owners, orders: orders)
+  /// - Parameter nodes: whose beats it shows; all where it is nil.
+  func view(startedAt: BootInstant, of nodes: [NodeName]? = nil) -> NodeView {
+    let shown = beats.filter { nodes?.contains($0.key) ?? true }
+    return NodeView(startedAt: startedAt, beats: shown, owners: owners, orders: orders)
   }
 
   mutating func renew(_ node: NodeName, _ renewal: Renewal) -> RenewalOutcome {

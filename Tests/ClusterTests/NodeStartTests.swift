@@ -24,6 +24,18 @@ struct NodeStartTests {
     #expect(world.store.beats["a"].flatMap(Beat.init(bytes:))?.counter == 1)
   }
 
+  @Test func itsOwnBeatIsLookedAtUntilItHasItsNameAndItsPast() {
+    var world = SmallWorld()
+    world.start("a")
+    #expect(world.nodes["a"]?.instance.nodesToLookAt.contains("a") == true)
+    world.pass(.milliseconds(1000))
+    #expect(world.nodes["a"]?.instance.nodesToLookAt == world.nodes["a"]?.instance.peerNames)
+    // A foreign beat is found by the next renewal all the same.
+    world.store.beats["a"] = beat(place: "elsewhere")
+    world.pass(.milliseconds(500))
+    #expect(world.nodes["a"]?.instance.phase == .refused)
+  }
+
   @Test func aNameThatBeatsElsewhereIsRefusedAndNothingIsWritten() {
     var world = SmallWorld()
     world.start("a")

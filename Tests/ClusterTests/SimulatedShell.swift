@@ -87,11 +87,10 @@ extension Simulation {
   private mutating func look(_ node: NodeName, then: @escaping Action) {
     let startedAt = clock(node)
     let isApart = !isCalm && numbers.chance(20)
+    let nodes = machines[node]?.instance?.nodesToLookAt
     call(from: node, { $0.store }) { world, first in
-      guard let first else { return then(&world) }
-      guard isApart else {
-        return world.input(node, { $0.onLook(first.view(startedAt: startedAt), now: $1) }, then: then)
-      }
+      guard let first = first?.view(startedAt: startedAt, of: nodes) else { return then(&world) }
+      guard isApart else { return world.input(node, { $0.onLook(first, now: $1) }, then: then) }
       world.call(from: node, { $0.store }) { world, second in
         guard var view = second?.view(startedAt: startedAt) else { return then(&world) }
         view.beats = first.beats

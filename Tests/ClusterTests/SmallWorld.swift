@@ -104,7 +104,8 @@ struct SmallWorld {
     case .look:
       if !isCut {
         // A look begins after whatever was written at the same moment.
-        let view = store.view(startedAt: now + .nanoseconds(1))
+        let view = store.view(
+          startedAt: now + .nanoseconds(1), of: nodes[name]?.instance.nodesToLookAt)
         input(name) { $0.onLook(view, now: $1) }
       }
     case .transition(let transition):

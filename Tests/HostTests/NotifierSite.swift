@@ -47,6 +47,30 @@ struct NotifierSite {
     return Told(end: end, answer: answer)
   }
 
+  /// Waits until the records of so many are left, and checks that they are those who can't be told. Ends both.
+  func stop(
+    _ notifier: HostProgram, _ crowd: HostCrowd, in folder: String, whenLeft count: Int,
+    within limit: Duration = .seconds(90)
+  ) async throws -> CrowdAnswer {
+    try await eventually(within: limit, "all but \(count) are off the list") {
+      if let end = notifier.end { throw HostTestError("\(notifier.name): \(end): \(notifier.errors)") }
+      return isRetired(folder) && untold(in: folder).count == count
+    }
+    try await notifier.kill()
+    let heard = try await crowd.stop()
+    let really = Set(heard.clients.filter(\.told).map(\.address))
+    #expect(really.isDisjoint(with: untold(in: folder)), "were told and are not counted")
+    #expect(really.count + count == heard.clients.count, "counted as told and were not")
+    #expect(Set(heard.summary.sources.map(\.address)) == [address])
+    #expect(heard.summary.states.map(\.value) == ["73"])
+    return heard
+  }
+
+  /// Every record has left the folder in which clients put theirs when they come back.
+  func isRetired(_ folder: String) -> Bool {
+    (try? FileManager.default.contentsOfDirectory(atPath: folder + "/sm"))?.isEmpty == true
+  }
+
   /// What is left in the folder of those who are to be told.
   func untold(in folder: String) -> [String] {
     ((try? FileManager.default.contentsOfDirectory(atPath: folder + "/sm.bak")) ?? []).sorted()

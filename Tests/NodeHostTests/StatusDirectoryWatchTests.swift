@@ -12,6 +12,7 @@ private struct Told {
     for client in news.written { hints.noteWritten(client) }
     for client in news.removed { hints.noteRemoved(client) }
     for client in news.retired { hints.noteRetired(client) }
+    if let readAt = news.readAt { hints.note(news.readings, begunAt: readAt) }
     hints.refused.formUnion(news.refused)
     hints.rescanReasons.formUnion(news.rescanReasons)
   }
@@ -279,6 +280,21 @@ struct StatusDirectoryWatchTests {
     for _ in 0..<20 { _ = try await Watched(directory) }
     // Other tests watch at the same time; twenty forgotten ones would show.
     try await eventually("the descriptors are closed") { try inotifyCount() < before + 20 }
+  }
+
+  @Test("A record that is written by itself is read by the watch")
+  func readsWhatIsWrittenAlone() async throws {
+    let watched = try await Watched(directory)
+    let name = try client("a")
+    let before = BootClock.now
+    try writeFile(directory.records + "/a", "record\n".utf8)
+    try await watched.until { $0.written.contains(name) }
+    #expect(watched.hints.readings == [name: .record(Array("record\n".utf8))])
+    #expect(try #require(watched.hints.readAt) >= before)
+    // What happens to it later makes the reading void.
+    try mustSucceed(unlink(directory.records + "/a"), "unlink")
+    try await watched.until { $0.removed.contains(name) }
+    #expect(watched.hints.readings.isEmpty)
   }
 
   @Test("A name is in one set only: the last event counts")

@@ -13,6 +13,18 @@ struct StoreConformanceTests {
     #expect(try await store.b.read("services/home/state") == nil)
   }
 
+  @Test("reads several keys in one call and leaves out what is absent", arguments: BackEnd.allCases)
+  func readsSeveralKeys(_ backEnd: BackEnd) async throws {
+    let store = try await backEnd.open()
+    try await store.a.write(["nodes/a/beat": [1], "nodes/b/beat": [], "services/home/owner": [2]])
+    let keys = try ["nodes/a/beat", "nodes/b/beat", "nodes/c/beat", "services/home/owner", "services"].map {
+      try StoreKey(at: $0)
+    }
+    #expect(
+      try await store.b.read(keys, within: generous) == [keys[0]: [1], keys[1]: [], keys[3]: [2]])
+    #expect(try await store.b.read([], within: generous).isEmpty)
+  }
+
   @Test("tells an empty value from an absent key", arguments: BackEnd.allCases)
   func emptyIsNotAbsent(_ backEnd: BackEnd) async throws {
     let store = try await backEnd.open()

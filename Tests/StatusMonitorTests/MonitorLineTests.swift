@@ -1,4 +1,5 @@
 import Glibc
+import HexText
 import StatusMonitor
 import Testing
 

@@ -53,6 +53,9 @@ int lfh_event(void);
 /// Adds one to an eventfd.
 void lfh_signal_event(int event);
 
+/// Waits until an eventfd is not zero, for so long at most; for ever where that is negative.
+void lfh_wait_for_event(int event, int64_t nanoseconds);
+
 /// A pipe, both ends closed on exec; the end for reading does not block.
 int lfh_pipe(int *reading, int *writing);
 

@@ -56,8 +56,10 @@ public struct HealthJudge: Sendable {
       failures[index] = answer.problem == nil ? 0 : failures[index] + 1
     }
     let needed = verdict == .unproven ? 1 : limit
-    let problems = zip(round, failures).compactMap { answer, failed in
-      failed >= needed ? answer.problem.map { "\(answer.subject): \($0) (\(failed) times)" } : nil
+    let problems = zip(round, failures).compactMap { answer, failed -> String? in
+      // The words stay the same from then on: a log has no new line for every round.
+      let count = failed > limit ? "more than \(limit) times" : "\(failed) times"
+      return failed >= needed ? answer.problem.map { "\(answer.subject): \($0) (\(count))" } : nil
     }
     if !problems.isEmpty {
       verdict = .unhealthy(problems)

@@ -82,18 +82,23 @@ public struct MirrorInstance: Sendable {
     hasScanned = true
     freezes.remove(.directoryGone)
     let left = leaving.keys.filter { records[$0] == nil }
-    for client in present.keys where records[client] == nil { present[client] = nil }
+    // Both are one and the same where nothing has changed since the last scan: then this costs nothing.
+    let isAsBefore = present == records
+    if !isAsBefore { for client in present.keys where records[client] == nil { present[client] = nil } }
     for client in left { depart(client, now: now) }
     // Announced, and still there long after: statd could not remove it, or has it again.
     for (client, since) in leaving where now - since > timings.burstWindow { stay(client) }
     if !freezes.isEmpty { holdBackDepartures() }
-    let changed = records.filter {
-      present[$0.key] != $0.value || stored[$0.key] != $0.value || uncertain.contains($0.key)
+    let changed = records.filter { client, record in
+      stored[client] != record || !isAsBefore && present[client] != record
+        || !uncertain.isEmpty && uncertain.contains(client)
     }
     for client in changed.keys.sorted() { see(client, changed[client] ?? [], now: now) }
-    for client in records.keys where departures[client] != nil || heldBack.contains(client) {
-      see(client, records[client] ?? [], now: now)
+    for client in heldBack.union(departures.keys).sorted() {
+      if let record = records[client] { see(client, record, now: now) }
     }
+    // One piece of memory for what is held twice.
+    if present == records { present = records }
     return directives(now: now)
   }
 

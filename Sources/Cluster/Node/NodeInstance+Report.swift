@@ -80,6 +80,13 @@ extension NodeInstance {
   /// Every other node that a service names.
   public var peerNames: [NodeName] { peers.keys.sorted() }
 
+  /// Whose beats a look has to show. This node's own only while it settles what it starts with: later each renewal
+  /// compares it.
+  public var nodesToLookAt: [NodeName] {
+    let isSettling = phase == .checkingName || services.values.contains { $0.mayBeLeftOver }
+    return isSettling ? peerNames + [settings.node] : peerNames
+  }
+
   /// The beats of this node are being written.
   public var isBeatingNow: Bool { isBeating }
 

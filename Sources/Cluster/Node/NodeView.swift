@@ -2,7 +2,7 @@
 public struct NodeView: Sendable, Equatable {
   /// When the look began: what this node wrote later is not in it.
   public var startedAt: BootInstant
-  /// `nodes/<node>/beat`, of this node and of every other one that a service names.
+  /// `nodes/<node>/beat` of ``NodeInstance/nodesToLookAt``.
   public var beats: [NodeName: [UInt8]]
   /// `services/<service>/owner`.
   public var owners: [ServiceName: [UInt8]]

@@ -44,7 +44,7 @@ struct OpenDirectory: ~Copyable {
   /// Every name in the directory but `.` and `..`, as bytes, in the kernel's order.
   ///
   /// - Throws: ``NodeHostError`` also where the listing breaks off: a short list would look like departures.
-  func names() throws(NodeHostError) -> [[UInt8]] {
+  func names() throws(NodeHostError) -> DirectoryNames {
     let number = openat(descriptor.number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard number >= 0 else { throw NodeHostError(errno, path) }
     guard let stream = fdopendir(number) else {
@@ -53,8 +53,8 @@ struct OpenDirectory: ~Copyable {
       throw NodeHostError(failure, path)
     }
     defer { closedir(stream) }
-    guard let offset = MemoryLayout<dirent>.offset(of: \.d_name) else { return [] }
-    var names: [[UInt8]] = []
+    var names = DirectoryNames()
+    guard let offset = MemoryLayout<dirent>.offset(of: \.d_name) else { return names }
     while true {
       errno = 0
       guard let entry = readdir(stream) else {
@@ -63,8 +63,8 @@ struct OpenDirectory: ~Copyable {
       }
       let start = UnsafeRawPointer(entry) + offset
       let length = strlen(start.assumingMemoryBound(to: CChar.self))
-      let name = [UInt8](UnsafeRawBufferPointer(start: start, count: length))
-      if name != [UInt8(ascii: ".")], name != Array("..".utf8) { names.append(name) }
+      let name = UnsafeRawBufferPointer(start: start, count: length)
+      if !name.elementsEqual(".".utf8), !name.elementsEqual("..".utf8) { names.append(name) }
     }
   }
 
@@ -128,6 +128,23 @@ struct OpenDirectory: ~Copyable {
   /// Removes a file if it is there.
   func remove(_ name: String) {
     unlinkat(descriptor.number, name, 0)
+  }
+}
+
+/// The names in a directory, in one piece of memory: there may be very many.
+struct DirectoryNames: Sequence {
+  private var bytes: [UInt8] = []
+  private var ends: [Int] = []
+
+  var count: Int { ends.count }
+
+  mutating func append(_ name: UnsafeRawBufferPointer) {
+    bytes += name
+    ends.append(bytes.count)
+  }
+
+  func makeIterator() -> some IteratorProtocol<ArraySlice<UInt8>> {
+    ends.indices.lazy.map { bytes[($0 == 0 ? 0 : ends[$0 - 1])..<ends[$0]] }.makeIterator()
   }
 }
 

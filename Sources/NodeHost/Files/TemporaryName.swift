@@ -21,10 +21,10 @@ enum TemporaryName {
   }
 
   /// Whether a directory entry is one of them.
-  static func matches(_ name: [UInt8]) -> Bool { Writer.allCases.contains { matches(name, by: $0) } }
+  static func matches(_ name: some BidirectionalCollection<UInt8>) -> Bool { Writer.allCases.contains { matches(name, by: $0) } }
 
   /// Whether a directory entry is one of this writer's.
-  static func matches(_ name: [UInt8], by writer: Writer) -> Bool {
+  static func matches(_ name: some BidirectionalCollection<UInt8>, by writer: Writer) -> Bool {
     let suffix = writer.rawValue.utf8
     return name.first == UInt8(ascii: ".") && name.count > suffix.count
       && name.suffix(suffix.count).elementsEqual(suffix)

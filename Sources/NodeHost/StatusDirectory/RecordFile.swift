@@ -1,32 +1,29 @@
 import Glibc
 import StatusMonitor
 
-/// What changes about a file when its content does, as far as the file system tells.
+/// What changes about a file when its content does, as far as the file system tells, in as few bytes as will do: there
+/// is one for every record. Valid within this process.
 struct FileSignature: Hashable, Sendable {
-  private let device: UInt64
-  private let inode: UInt64
-  private let size: Int64
-  private let modified: Int64
-  private let modifiedNanoseconds: Int64
-  private let changed: Int64
-  private let changedNanoseconds: Int64
+  private let digest: Int
 
   init(_ status: stat) {
-    self.device = UInt64(status.st_dev)
-    self.inode = UInt64(status.st_ino)
-    self.size = Int64(status.st_size)
-    self.modified = Int64(status.st_mtim.tv_sec)
-    self.modifiedNanoseconds = Int64(status.st_mtim.tv_nsec)
-    self.changed = Int64(status.st_ctim.tv_sec)
-    self.changedNanoseconds = Int64(status.st_ctim.tv_nsec)
+    var hasher = Hasher()
+    hasher.combine(status.st_dev)
+    hasher.combine(status.st_ino)
+    hasher.combine(status.st_size)
+    hasher.combine(status.st_mtim.tv_sec)
+    hasher.combine(status.st_mtim.tv_nsec)
+    hasher.combine(status.st_ctim.tv_sec)
+    hasher.combine(status.st_ctim.tv_nsec)
+    digest = hasher.finalize()
   }
 
-  /// Whether a later change would be seen in the signature.
+  /// Whether a change after `now` of a file with this status would be seen in its signature.
   ///
   /// File times advance in steps (a timer tick, on some file systems 2 s): two writes of the same length within one
   /// step look alike, so a file that changed just now is read again next time.
-  func isSettled(at now: timespec) -> Bool {
-    changed + 3 <= Int64(now.tv_sec)
+  static func isSettled(_ status: stat, at now: timespec) -> Bool {
+    status.st_ctim.tv_sec + 3 <= now.tv_sec
   }
 }
 
@@ -81,7 +78,7 @@ struct RecordFile: Sendable {
     guard FileSignature(try file.status()) == signature, bytes.count == Int(before.st_size) else {
       return nil
     }
-    return .read(bytes, settled: signature.isSettled(at: now) ? signature : nil)
+    return .read(bytes, settled: FileSignature.isSettled(before, at: now) ? signature : nil)
   }
 
   /// Why a file can't be a record, judged by its inode alone.

@@ -34,12 +34,12 @@ extension StatusDirectory {
     let names = try directory.names()
     let known = previous?.identity == identity ? previous : nil
 
-    var records: [ClientName: [UInt8]] = [:]
-    var signatures: [ClientName: FileSignature] = [:]
-    records.reserveCapacity(names.count)
-    signatures.reserveCapacity(names.count)
+    // What is unchanged stays where it is: of an unchanged directory this scan and the previous one share everything.
+    var records = known?.records ?? [:]
+    var signatures = known?.signatures ?? [:]
     var refused: [RefusedFile] = []
     var filesRead = 0
+    var stillThere = 0
     for name in names where !TemporaryName.matches(name) {
       let client: ClientName
       do {
@@ -48,21 +48,31 @@ extension StatusDirectory {
         refused.append(RefusedFile(name: error.name, client: nil, reason: error.reason))
         continue
       }
-      if let signature = known?.signatures[client], let bytes = known?.records[client],
-        let status = try? directory.status(of: client.text), FileSignature(status) == signature
-      {
-        records[client] = bytes
-        signatures[client] = signature
-        continue
+      let before = known?.records[client]
+      if before != nil {
+        stillThere += 1
+        if let signature = known?.signatures[client],
+          let status = try? directory.status(of: client.text), FileSignature(status) == signature
+        {
+          continue
+        }
       }
       filesRead += 1
+      var reading: (bytes: [UInt8], signature: FileSignature?)?
       switch RecordFile(client: client).read(in: directory) {
-      case .read(let bytes, let signature):
-        records[client] = bytes
-        signatures[client] = signature
+      case .read(let bytes, let signature): reading = (bytes == before ? before ?? bytes : bytes, signature)
       case .absent: break
       case .refused(let reason):
         refused.append(RefusedFile(name: client.text, client: client, reason: reason))
+      }
+      records[client] = reading?.bytes
+      signatures[client] = reading?.signature
+    }
+    if let known, stillThere < known.records.count {
+      let present = Set(names.compactMap { try? ClientName($0) })
+      for client in known.records.keys where !present.contains(client) {
+        records[client] = nil
+        signatures[client] = nil
       }
     }
     return StatusDirectoryScan(

@@ -32,6 +32,11 @@ public struct StatusDirectoryHints: Sendable, Equatable {
   /// Files that were written under names that no client can have; statd's and our own temporary files are left
   /// out.
   public var refused: Set<RefusedFile> = []
+  /// What those of `written` held that were few enough to be read by the watch itself, which spares waking somebody
+  /// for it. Out of date where the directory was read after ``readAt``.
+  public var readings: [ClientName: RecordReading] = [:]
+  /// When the first of `readings` was begun, by ``BootClock``.
+  public var readAt: Duration?
   /// Why everything should be read again; empty: it need not be.
   public var rescanReasons: Set<RescanReason> = []
 
@@ -49,18 +54,27 @@ public struct StatusDirectoryHints: Sendable, Equatable {
   mutating func noteWritten(_ client: ClientName) {
     removed.remove(client)
     retired.remove(client)
+    readings[client] = nil
     written.insert(client)
   }
 
   mutating func noteRemoved(_ client: ClientName) {
     written.remove(client)
     retired.remove(client)
+    readings[client] = nil
     removed.insert(client)
   }
 
   mutating func noteRetired(_ client: ClientName) {
     written.remove(client)
     removed.remove(client)
+    readings[client] = nil
     retired.insert(client)
+  }
+
+  mutating func note(_ readings: [ClientName: RecordReading], begunAt moment: Duration) {
+    guard !readings.isEmpty else { return }
+    readAt = min(readAt ?? moment, moment)
+    self.readings.merge(readings) { $1 }
   }
 }

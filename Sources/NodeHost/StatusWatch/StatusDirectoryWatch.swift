@@ -38,9 +38,9 @@ public final class StatusDirectoryWatch: Sendable {
   public func start() throws(NodeHostError) {
     let gathering = gathering
     let stopSignal = stopSignal
-    let records = directory.records
+    let directory = directory
     try OwnThread.start("lf-watch") {
-      var loop = WatchLoop(records: records, gathering: gathering, stopSignal: stopSignal)
+      var loop = WatchLoop(directory: directory, gathering: gathering, stopSignal: stopSignal)
       loop.run()
     }
   }

@@ -12,6 +12,9 @@ struct WatchLoop {
   /// How often inotify is tried again where its limits are reached.
   private static let retryPeriod = Duration.seconds(5)
 
+  /// Up to so many records that were written at once are read here; more would keep the thread from the events.
+  private static let fewRecords = 4
+
   private enum State: Equatable {
     case watching(watch: Int32, DirectoryIdentity)
     /// There is no `sm/`.
@@ -20,13 +23,15 @@ struct WatchLoop {
     case unwatched
   }
 
-  private let records: String
+  private let directory: StatusDirectory
   private let gathering: HintGathering
   private let stopSignal: ThreadSignal
   private var state = State.absent
 
-  init(records: String, gathering: HintGathering, stopSignal: ThreadSignal) {
-    self.records = records
+  private var records: String { directory.records }
+
+  init(directory: StatusDirectory, gathering: HintGathering, stopSignal: ThreadSignal) {
+    self.directory = directory
     self.gathering = gathering
     self.stopSignal = stopSignal
   }
@@ -132,22 +137,35 @@ struct WatchLoop {
 
   private mutating func drain(_ inotify: Int32) {
     // Long enough for any event: one with a name of 255 bytes has 272.
-    var bytes = [UInt8](repeating: 0, count: 65_536)
+    var bytes = [UInt8](repeating: 0, count: 16_384)
     // Not forever: a directory that is written without pause must not keep us from stopping.
     for _ in 0..<64 {
       let count = Glibc.read(inotify, &bytes, bytes.count)
       guard count > 0 else { return }
       let events = InotifyEvent.parse(bytes[..<count])
       guard case .watching(let watch, _) = state else { continue }
+      let own = events.filter { $0.watch == watch || $0.mask.contains(.overflow) }
+      let begunAt = BootClock.now
+      let readings = read(own)
       gathering.note { hints in
-        for event in events where event.watch == watch || event.mask.contains(.overflow) {
-          Self.apply(event, to: &hints)
-        }
+        for event in own { Self.apply(event, to: &hints) }
+        hints.note(readings, begunAt: begunAt)
       }
       if let reason = Self.loss(of: watch, in: events) {
         lose(watch, inotify, because: reason)
       }
     }
+  }
+
+  /// What the records hold that these events say were written, where they are few.
+  private func read(_ events: [InotifyEvent]) -> [ClientName: RecordReading] {
+    guard events.count <= Self.fewRecords else { return [:] }
+    var hints = StatusDirectoryHints()
+    for event in events { Self.apply(event, to: &hints) }
+    var readings: [ClientName: RecordReading] = [:]
+    // Whoever takes the hints reads again what could not be read here, and tells of it.
+    for client in hints.written { readings[client] = try? directory.read(client) }
+    return readings
   }
 
   private static func loss(

@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-public import StatusMonitor
+import StatusMonitor
 
 /// One UDP socket that talks to thousands of hosts; for one thread.
 ///
@@ -70,6 +70,15 @@ final class FanoutSocket {
       sent += 1
     } else {
       sent += Int(result)
+    }
+    // Under a steady flow it is never empty.
+    if isWaiting, sent > 4_096, sent * 2 > departures.count {
+      let start = departures[sent].offset
+      bytes.removeFirst(Int(start))
+      departures.removeFirst(sent)
+      transactionIDs.removeFirst(sent)
+      for index in departures.indices { departures[index].offset -= start }
+      sent = 0
     }
     if !isWaiting {
       bytes.removeAll(keepingCapacity: true)
@@ -156,20 +165,5 @@ extension HostAddress {
   /// No address in particular, of one kind.
   static func any(isIPv6: Bool) -> HostAddress {
     HostAddress(lfn_peer(address: lfn_peer().address, scope: 0, port: 0, is_ipv6: isIPv6))
-  }
-
-  /// The address that a literal stands for; nil where `text` is a name.
-  ///
-  /// An IPv4 address in IPv6 notation, as Ganesha writes it into records, is that IPv4 address.
-  public init?(literal text: String) {
-    guard let address = SocketAddress(literal: text), let host = address.host else { return nil }
-    let bytes = host.bytes
-    if host.isIPv6, bytes[..<10].allSatisfy({ $0 == 0 }), bytes[10] == 0xff, bytes[11] == 0xff,
-      let four = HostAddress(bytes: bytes[12...])
-    {
-      self = four
-    } else {
-      self = host
-    }
   }
 }

@@ -70,9 +70,6 @@ public final class Notifier: Sendable {
   /// How far it is.
   public var progress: NotificationProgress { desk.state.withLock { $0.schedule.progress } }
 
-  /// Whether nothing follows: all were told, the limit has come, or it was stopped.
-  public var isFinished: Bool { desk.state.withLock { $0.isStopped || $0.schedule.isFinished } }
-
   /// What became of every client, in the order of the list.
   public var ledgers: [NotificationLedger] {
     desk.state.withLock { state in state.schedule.allLedgers }

@@ -11,6 +11,11 @@ struct NotifierLoop: ~Copyable {
     var source: HostAddress
   }
 
+  /// Batches that are taken out of one socket before the others have their turn.
+  private static let mostRounds = 128
+  /// Whoever shows the progress hears of it this often, though nothing happens.
+  private static let newsEvery = Duration.milliseconds(500)
+
   private let desk: NotifierDesk
   private let errand: NotificationErrand
   private let streamLimits: StreamConversation.Limits
@@ -19,6 +24,8 @@ struct NotifierLoop: ~Copyable {
   private let sources: [HostAddress]
   private let inbox = FanoutInbox()
   private var conversations: StreamConversations
+  private var work: [NotificationSchedule.Directive] = []
+  private var isPerforming = false
   private var isFinished = false
   private var hasNews = true
 
@@ -80,7 +87,9 @@ struct NotifierLoop: ~Copyable {
     if !atOnce {
       let moment = desk.state.withLock { $0.schedule.wake } ?? .zero
       let earliest = conversations.earliestDeadline.map { min($0, moment) } ?? moment
-      limit = Int32(clamping: max((earliest - desk.now).milliseconds + 1, 0))
+      let rest = earliest - desk.now
+      limit = Int32(clamping: max(min(rest, Self.newsEvery).milliseconds + 1, 0))
+      hasNews = rest > Self.newsEvery
     }
     guard poll(&polled, nfds_t(polled.count), limit) >= 0 else { return polled.map { _ in 0 } }
     if polled[sockets.count].revents != 0 {
@@ -95,8 +104,10 @@ struct NotifierLoop: ~Copyable {
   private mutating func receive(from socket: FanoutSocket) {
     let now = desk.now
     var count = 0
+    var rounds = 0
     repeat {
       count = 0
+      rounds += 1
       let directives = desk.state.withLock { state -> [NotificationSchedule.Directive] in
         var directives: [NotificationSchedule.Directive] = []
         var hasOverflowed = false
@@ -109,13 +120,18 @@ struct NotifierLoop: ~Copyable {
         return directives
       }
       perform(directives)
-    } while count == Int(LFN_BATCH)
+      // Whoever floods this socket must not keep it from sending.
+    } while count == Int(LFN_BATCH) && rounds < Self.mostRounds
   }
 
   /// One batch; false where the kernel has no room.
   private mutating func send(from socket: FanoutSocket) -> Bool {
     socket.sendBatch { transactionID, error in
-      desk.state.withLock { $0.schedule.onUnreachable(transactionID, systemErrorText(error)) }
+      let text =
+        error == ENOBUFS
+        ? "this machine's neighbour table or send queue is full (sysctl net.ipv4.neigh.default.gc_thresh3)"
+        : systemErrorText(error)
+      desk.state.withLock { $0.schedule.onUnreachable(transactionID, text) }
     }
   }
 
@@ -157,8 +173,16 @@ struct NotifierLoop: ~Copyable {
     if isStopped { isFinished = true }
   }
 
+  /// Does what the schedule says, and what it says to what comes of that: one after the other, since a thousand
+  /// conversations may fail at once and each of them lets the next begin.
   private mutating func perform(_ directives: [NotificationSchedule.Directive]) {
-    for directive in directives {
+    work += directives
+    guard !isPerforming else { return }
+    isPerforming = true
+    var next = 0
+    while next < work.count {
+      let directive = work[next]
+      next += 1
       switch directive {
       case .send(let datagram): queue(datagram)
       case .resolve(let client, let name): resolve(client, name)
@@ -176,6 +200,8 @@ struct NotifierLoop: ~Copyable {
       case .finish: isFinished = true
       }
     }
+    work.removeAll(keepingCapacity: true)
+    isPerforming = false
   }
 
   private func queue(_ datagram: NotificationSchedule.Datagram) {

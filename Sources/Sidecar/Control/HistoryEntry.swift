@@ -4,7 +4,7 @@ public struct HistoryEntry: Codable, Sendable, Equatable {
   public var number: Int
   /// The service.
   public var service: String
-  /// `adoption` or `release`.
+  /// `adoption`, `release` or `notification`.
   public var kind: String
   /// The owner before; nil where there was none.
   public var from: String?
@@ -18,7 +18,7 @@ public struct HistoryEntry: Codable, Sendable, Equatable {
   public var startedAt: String
   /// From the first step to the end.
   public var milliseconds: Int
-  /// `done` or `failed`.
+  /// `done`, `failed`, or `running` for a notification that goes on or was interrupted.
   public var outcome: String
   /// Why it failed and what to do.
   public var problem: String?
@@ -26,10 +26,17 @@ public struct HistoryEntry: Codable, Sendable, Equatable {
   public var stateNumber: Int?
   /// Every step in order.
   public var steps: [Step]
-  /// Every client that was to be told.
+  /// The clients that were to be told; of more than 2,000 those who were not told, and as many others as there is
+  /// room for.
   public var clients: [Client]
   /// The operator's request that it answered.
   public var request: String?
+  /// The names under which clients were told; nil where that is not known.
+  public var names: [String]?
+  /// How many clients there were; nil: all are in `clients`.
+  public var clientCount: Int?
+  /// How many of them were not told; nil: as `clients` says.
+  public var untoldCount: Int?
 
   /// One step.
   public struct Step: Codable, Sendable, Equatable {
@@ -55,7 +62,7 @@ public struct HistoryEntry: Codable, Sendable, Equatable {
     public var problem: String?
     /// Where it was asked; nil where that is not known.
     public var address: String?
-    /// The names under which it answered; nil where that is not known.
+    /// The names under which it answered; nil: all of the entry's, if it was told.
     public var names: [String]?
     /// How often it was tried; nil where that is not known.
     public var attempts: Int?

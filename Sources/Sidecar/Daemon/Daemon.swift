@@ -21,6 +21,8 @@ final class Daemon: Service {
   let warnings: HostWarnings
   let callouts: CalloutDesk
   private let backing: DirectoryStore
+  /// Runs all that beats, looks and mirrors; nothing of it blocks.
+  private let thread: ThreadExecutor
   private let jobs: JobQueue
   let notifications: NotificationBoard
   private let log: Logger
@@ -36,25 +38,32 @@ final class Daemon: Service {
     directory = StatusDirectory(
       path: try StatusDirectoryLocation.discover(configured: configuration.statusDirectory))
     jobs = JobQueue()
+    thread = try ThreadExecutor(name: "lf-node")
     notifications = NotificationBoard(
-      stateDirectory: configuration.stateDirectory, live: directory, jobs: jobs, log: log)
+      stateDirectory: configuration.stateDirectory, live: directory, boot: boot, jobs: jobs, log: log)
     let (refusals, refusal) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(1))
     self.refusals = refusals
     let shell = NodeShell(
       configuration: configuration, instance: instance, boot: boot, store: store, directory: directory,
-      notifications: notifications, jobs: jobs, log: log, onRefusal: { refusal.yield($0) })
+      notifications: notifications, jobs: jobs, clock: thread.clock, log: log,
+      onRefusal: { refusal.yield($0) })
     self.shell = shell
     mirror = try MirrorShell(
       directory: directory, store: store, timings: configuration.mirror,
-      storeTimeout: configuration.beats.storeTimeout, log: log,
+      storeTimeout: configuration.beats.storeTimeout, clock: thread.clock, log: log,
       ownerBytes: { await shell.ownerBytes($0, $1) })
-    warnings = HostWarnings(directory: directory)
+    warnings = HostWarnings(directory: directory, clock: thread.clock)
     callouts = try CalloutDesk(
       configuration: configuration, directory: directory, mirror: mirror, shell: shell, store: store, log: log
     )
   }
 
   func run() async throws {
+    defer { thread.stop() }
+    try await withTaskExecutorPreference(thread) { try await runHere() }
+  }
+
+  private func runHere() async throws {
     await removeLeftovers()
     await shell.connect(mirror)
     let refusal = Mutex<String?>(nil)

@@ -20,8 +20,15 @@ extension NodeControl {
   func notification(service: String) async throws(ControlError) -> NotificationStatus {
     let name = try name(service)
     if let here = await daemon.notifications.status(name) { return here }
-    guard let stored = try await storedNotification(of: name) else {
+    guard var stored = try await storedNotification(of: name) else {
       throw ControlError(.noSuchObject, "no client of \(name) has ever been told anything")
+    }
+    // Whoever told them is gone, or is this node and tells nobody now.
+    let standing = await daemon.shell.standing(of: name)
+    if stored.ended == nil,
+      standing?.node == daemon.configuration.node || standing.map({ Int(clamping: $0.epoch) }) != stored.epoch
+    {
+      stored.ended = "it was stopped before all were told"
     }
     return stored
   }

@@ -28,6 +28,7 @@ actor MirrorShell {
   private let timings: MirrorTimings
   private let limit: Duration
   private let ownerBytes: OwnerBytes
+  private let clock: any Clock<Duration>
   private let log: Logger
   private let jobs = JobQueue()
   let watch: StatusDirectoryWatch
@@ -39,19 +40,22 @@ actor MirrorShell {
   /// What callouts told while the directory was being read: newer than what that reading gives.
   var toldMeanwhile: [ClientName: [UInt8]] = [:]
   var callouts = CalloutWaits()
+  /// When the directory was last read here.
+  private var readAt = Duration.zero
   private var waitingToRead: [CheckedContinuation<Void, Never>] = []
   /// Files that are not taken as records, by printable name.
   private(set) var refused: [String: String] = [:]
 
   init(
     directory: StatusDirectory, store: any SharedStore, timings: MirrorTimings, storeTimeout: Duration,
-    log: Logger, ownerBytes: @escaping OwnerBytes
+    clock: some Clock<Duration>, log: Logger, ownerBytes: @escaping OwnerBytes
   ) throws {
     self.directory = directory
     self.store = store
     self.timings = timings
     // A batch carries many records and waits behind beats; an unknown end only costs doing it again.
     limit = max(storeTimeout, .seconds(10))
+    self.clock = clock
     self.log = log
     self.ownerBytes = ownerBytes
     watch = try StatusDirectoryWatch(directory: directory)
@@ -166,7 +170,7 @@ actor MirrorShell {
   }
 
   private func rescanPeriodically() async {
-    while (try? await Task.sleep(for: timings.rescan)) != nil { await inTurn { await self.rescan() } }
+    while (try? await clock.sleep(for: timings.rescan)) != nil { await inTurn { await self.rescan() } }
   }
 
   /// One reading of the directory at a time, each applied before the next begins: what a scan read before a
@@ -187,7 +191,10 @@ actor MirrorShell {
       return await rescan()
     }
     for file in hints.refused { refuse(file.name, file.reason) }
-    let looked = await read(hints.written.union(hints.removed))
+    // What the watch read before the directory was last read here may be older than what that saw.
+    var looked = hints.readAt.map { $0 > readAt } == true ? hints.readings : [:]
+    let unread = hints.written.union(hints.removed).subtracting(looked.keys)
+    if !unread.isEmpty { looked.merge(await read(unread)) { $1 } }
     var gone: Set<ClientName> = []
     for (client, reading) in looked {
       switch toldMeanwhile[client].map(RecordReading.record) ?? reading {
@@ -220,12 +227,14 @@ actor MirrorShell {
       }
       return readings
     }
+    readAt = BootClock.now
     return readings ?? [:]
   }
 
   func rescan() async {
     let (directory, previous) = (directory, lastScan)
     do {
+      defer { readAt = BootClock.now }
       let scan = try await OwnThread.run("lf-scan-sm") { try directory.scan(previous: previous) }
       lastScan = scan
       isDirectoryThere = true
@@ -274,7 +283,7 @@ actor MirrorShell {
       } catch {
         log.warning(
           "the mirror waits for the store", metadata: ["service": "\(service)", "error": "\(error)"])
-        try? await Task.sleep(for: .seconds(1))
+        try? await clock.sleep(for: .seconds(1))
       }
     }
   }
@@ -362,8 +371,8 @@ actor MirrorShell {
       case .commit(let batch):
         jobs.start { await self.commit(batch, service, epoch: epoch) }
       case .wake(let moment):
-        jobs.start {
-          try? await Task.sleep(for: max(moment - .now, .zero))
+        jobs.start { [clock] in
+          try? await clock.sleep(for: max(moment - .now, .zero))
           await self.wake(service, epoch: epoch)
         }
       case .answer(let ticket, let verdict):

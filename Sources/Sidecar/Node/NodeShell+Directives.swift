@@ -88,24 +88,22 @@ extension NodeShell {
     }
   }
 
-  /// One look at everything that decides; nil where the store did not show all of it in time.
+  /// One look at everything that decides, in one call; nil where the store did not show all of it in time.
   private func look() async -> NodeView? {
-    let startedAt = BootInstant.now
-    var view = NodeView(startedAt: startedAt)
-    func timeLeft() throws(StoreError) -> Duration {
-      let left: Duration = configuration.beats.storeTimeout - (BootInstant.now - startedAt)
-      guard left > .zero else { throw StoreError(.timedOut, "\(store.location) answers too slowly") }
-      return left
-    }
+    var view = NodeView(startedAt: .now)
     do {
-      for node in instance.peerNames + [configuration.node] {
-        view.beats[node] = try await store.read(try ClusterKeys.beat(node), within: try timeLeft())
+      var beats: [NodeName: StoreKey] = [:]
+      for node in instance.nodesToLookAt { beats[node] = try ClusterKeys.beat(node) }
+      var services: [(name: ServiceName, owner: StoreKey, order: StoreKey)] = []
+      for name in configuration.services.map(\.name) {
+        services.append((name, try ClusterKeys.owner(name), try ClusterKeys.order(name)))
       }
-      for service in configuration.services {
-        view.owners[service.name] = try await store.read(
-          try ClusterKeys.owner(service.name), within: try timeLeft())
-        view.orders[service.name] = try await store.read(
-          try ClusterKeys.order(service.name), within: try timeLeft())
+      let values = try await store.read(
+        beats.values + services.flatMap { [$0.owner, $0.order] }, within: configuration.beats.storeTimeout)
+      for (node, key) in beats { view.beats[node] = values[key] }
+      for (name, owner, order) in services {
+        view.owners[name] = values[owner]
+        view.orders[name] = values[order]
       }
       if lookProblem != nil { log.notice("the store can be read again") }
       lookProblem = nil
@@ -208,7 +206,7 @@ extension NodeShell {
           ])
         return start(journal)
       } catch {
-        try? await Task.sleep(for: configuration.beats.interval)
+        try? await clock.sleep(for: configuration.beats.interval)
       }
     }
   }
@@ -249,7 +247,7 @@ extension NodeShell {
   /// stop may still be ending a step.
   private func waitForRoom(_ service: ServiceName) async {
     while busy.contains(service) || withdrawals.contains(service) {
-      guard (try? await Task.sleep(for: .milliseconds(10))) != nil else { break }
+      guard (try? await clock.sleep(for: .milliseconds(10))) != nil else { break }
     }
     busy.insert(service)
   }

@@ -7,22 +7,26 @@ import StatusMonitor
 /// Telling clients outside of an adoption, and what is written about it.
 extension NodeShell {
   /// What became of the clients that had not answered when their entry was written, under the epoch that told them.
-  func revise(_ entry: HistoryEntry, _ service: ServiceName, epoch: UInt64) async {
+  /// False where it has to be tried again.
+  func revise(_ entry: HistoryEntry, _ service: ServiceName, epoch: UInt64) async -> Bool {
     do {
       _ = try await commit(
         [.init(try ClusterKeys.history(service, number: entry.number), try StoreJSON.bytes(entry))],
         service, epoch: epoch)
+      return true
     } catch {
       log.warning(
         "the history does not say yet who was told", metadata: ["service": "\(service)", "error": "\(error)"])
+      return false
     }
   }
 
-  /// Shows other nodes how far a notification is; only of interest while it runs.
+  /// Shows other nodes how far a notification is; only of interest while it runs, so nobody waits for the disk.
   func publish(_ status: NotificationStatus, _ service: ServiceName, epoch: UInt64) async {
     do {
       _ = try await commit(
-        [.init(try ClusterKeys.notification(service), try StoreJSON.bytes(status))], service, epoch: epoch)
+        [.init(try ClusterKeys.notification(service), try StoreJSON.bytes(status))], durability: .visible,
+        service, epoch: epoch)
     } catch {
       log.debug("progress is not in the store", metadata: ["service": "\(service)", "error": "\(error)"])
     }
@@ -44,6 +48,10 @@ extension NodeShell {
     }
     do {
       try await requireGracePeriod(name, force: request.force)
+      let records = try await records(of: name)
+      guard !records.isEmpty else {
+        throw ControlError(.preconditionFailed, "no client of \(name) has a record: there is nobody to tell")
+      }
       let next = try await ServiceStateNumber.next(
         name, directory: directory, store: store, limit: configuration.beats.storeTimeout)
       guard
@@ -54,7 +62,6 @@ extension NodeShell {
           .preconditionFailed,
           "recovery.notify of \(name) is a command: run it, lockferry does not tell its clients")
       }
-      let records = try await records(of: name)
       let entry = try await newEntry(name, ownership.epoch, next.number, request)
       let key = try ClusterKeys.history(name, number: entry.number)
       guard
@@ -107,19 +114,21 @@ extension NodeShell {
     return HistoryEntry(
       number: last + 1, service: name.text, kind: "notification", from: nil, to: configuration.node.text,
       epoch: Int(clamping: epoch), because: "asked by \(request.actor)\(reason)", startedAt: WallClock.now,
-      milliseconds: 0, outcome: "done", problem: nil, stateNumber: Int(number.value), steps: [], clients: [],
+      milliseconds: 0, outcome: "running", problem: nil, stateNumber: Int(number.value), steps: [],
+      clients: [],
       request: nil)
   }
 
   /// False where a comparison fails; the owner key is compared, too.
   private func commit(
     _ writes: [StoreTransaction.Write], comparing comparisons: [StoreTransaction.Comparison] = [],
-    _ service: ServiceName, epoch: UInt64
+    durability: StoreTransaction.Durability = .durable, _ service: ServiceName, epoch: UInt64
   ) async throws -> Bool {
     guard let owner = ownerBytes(service, epoch) else { return false }
     let outcome = try await store.commit(
       StoreTransaction(
-        comparisons: [.init(try ClusterKeys.owner(service), equals: owner)] + comparisons, writes: writes),
+        comparisons: [.init(try ClusterKeys.owner(service), equals: owner)] + comparisons, writes: writes,
+        durability: durability),
       within: configuration.beats.storeTimeout)
     return outcome == .committed
   }

@@ -73,6 +73,9 @@ extension NodeShell {
     }
   }
 
+  /// Who owns a service, as far as this node knows.
+  func standing(of service: ServiceName) -> Ownership? { instance.standing(of: service).ownership }
+
   /// Why a migration can't be asked for now; nil when it can.
   func whyNotMigrate(_ service: ServiceName, _ order: MigrationOrder) -> ControlError? {
     guard let definition = configuration.services.first(where: { $0.name == service })?.coreDefinition else {

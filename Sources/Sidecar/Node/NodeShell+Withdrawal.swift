@@ -14,7 +14,9 @@ extension NodeShell {
       await self.withdrawUntilGone(configured)
       // A step of the plan that was stopped may have ended after the withdrawal and undone it.
       if await self.isBusy(service) {
-        while await self.isBusy(service), !Task.isCancelled { try? await Task.sleep(for: .milliseconds(10)) }
+        while await self.isBusy(service), !Task.isCancelled {
+          try? await self.clock.sleep(for: .milliseconds(10))
+        }
         await self.withdrawUntilGone(configured)
       }
       await self.endWithdrawal(service)
@@ -38,7 +40,7 @@ extension NodeShell {
         log.critical(
           "the service can't be given up yet; if this goes on, power this machine off",
           metadata: ["service": "\(service.name)", "error": "\(error)"])
-        try? await Task.sleep(for: delay)
+        try? await clock.sleep(for: delay)
         delay = min(delay * 2, .seconds(2))
         if servesAgain(service.name) { return }
       }

@@ -18,6 +18,7 @@ actor NodeShell {
   let store: ObservedStore
   let log: Logger
   let jobs: JobQueue
+  let clock: any Clock<Duration>
   let healthRounds: HealthRounds
   let notifications: NotificationBoard
   let directory: StatusDirectory
@@ -54,13 +55,15 @@ actor NodeShell {
 
   init(
     configuration: NodeConfiguration, instance: DaemonInstance, boot: String, store: ObservedStore,
-    directory: StatusDirectory, notifications: NotificationBoard, jobs: JobQueue, log: Logger,
+    directory: StatusDirectory, notifications: NotificationBoard, jobs: JobQueue, clock: some Clock<Duration>,
+    log: Logger,
     onRefusal: @escaping @Sendable (String) -> Void
   ) {
     self.configuration = configuration
     self.store = store
     self.log = log
     self.jobs = jobs
+    self.clock = clock
     self.notifications = notifications
     self.directory = directory
     self.boot = boot
@@ -124,7 +127,7 @@ actor NodeShell {
       lastTick = began
       await carryOut(instance.onTick(now: began))
       let rest = pauseAfterTick - (BootInstant.now - began)
-      if rest > .zero { try? await Task.sleep(for: rest) } else { await Task.yield() }
+      if rest > .zero { try? await clock.sleep(for: rest) } else { await Task.yield() }
     }
   }
 
@@ -143,9 +146,10 @@ actor NodeShell {
       if let due = instance.giveUpAt, due <= now {
         await carryOut(instance.onLeaseWatch(now: now))
       }
-      let longest = configuration.beats.interval
-      let untilDue = instance.giveUpAt.map { $0 - BootInstant.now } ?? longest
-      try? await Task.sleep(for: min(max(untilDue, .milliseconds(1)), longest))
+      // A lease that is held is only ever renewed; the limit is for machines whose clocks stand still in their sleep.
+      let interval = configuration.beats.interval
+      let untilDue = instance.giveUpAt.map { min($0 - BootInstant.now, interval * 2) } ?? interval
+      try? await clock.sleep(for: max(untilDue, .milliseconds(1)))
     }
   }
 
@@ -166,7 +170,7 @@ actor NodeShell {
       }
       await tellMirrorOfServer()
       let rest = configuration.health.interval - (BootInstant.now - began)
-      try? await Task.sleep(for: max(rest, .milliseconds(10)))
+      try? await clock.sleep(for: max(rest, .milliseconds(10)))
     }
   }
 
@@ -182,7 +186,7 @@ actor NodeShell {
       for (peer, differences) in await definitions.exchange(peers: instance.peerNames) {
         instance.onDefinitions(of: peer, disagreements: differences)
       }
-      try? await Task.sleep(for: max(configuration.beats.interval * 4, .seconds(2)))
+      try? await clock.sleep(for: max(configuration.beats.interval * 4, .seconds(2)))
     }
   }
 

@@ -20,6 +20,8 @@ struct PeerDefinitions: Sendable {
   private let limit: Duration
   private let node: NodeName
   private let own: NodeInfo
+  /// `own` as it stands in the store.
+  private let ownBytes: Result<[UInt8], any Error>
 
   init(configuration: NodeConfiguration, store: any SharedStore) {
     self.store = store
@@ -31,21 +33,22 @@ struct PeerDefinitions: Sendable {
         beats: configuration.beats, mirror: configuration.mirror)
     }
     own = NodeInfo(services: services, kernel: KernelRelease.read(), version: Sidecar.version)
+    ownBytes = Result { [own] in try StoreJSON.bytes(own) }
   }
 
   /// Publishes and reads; nothing for a peer whose word can't be read now.
   func exchange(peers: [NodeName]) async -> [NodeName: [ServiceName: [String]]] {
     var found: [NodeName: [ServiceName: [String]]] = [:]
     do {
-      let key = try ClusterKeys.info(node)
-      let bytes = try StoreJSON.bytes(own)
-      if try await store.read(key, within: limit) != bytes {
+      let (key, bytes) = (try ClusterKeys.info(node), try ownBytes.get())
+      var infos: [NodeName: StoreKey] = [:]
+      for peer in peers { infos[peer] = try ClusterKeys.info(peer) }
+      let values = try await store.read([key] + infos.values, within: limit)
+      if values[key] != bytes {
         _ = try await store.commit(StoreTransaction(writes: [.init(key, bytes)]), within: limit)
       }
-      for peer in peers {
-        guard let bytes = try await store.read(try ClusterKeys.info(peer), within: limit),
-          let info = StoreJSON.value(NodeInfo.self, bytes)
-        else { continue }
+      for (peer, info) in infos {
+        guard let info = values[info].flatMap({ StoreJSON.value(NodeInfo.self, $0) }) else { continue }
         found[peer] = disagreements(with: info)
       }
     } catch {

@@ -8,7 +8,10 @@ public struct DirectoryNotification: NotificationRun {
   /// Carries it out.
   public let notifier: Notifier
   private let directory: StatusDirectory
-  private let clients: [NotificationClient]
+  private let told: [NotificationClient]
+  /// Files that can't be read, so that nobody can be told of them.
+  private let refused: [RefusedFile]
+  let names: [String]
 
   /// By what it is judged whose locks are the youngest.
   public enum Recency: Sendable {
@@ -28,25 +31,40 @@ public struct DirectoryNotification: NotificationRun {
     public var sources: [HostAddress]
     /// How patiently.
     public var timings: NotificationTimings
+    /// Clients that have answered another notification before: the others come first.
+    public var toldBefore: Set<String>
 
     /// An assignment.
-    public init(names: [String], number: StateNumber, sources: [HostAddress], timings: NotificationTimings) {
+    public init(
+      names: [String], number: StateNumber, sources: [HostAddress], timings: NotificationTimings,
+      toldBefore: Set<String> = []
+    ) {
       self.names = names
       self.number = number
       self.sources = sources
       self.timings = timings
+      self.toldBefore = toldBefore
     }
+  }
+
+  /// The records of those who are to be told.
+  public struct Retired: Sendable {
+    /// What could be read.
+    public var records: [RetiredRecord]
+    /// What could not.
+    public var refused: [RefusedFile]
+    /// There is nobody to tell.
+    public var isEmpty: Bool { records.isEmpty && refused.isEmpty }
   }
 
   /// Moves the records of those who are to be told out of the way of those who come anew, and reads them.
   ///
   /// - Throws: ``NodeHostError`` of the directory.
-  public static func retire(
-    in directory: StatusDirectory
-  ) async throws -> (records: [RetiredRecord], refused: [RefusedFile]) {
+  public static func retire(in directory: StatusDirectory) async throws -> Retired {
     try await OwnThread.run("lf-notify") {
       try directory.retireAll()
-      return try directory.retiredRecords()
+      let (records, refused) = try directory.retiredRecords()
+      return Retired(records: records, refused: refused)
     }
   }
 
@@ -54,46 +72,74 @@ public struct DirectoryNotification: NotificationRun {
   ///
   /// - Throws: ``RPCError`` of the sockets, ``XDRError`` of the names.
   public static func start(
-    _ assignment: Assignment, _ records: [RetiredRecord], in directory: StatusDirectory, recency: Recency
-  ) throws -> DirectoryNotification {
-    let clients = records.map { NotificationClient($0, recency) }
-    let errand = try NotificationErrand(.tell(names: assignment.names, number: assignment.number))
-    let notifier = try Notifier(errand, to: clients, timings: assignment.timings, from: assignment.sources)
-    return DirectoryNotification(notifier: notifier, directory: directory, clients: clients)
+    _ assignment: Assignment, _ retired: Retired, in directory: StatusDirectory, recency: Recency
+  ) async throws -> DirectoryNotification {
+    // A hundred thousand records take their time.
+    try await OwnThread.run("lf-notify") {
+      let clients = retired.records.map { record in
+        var client = NotificationClient(record, recency)
+        client.wasToldBefore = assignment.toldBefore.contains(client.name.text)
+        return client
+      }
+      let errand = try NotificationErrand(.tell(names: assignment.names, number: assignment.number))
+      let notifier = try Notifier(
+        errand, to: clients, timings: assignment.timings, from: assignment.sources)
+      return DirectoryNotification(
+        notifier: notifier, directory: directory, told: clients, refused: retired.refused,
+        names: assignment.names)
+    }
   }
 
-  func progress() async throws -> NotificationProgress { notifier.progress }
+  /// How far it is; files that can't be read are clients that are not told.
+  public func progress() async throws -> NotificationProgress {
+    var progress = notifier.progress
+    progress.all += refused.count
+    return progress
+  }
 
-  func clients() async throws -> [HistoryEntry.Client] { notifier.ledgers.map { HistoryEntry.Client($0) } }
+  /// Everybody, those among them whose records can't be read.
+  public func clients() async throws -> [HistoryEntry.Client] {
+    notifier.ledgers.map { HistoryEntry.Client($0) }
+      + refused.map { HistoryEntry.Client(client: $0.name, told: false, problem: "its record: \($0.reason)") }
+  }
 
   func stop() { notifier.stop() }
 
   func run() async -> String {
     let notifier = notifier
-    return await withTaskCancellationHandler {
-      do {
-        try await run { _ in }
-      } catch {
-        notifier.stop()
-        return "\(error)"
-      }
-      let progress = notifier.progress
-      return progress.told == progress.all ? "all were told" : "the time for telling is up"
+    let unforgotten = await withTaskCancellationHandler {
+      await run { _ in }
     } onCancel: {
       notifier.stop()
     }
+    let progress = notifier.progress
+    return (progress.told == progress.all ? "all were told" : "the time for telling is up")
+      + (unforgotten.map { ", but \($0)" } ?? "")
   }
 
   /// Removes the records of those who are told, until the notifier ends. `onChange` hears of every progress.
-  public func run(_ onChange: (NotificationProgress) async -> Void) async throws {
+  ///
+  /// A record that can't be removed stops nobody from being told: at worst its client hears the same number again.
+  ///
+  /// - Returns: why records of told clients are still there; nil where none is.
+  public func run(_ onChange: (NotificationProgress) async -> Void) async -> String? {
+    var left: [ClientName] = []
+    var problem: String?
     for await _ in notifier.changes {
-      let told = notifier.takeTold().map { clients[$0].name }
-      if !told.isEmpty {
-        let directory = directory
-        try await OwnThread.run("lf-notify") { try directory.forget(told) }
+      left += notifier.takeTold().map { told[$0].name }
+      if !left.isEmpty {
+        let (directory, names) = (directory, left)
+        do {
+          try await OwnThread.run("lf-notify") { try directory.forget(names) }
+          left = []
+          problem = nil
+        } catch {
+          problem = "the records of \(names.count) clients that were told are still there: \(error)"
+        }
       }
       await onChange(notifier.progress)
     }
+    return problem
   }
 }
 
@@ -109,7 +155,7 @@ extension NotificationClient {
   /// The client of a record: a literal in it is believed without asking a resolver.
   public init(name: ClientName, record: MonitorRecord, recency: UInt64) {
     let candidates = NotificationClient.candidates(name: name, record: record)
-    let literal = candidates.lazy.compactMap { HostAddress(literal: $0) }.first
+    let literal = candidates.lazy.compactMap { HostAddress(literal: $0.utf8) }.first
     self.init(
       name: name, destination: literal.map { .address($0) } ?? .name(name.text), recency: recency)
   }

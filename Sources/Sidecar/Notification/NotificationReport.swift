@@ -16,11 +16,11 @@ public struct NotificationReport: Codable, Sendable, Equatable {
   /// Everybody.
   public var clients: [HistoryEntry.Client]
 
-  /// A report of these ledgers.
-  public init(number: StateNumber?, names: [String], _ ledgers: [NotificationLedger], took: Duration) {
+  /// A report on these clients.
+  public init(number: StateNumber?, names: [String], _ everybody: [HistoryEntry.Client], took: Duration) {
     stateNumber = number.map { Int($0.value) }
     self.names = names
-    clients = ledgers.map { HistoryEntry.Client($0) }.sorted { $0.client < $1.client }
+    clients = everybody.sorted { $0.client < $1.client }
     all = clients.count
     told = clients.count { $0.told }
     milliseconds = took.wholeMilliseconds

@@ -1,4 +1,5 @@
 import Cluster
+import Logging
 import NodeHost
 import RPCTransport
 import StatusMonitor
@@ -25,10 +26,14 @@ struct NotificationAssignment: Sendable {
   var retry: Duration
   /// What is left of the grace period.
   var graceLeft: Duration
+  /// Clients that have answered the notification before: the others come first.
+  var toldBefore: Set<String> = []
 }
 
 /// Clients of one service being told from a status directory of its own.
 protocol NotificationRun: Sendable {
+  /// The names under which clients are told; empty where they are not known.
+  var names: [String] { get }
   /// How far it is.
   func progress() async throws -> NotificationProgress
   /// Everybody who was in the directory when it began, and what became of them.
@@ -41,19 +46,24 @@ protocol NotificationRun: Sendable {
 
 extension NotificationAssignment {
   /// Begins to tell those who are in `directory`.
-  func start(in directory: StatusDirectory) async throws -> any NotificationRun {
+  func start(in directory: StatusDirectory, log: Logger) async throws -> any NotificationRun {
     switch teller {
     case .smNotify: return try await SmNotifyRun.start(self, in: directory)
     case .builtIn:
-      let sources = [address.flatMap { HostAddress(literal: $0) }].compactMap { $0 }
+      let sources = [address.flatMap { HostAddress(literal: $0.utf8) }].compactMap { $0 }
       let names = await NotificationNames.resolved(
         given: names, addresses: sources.map(\.description), within: .milliseconds(500))
-      let (records, _) = try await DirectoryNotification.retire(in: directory)
-      return try DirectoryNotification.start(
+      let notification = try await DirectoryNotification.start(
         .init(
           names: names, number: number, sources: sources,
-          timings: NotificationTimings(gracePeriod: graceLeft, limit: retry)),
-        records, in: directory, recency: .cookie)
+          timings: NotificationTimings(gracePeriod: graceLeft, limit: retry), toldBefore: toldBefore),
+        try await DirectoryNotification.retire(in: directory), in: directory, recency: .cookie)
+      if !notification.notifier.isPrivileged {
+        log.warning(
+          "clients are told from ports above 1023, which some of them may not believe",
+          metadata: ["service": "\(service)"])
+      }
+      return notification
     }
   }
 }

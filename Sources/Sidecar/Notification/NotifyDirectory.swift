@@ -1,48 +1,64 @@
+import Cluster
 import Foundation
 import NodeHost
 import StatusMonitor
 
-/// A service's own state directory for `sm-notify -P`, with a note of the epoch that it was made for: after a
-/// crash the same epoch goes on where it was, and another begins anew.
+/// A service's own status directories for telling its clients, one for each attempt, and a note of the attempt that
+/// counts: after a crash it goes on where it was.
+///
+/// A new attempt gets a directory of its own, which is complete before the note names it. Until then the old attempt
+/// stands, and what its end may still remove is not the new one's.
 struct NotifyDirectory: Sendable {
+  /// An attempt, as the note has it.
+  struct Note: Codable, Sendable, Equatable {
+    var epoch: UInt64
+    var number: StateNumber
+    /// The boot of this machine, and milliseconds of its boot clock at the beginning.
+    var boot: String
+    var startedAt: Int
+    /// What was left of the grace period then, in milliseconds.
+    var graceLeft: Int
+    /// How long clients were to be told, in milliseconds.
+    var retry: Int
+  }
+
   let path: String
 
-  /// Beside the directory, which belongs to the statd user.
-  private var note: String { path + ".epoch" }
+  /// Beside the directories, which belong to the statd user.
+  private var notePath: String { path + ".attempt" }
 
-  /// Fills the directory, unless it was filled for this epoch and number before.
+  /// The directory of the attempt, filled unless it was filled for this epoch and number before.
   func prepare(
-    epoch: UInt64, number: StateNumber, records: [ClientName: [UInt8]], like live: StatusDirectory
+    _ note: Note, records: [ClientName: [UInt8]], like live: StatusDirectory
   ) throws -> StatusDirectory {
-    let text = "\(epoch) \(number)\n"
-    if let directory = interrupted(epoch: epoch), noted == text { return directory }
-    try removeIfPresent(note)
+    if let noted, noted.epoch == note.epoch, noted.number == note.number { return directory(of: noted) }
     // sm-notify gives up root and must be able to pass.
     try FileManager.default.createDirectory(
-      atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true,
-      attributes: [.posixPermissions: 0o711])
-    let directory = try StatusDirectory.makePrivate(at: path, like: live)
-    for folder in [StatusDirectory.Folder.records, .retired] {
-      for client in try directory.clients(in: folder) {
-        try removeIfPresent(
-          "\(folder == .records ? directory.records : directory.retired)/\(client)")
-      }
-    }
-    try removeIfPresent(directory.stateFile)
-    try directory.raiseState(to: number)
+      atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o711])
+    let directory = directory(of: note)
+    try removeIfPresent(directory.path)
+    _ = try StatusDirectory.makePrivate(at: directory.path, like: live)
+    try directory.raiseState(to: note.number)
     try directory.installAll(records)
-    try DurableFile.write(Array(text.utf8), to: note, mode: 0o600)
+    try DurableFile.write(try StoreJSON.bytes(note), to: notePath, mode: 0o600)
+    for other in try FileManager.default.contentsOfDirectory(atPath: path)
+    where "\(path)/\(other)" != directory.path { try removeIfPresent("\(path)/\(other)") }
     return directory
   }
 
-  /// The directory as a run of `epoch` left it; nil where no such run was begun.
-  func interrupted(epoch: UInt64) -> StatusDirectory? {
-    guard let noted, noted.split(separator: " ").first.flatMap({ UInt64($0) }) == epoch else { return nil }
-    return StatusDirectory(path: path)
+  /// The attempt of `epoch` that was begun last, and its directory as it was left; nil where there was none, or
+  /// before this boot.
+  func interrupted(epoch: UInt64, boot: String) -> (note: Note, directory: StatusDirectory)? {
+    guard let noted, noted.epoch == epoch, noted.boot == boot else { return nil }
+    return (noted, directory(of: noted))
   }
 
-  private var noted: String? {
-    FileManager.default.contents(atPath: note).flatMap { String(validating: $0, as: UTF8.self) }
+  private func directory(of note: Note) -> StatusDirectory {
+    StatusDirectory(path: "\(path)/\(note.epoch)-\(note.number)")
+  }
+
+  private var noted: Note? {
+    FileManager.default.contents(atPath: notePath).flatMap { StoreJSON.value(Note.self, Array($0)) }
   }
 
   private func removeIfPresent(_ file: String) throws {

@@ -10,6 +10,9 @@ struct SmNotifyRun: NotificationRun {
   private let all: Set<ClientName>
   private let command: LongRunningCommand
 
+  /// sm-notify chooses them itself.
+  var names: [String] { [] }
+
   static func start(_ assignment: NotificationAssignment, in directory: StatusDirectory) async throws
     -> SmNotifyRun
   {

@@ -231,6 +231,11 @@ extension PlanRunner {
     var entry = journal.entry(
       number: number, outcome: outcome, problem: problem, milliseconds: milliseconds)
     entry.clients = await context.notifications.clients(service.name, epoch: epoch) ?? entry.clients
+    entry.names = await context.notifications.names(service.name, epoch: epoch)
+    if let status = await context.notifications.status(service.name), status.epoch == entry.epoch {
+      entry.clientCount = status.all
+      entry.untoldCount = status.all - status.told
+    }
     return (number, entry)
   }
 

@@ -33,9 +33,9 @@ final class ObservedStore: SharedStore {
       lastAnswerMilliseconds: seen.lastAnswer.map { (BootClock.now - $0).wholeMilliseconds })
   }
 
-  func read(_ key: StoreKey, within limit: Duration) async throws(StoreError) -> [UInt8]? {
+  func read(_ keys: [StoreKey], within limit: Duration) async throws(StoreError) -> [StoreKey: [UInt8]] {
     do {
-      return answered(try await store.read(key, within: limit), \.readProblem)
+      return answered(try await store.read(keys, within: limit), \.readProblem)
     } catch {
       throw failed(error, \.readProblem)
     }

@@ -1,5 +1,5 @@
 /// The bytes of hexadecimal text; white space, and what follows a `#` up to the line's end, is commentary.
-func bytes(_ annotated: String) -> [UInt8] {
+public func bytes(_ annotated: String) -> [UInt8] {
   var digits: [UInt8] = []
   for line in annotated.split(separator: "\n") {
     let code = line.prefix { $0 != "#" }
