@@ -16,6 +16,8 @@ public struct NodeFile: Sendable {
   public var mirror: String?
   /// `callout`, as written; nil leaves it out.
   public var callout: String?
+  /// `statd`, as written; nil leaves it out.
+  public var statd: String?
   /// `services`
   public var services: [Service]
 
@@ -98,6 +100,7 @@ public struct NodeFile: Sendable {
     if let beats { lines.append("beats: \(beats)") }
     if let mirror { lines.append("mirror: \(mirror)") }
     if let callout { lines.append("callout: \(callout)") }
+    if let statd { lines.append("statd: \(statd)") }
     lines.append("services:")
     for service in services { lines += service.lines }
     return lines.joined(separator: "\n") + "\n"

@@ -72,7 +72,7 @@ public struct StatusMonitorService: Service, CustomStringConvertible {
         try await NullCall.run(
           program: program, version: version, over: transport, host: "127.0.0.1", within: .seconds(3))
       } catch {
-        log.info("a status monitor is registered that doesn't answer, and is replaced: \(error)")
+        log.info("replaces the registration of a status monitor that doesn't answer: \(error)")
         continue
       }
       throw StatusMonitorServiceError(

@@ -20,7 +20,17 @@ struct Lockferry: AsyncParsableCommand {
       StatdCommand.self,
     ])
 
-  static func main() async {
+  /// Swift's asynchronous entry ends the process's first thread, and whatever that thread was when it ended is what
+  /// ps(1) shows for good: of `statd`, which gives up root, it would show root. So the first thread waits instead.
+  static func main() {
+    Task.detached {
+      await perform()
+      Foundation.exit(0)
+    }
+    while true { pause() }
+  }
+
+  private static func perform() async {
     do {
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {

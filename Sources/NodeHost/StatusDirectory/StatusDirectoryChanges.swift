@@ -90,6 +90,7 @@ private struct RecordBatch: ~Copyable {
         if isThere { directory.remove(client.text) }
         return
       }
+      if record == present, changes.allSatisfy(\.isCheck) { return }
       guard record.bytes.count <= MonitorRecord.maximumBytes else {
         throw NodeHostError(
           .full, "the record of \(client) would have \(record.bytes.count) bytes, more than statd ever writes"

@@ -14,9 +14,7 @@ extension StatusMonitorInstance {
     if let id = hosts.id(of: identity), let known = hosts[id] {
       if known.line.cookie == request.cookie {
         switch known.presence {
-        case .kept:
-          figures.granted += 1
-          return [.reply(call, results: success)]
+        case .kept: return check(line, id, client: known.client, for: call, now: now)
         case .pending(let ticket):
           // Asked again before the answer: both get it when the record is on the disk.
           waits[ticket]?.requests.append(call)
@@ -148,6 +146,19 @@ extension StatusMonitorInstance {
     ]
   }
 
+  /// A lock manager that asks again: the record has to be there now, whatever happened to it since.
+  private mutating func check(
+    _ line: MonitorLine, _ id: MonitoredHosts.ID, client: ClientName, for call: StatusMonitorRequest,
+    now: Duration
+  ) -> [StatusMonitorDirective] {
+    lastTicket += 1
+    waits[lastTicket] = Wait(purpose: .check(id), requests: [call])
+    return [
+      .change([RecordChange(client: client, adding: [line], isCheck: true)], ticket: lastTicket),
+      .timer(.writing(ticket: lastTicket), at: now + limits.writing),
+    ]
+  }
+
   private mutating func forget(
     _ ids: [MonitoredHosts.ID], for call: StatusMonitorRequest, now: Duration
   ) -> [StatusMonitorDirective] {
@@ -178,6 +189,12 @@ extension StatusMonitorInstance {
     _ ticket: UInt64, _ outcome: RecordOutcome, now: Duration
   ) -> [StatusMonitorDirective] {
     guard let wait = waits[ticket], !wait.isWritten else { return [] }
+    if case .check(let id) = wait.purpose {
+      guard case .failed(let reason) = outcome, let client = hosts[id]?.client else {
+        return grant(ticket, id)
+      }
+      return giveUp(ticket, id, .notWritten(client: client, reason: reason))
+    }
     guard case .monitor(let id) = wait.purpose, let monitoring = hosts[id] else {
       // A record that stays though it should go costs its client a needless notification, and nothing else.
       waits[ticket] = nil

@@ -34,6 +34,7 @@ public struct StatusMonitorInstance: Sendable {
   struct Wait: Sendable {
     enum Purpose: Sendable {
       case monitor(MonitoredHosts.ID)
+      case check(MonitoredHosts.ID)
       case forget
     }
     let purpose: Purpose
