@@ -236,9 +236,7 @@ extension HostTests {
         let heard = try await crowd.stop()
         #expect(second.end == .exited(0))
         #expect(heard.summary.told == 100)
-        withKnownIssue("records are retired before the number is raised", isIntermittent: true) {
-          #expect(heard.summary.states.map(\.value) == ["73"])
-        }
+        #expect(heard.summary.states.map(\.value) == ["73"])
       }
     }
   }
