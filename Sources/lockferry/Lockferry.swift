@@ -16,6 +16,7 @@ struct Lockferry: AsyncParsableCommand {
     subcommands: [
       InitCommand.self, RunCommand.self, StatusCommand.self, RecordsCommand.self, MigrateCommand.self,
       ThawCommand.self, NotifyCommand.self, DrillCommand.self, HistoryCommand.self, ValidateCommand.self,
+      DoctorCommand.self,
     ])
 
   static func main() async {
