@@ -233,46 +233,56 @@ extension HostTests {
     @Test func aThousandCalloutsAtOnceCostAFewTransactions() async throws {
       try await withCalloutSite({ $0.callout = "{limit: 30s}" }) { site in
         try await site.startDaemon()
+        Self.allowManyFiles()
         let before = try await site.mirror().commits
         let path = try #require(site.server.calloutFolder) + "/sock"
         let clients = (0..<1000).map { "10.79.\($0 / 250).\($0 % 250)" }
-        for client in clients {
-          try Data(
-            "0100007f 000186b5 00000003 00000010 \(String(repeating: "7", count: 32)) \(client) nfs\n".utf8
-          )
-          .write(to: URL(fileURLWithPath: "\(site.server.statusDirectory)/sm/\(client)"))
+        // The store is busy meanwhile, so that they really come at once.
+        var connections: [Int32] = []
+        defer { for descriptor in connections { close(descriptor) } }
+        try await whileLocked(site.store) {
+          for client in clients {
+            let cookie = String(repeating: "7", count: 32)
+            try Data("0100007f 000186b5 00000003 00000010 \(cookie) \(client) nfs\n".utf8)
+              .write(to: URL(fileURLWithPath: "\(site.server.statusDirectory)/sm/\(client)"))
+            connections.append(try Self.callOut(client, at: path))
+          }
         }
-        let outcomes = try Self.callOut(clients, at: path)
+        let outcomes = try Self.outcomes(of: connections)
         #expect(outcomes == [1: 1000])
         #expect(clients.allSatisfy(site.isDurable))
         let commits = try await site.mirror().commits - before
         note("1000 callouts at once: \(commits) transactions")
-        #expect(commits <= 20)
+        #expect(commits <= 10)
         #expect(try await site.heard().durable == 1000)
       }
     }
 
-    /// Asks for all of `clients` at once, over a connection each, and counts the outcomes' numbers.
-    private static func callOut(_ clients: [String], at path: String) throws -> [UInt8: Int] {
-      var limit = rlimit()
-      getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-      limit.rlim_cur = limit.rlim_max
-      setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-      var connections: [Int32] = []
-      defer { for descriptor in connections { close(descriptor) } }
-      for client in clients {
-        let descriptor = try #require(connected(path))
-        connections.append(descriptor)
-        let request = try CalloutRequest.addClient(
-          .init(monName: Array(client.utf8), myName: Array("nfs".utf8))
-        ).bytes
-        try #require(send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count)
-      }
-      return try connections.reduce(into: [:]) { outcomes, descriptor in
+    /// Asks for one client, and does not wait for the answer.
+    private static func callOut(_ client: String, at path: String) throws -> Int32 {
+      let descriptor = try #require(connected(path))
+      let request = try CalloutRequest.addClient(
+        .init(monName: Array(client.utf8), myName: Array("nfs".utf8))
+      ).bytes
+      try #require(send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count)
+      return descriptor
+    }
+
+    /// Waits for every answer and counts the outcomes' numbers.
+    private static func outcomes(of connections: [Int32]) throws -> [UInt8: Int] {
+      try connections.reduce(into: [:]) { outcomes, descriptor in
         var reply = [UInt8](repeating: 0, count: 1024)
         let count = recv(descriptor, &reply, reply.count, 0)
         outcomes[try CalloutReply(Array(reply.prefix(max(count, 0)))).outcome.rawValue, default: 0] += 1
       }
+    }
+
+    /// A thousand connections are more than a process usually may open.
+    private static func allowManyFiles() {
+      var limit = rlimit()
+      getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+      limit.rlim_cur = limit.rlim_max
+      setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
     /// Waits where the queue is full.
