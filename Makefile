@@ -3,15 +3,17 @@
 SWIFT ?= swift
 sources = Package.swift $(wildcard Sources Tests Benchmarks)
 
-.PHONY: build release demo lab lab-programs test lint format bench bench-notify bench-statd soak clean dependencies
+.PHONY: build release demo lab lab-programs test lint format bench bench-callout bench-notify bench-statd soak soak-callout \
+  clean dependencies
 .DEFAULT_GOAL := build
 
 build: dependencies
 	$(SWIFT) build
 
-# What one installs: .build/release/lockferry needs no Swift on the machine that runs it.
+# What one installs: lockferry and lockferry-callout in .build/release need no Swift on the machine that runs them.
 release: dependencies
 	$(SWIFT) build -c release --static-swift-stdlib --product lockferry
+	$(SWIFT) build -c release --static-swift-stdlib --product lockferry-callout
 
 # Needs root: three hosts in namespaces of this machine. Ends by itself within a minute and cleans up.
 demo: dependencies
@@ -54,6 +56,16 @@ format:
 bench: dependencies
 	scripts/bench/end-to-end
 	scripts/bench/notify
+	scripts/bench/callout
+
+# 500 power cuts under a stream of registrations, about a quarter of an hour. Needs root.
+soak-callout: dependencies
+	$(SWIFT) build --build-tests
+	LOCKFERRY_CALLOUT_ROUNDS=500 LOCKFERRY_HOST_TESTS=required \
+	  $(SWIFT) test --skip-build --filter CalloutPowerCut
+
+bench-callout: dependencies
+	scripts/bench/callout
 
 bench-notify: dependencies
 	scripts/bench/notify

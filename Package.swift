@@ -122,7 +122,7 @@ let package = Package(
       name: "SidecarTests",
       dependencies: ["Sidecar", "Cluster", "StatusMonitor", "SharedStore", "NodeHost", "lockferry"]),
     .testTarget(name: "NSMPeerTests", dependencies: ["nsm-peer", "ONCRPC", "StatusMonitor"]),
-    .testTarget(name: "HostTests", dependencies: ["HostTestKit"]),
+    .testTarget(name: "HostTests", dependencies: ["HostTestKit", "CalloutProtocol"]),
     .testTarget(name: "LabTests", dependencies: ["lockferry-lab"]),
   ],
   swiftLanguageModes: [.v6]

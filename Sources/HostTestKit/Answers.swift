@@ -204,6 +204,8 @@ public struct HistoryAnswer: Decodable, Sendable {
   public let steps: [Step]
   /// The clients that were to be told.
   public let clients: [Client]
+  /// The names under which they were told.
+  public let names: [String]?
 
   /// One step.
   public struct Step: Decodable, Sendable {
@@ -229,7 +231,7 @@ public struct HistoryAnswer: Decodable, Sendable {
     public let problem: String?
     /// Where it was asked.
     public let address: String?
-    /// The names under which it answered.
+    /// The names under which it answered; nil is all of them.
     public let names: [String]?
     /// How often it was tried.
     public let attempts: Int?

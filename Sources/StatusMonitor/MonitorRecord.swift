@@ -67,6 +67,7 @@ public struct MonitorRecord: Sendable, Equatable {
   /// Whether a file of these bytes has a line about `monName`, which must not be empty. Looks at the place of that name
   /// alone, so that many files can be searched.
   public static func names(_ monName: [UInt8], in bytes: [UInt8]) -> Bool {
+    guard !monName.contains(UInt8(ascii: " ")) else { return false }
     var start = bytes.startIndex
     while start < bytes.endIndex {
       let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.endIndex

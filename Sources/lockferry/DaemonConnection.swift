@@ -15,8 +15,10 @@ struct DaemonConnection {
     try decode(try await send(.GET, uri, body: nil, within: limit))
   }
 
-  func post<Answer: Decodable>(_ uri: String, _ body: some Encodable) async throws -> Answer {
-    try decode(try await send(.POST, uri, body: JSONEncoder().encode(body), within: Self.limit))
+  func post<Answer: Decodable>(
+    _ uri: String, _ body: some Encodable, within limit: Duration = limit
+  ) async throws -> Answer {
+    try decode(try await send(.POST, uri, body: JSONEncoder().encode(body), within: limit))
   }
 
   func post(_ uri: String) async throws {

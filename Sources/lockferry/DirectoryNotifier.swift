@@ -21,13 +21,14 @@ struct DirectoryNotifier {
           + "are told now are refused and forget their locks")
     }
     let start = ContinuousClock.now
-    let retired = try await reported { try await DirectoryNotification.retire(in: directory) }
     // A number is for telling: with nobody to tell it stays as it is.
-    guard !retired.isEmpty else {
+    guard try await reported({ try await DirectoryNotification.hasClients(directory) }) else {
       return try write(NotificationReport(number: nil, names: [], [], took: .zero))
     }
-    let names = try await names(in: directory, retired.records, sources)
+    // Before anything else: whoever goes on after a crash with --keep-state must not tell the number before.
     let number = try await raisedNumber(in: directory)
+    let retired = try await reported { try await DirectoryNotification.retire(in: directory) }
+    let names = try await names(in: directory, retired.records, sources)
     let notification = try await reported {
       try await DirectoryNotification.start(
         .init(

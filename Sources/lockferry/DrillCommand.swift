@@ -29,7 +29,7 @@ struct DrillCommand: AsyncParsableCommand {
   func run() async throws {
     let report: DrillReport = try await daemon.connection().post(
       "/v1/services/\(DaemonConnection.escape(service))/drill",
-      DrillRequest(limitMilliseconds: patience.duration.wholeMilliseconds))
+      DrillRequest(limitMilliseconds: patience.duration.wholeMilliseconds), within: .seconds(60))
     Terminal.write(
       try output.format.render(report) { DrillTable.render($0, coloured: Terminal.hasColour) })
     guard report.reached == report.all else {

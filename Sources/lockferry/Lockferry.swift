@@ -17,7 +17,7 @@ struct Lockferry: AsyncParsableCommand {
     subcommands: [
       InitCommand.self, RunCommand.self, StatusCommand.self, RecordsCommand.self, MigrateCommand.self,
       ThawCommand.self, NotifyCommand.self, DrillCommand.self, HistoryCommand.self, ValidateCommand.self,
-      StatdCommand.self,
+      StatdCommand.self, DoctorCommand.self,
     ])
 
   /// Swift's asynchronous entry ends the process's first thread, and whatever that thread was when it ended is what

@@ -55,7 +55,8 @@ struct NotifyCommand: AsyncParsableCommand {
     let connection = try daemon.connection()
     let path = "/v1/services/\(DaemonConnection.escape(service))"
     var status: NotificationStatus = try await connection.post(
-      path + "/notify", NotificationRequest(force: force, actor: Operator.name, because: because))
+      path + "/notify", NotificationRequest(force: force, actor: Operator.name, because: because),
+      within: .seconds(60))
     if wait {
       let display = NotificationDisplay(
         grace: .milliseconds(status.graceLeftMilliseconds + status.milliseconds))

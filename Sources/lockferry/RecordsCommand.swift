@@ -16,12 +16,16 @@ enum RecordsTable {
     guard !records.isEmpty else { return "no records\n" }
     var table = TextTable(
       ("SERVICE", .left), ("CLIENT", .left), ("STATE", .left), ("BYTES", .right), ("MON NAME", .left),
-      ("MY NAME", .left), ("PROBLEMS", .left))
+      ("MY NAME", .left), ("RESTARTED", .left), ("PROBLEMS", .left))
     for record in records {
       table.add(
         .init(record.service), .init(record.client),
         .init(record.state, record.state == "mirrored" ? .good : .doubtful), .init("\(record.bytes)"),
         .init(record.monNames.joined(separator: ", ")), .init(record.myNames.joined(separator: ", ")),
+        .init(
+          record.lastRestart.map { restart in
+            restart.at + (restart.state.map { ", state \($0)" } ?? "")
+          } ?? ""),
         .init(record.problems.joined(separator: "; "), .bad))
     }
     return table.render(coloured: coloured)

@@ -7,6 +7,7 @@ enum StatusTable {
     if !status.health.probes.isEmpty { blocks.append(probes(status.health.probes, coloured)) }
     if !status.peers.isEmpty { blocks.append(peers(status.peers, coloured)) }
     if !status.services.isEmpty { blocks.append(services(status, coloured)) }
+    if let callout = status.callout { blocks.append(callouts(callout, coloured)) }
     let notes = notes(status)
     if !notes.isEmpty { blocks.append(notes.map { Terminal.printable($0) + "\n" }.joined()) }
     return blocks.joined(separator: "\n")
@@ -74,6 +75,21 @@ enum StatusTable {
     return table.render(coloured: coloured)
   }
 
+  private static func callouts(_ callout: NodeStatus.Callout, _ coloured: Bool) -> String {
+    var table = TextTable(
+      ("RECORDS COME BY", .left), ("DURABLE BEFORE THE LOCK", .right), ("LATE", .right),
+      ("NOT DURABLE", .right),
+      ("FORGOTTEN", .right), ("RESTARTS", .right), ("SPOOLED", .right))
+    let isHeard = callout.source == "callout"
+    let missed = callout.notDurable > 0
+    table.add(
+      .init(isHeard ? "callout" : "inotify alone", isHeard ? .good : .doubtful), .init("\(callout.durable)"),
+      .init("\(callout.late)", callout.late > 0 ? .doubtful : .plain),
+      .init("\(callout.notDurable)", missed ? .bad : .plain), .init("\(callout.departures)"),
+      .init("\(callout.restarts)"), .init("\(callout.spooled)", callout.spooled > 0 ? .doubtful : .plain))
+    return table.render(coloured: coloured)
+  }
+
   private static func mood(ofState state: String) -> TextTable.Mood {
     switch state {
     case "online": .good
@@ -87,6 +103,10 @@ enum StatusTable {
   private static func notes(_ status: NodeStatus) -> [String] {
     var lines = status.health.reasons.map { "health: \($0)" }
     if let problem = status.store.problem { lines.append("store: \(problem)") }
+    if let callout = status.callout {
+      if let problem = callout.problem { lines.append("callout: not heard: \(problem)") }
+      if callout.refused > 0 { lines.append("callout: \(callout.refused) refused, see the log") }
+    }
     for peer in status.peers { lines += peer.disagreements.map { "node \(peer.node) differs: \($0)" } }
     for service in status.services {
       let name = "service \(service.service)"

@@ -6,6 +6,8 @@ enum Terminal {
   static var isOutput: Bool { isatty(STDOUT_FILENO) == 1 }
   /// A person can be asked: standard input and standard error are a terminal.
   static var canAsk: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1 }
+  /// This user may look at everything.
+  static var isRoot: Bool { geteuid() == 0 }
   /// Colour is for people who did not forbid it (no-color.org).
   static var hasColour: Bool {
     isOutput && ProcessInfo.processInfo.environment["NO_COLOR"].map(\.isEmpty) ?? true

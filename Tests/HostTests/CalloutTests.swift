@@ -1,3 +1,4 @@
+import CalloutProtocol
 import Foundation
 import Glibc
 import HostTestKit
@@ -224,6 +225,137 @@ extension HostTests {
         try await always(for: .seconds(5), "every record is still in the store") {
           (0..<12).allSatisfy { site.stored("10.78.0.\($0)") != nil }
         }
+      }
+    }
+
+    /// Grouping: who comes while a transaction is under way shares the next one. rpc.statd itself asks one after the other;
+    /// here a thousand ask at once, each over a connection of its own.
+    @Test func aThousandCalloutsAtOnceCostAFewTransactions() async throws {
+      try await withCalloutSite({ $0.callout = "{limit: 30s}" }) { site in
+        try await site.startDaemon()
+        Self.allowManyFiles()
+        let before = try await site.mirror().commits
+        let path = try #require(site.server.calloutFolder) + "/sock"
+        let clients = (0..<1000).map { "10.79.\($0 / 250).\($0 % 250)" }
+        // The store is busy meanwhile, so that they really come at once.
+        var connections: [Int32] = []
+        defer { for descriptor in connections { close(descriptor) } }
+        try await whileLocked(site.store) {
+          for client in clients {
+            let cookie = String(repeating: "7", count: 32)
+            try Data("0100007f 000186b5 00000003 00000010 \(cookie) \(client) nfs\n".utf8)
+              .write(to: URL(fileURLWithPath: "\(site.server.statusDirectory)/sm/\(client)"))
+            connections.append(try Self.callOut(client, at: path))
+          }
+        }
+        let outcomes = try Self.outcomes(of: connections)
+        #expect(outcomes == [1: 1000])
+        #expect(clients.allSatisfy(site.isDurable))
+        let commits = try await site.mirror().commits - before
+        note("1000 callouts at once: \(commits) transactions")
+        #expect(commits <= 10)
+        #expect(try await site.heard().durable == 1000)
+      }
+    }
+
+    /// Asks for one client, and does not wait for the answer.
+    private static func callOut(_ client: String, at path: String) throws -> Int32 {
+      let descriptor = try #require(connected(path))
+      let request = try CalloutRequest.addClient(
+        .init(monName: Array(client.utf8), myName: Array("nfs".utf8))
+      ).bytes
+      try #require(send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count)
+      return descriptor
+    }
+
+    /// Waits for every answer and counts the outcomes' numbers.
+    private static func outcomes(of connections: [Int32]) throws -> [UInt8: Int] {
+      try connections.reduce(into: [:]) { outcomes, descriptor in
+        var reply = [UInt8](repeating: 0, count: 1024)
+        let count = recv(descriptor, &reply, reply.count, 0)
+        outcomes[try CalloutReply(Array(reply.prefix(max(count, 0)))).outcome.rawValue, default: 0] += 1
+      }
+    }
+
+    /// A thousand connections are more than a process usually may open.
+    private static func allowManyFiles() {
+      var limit = rlimit()
+      getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+      limit.rlim_cur = limit.rlim_max
+      setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    /// Waits where the queue is full.
+    private static func connected(_ path: String) -> Int32? {
+      var address = sockaddr_un()
+      address.sun_family = sa_family_t(AF_UNIX)
+      withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+      let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+      let result = withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        }
+      }
+      if result == 0 { return descriptor }
+      close(descriptor)
+      return nil
+    }
+
+    /// Each thing that can be wrong with the callout, and nothing wrong.
+    @Test func doctorSaysWhatIsWrongWithTheCallout() async throws {
+      try await withCalloutSite { site in
+        let conf = site.server.disk + "/nfs.conf"
+        func diagnose() async throws -> (ProgramEnd, [String: String]) {
+          let (end, answer) = try await site.server.doctor("--nfs-conf", conf)
+          return (end, Dictionary(uniqueKeysWithValues: answer.checks.map { ($0.check, $0.result) }))
+        }
+        let daemon = try await site.startDaemon()
+        try "[statd]\nha-callout=\(site.callout)\n".write(toFile: conf, atomically: true, encoding: .utf8)
+        #expect(
+          try await diagnose()
+            == (
+              .exited(0),
+              [
+                "callout-configured": "ok", "callout-executable": "ok", "callout-answered": "ok",
+                "callout-run-directory": "ok",
+              ]
+            ))
+        chmod(site.callout, 0o700)
+        #expect(try await diagnose().1["callout-executable"] == "failed")
+        chmod(site.callout, 0o755)
+        daemon.pause()
+        let hung = try await diagnose()
+        #expect(hung.0 == .exited(1))
+        #expect(hung.1["callout-answered"] == "failed")
+        daemon.resume()
+        try await daemon.terminate()
+        #expect(try await diagnose().1["callout-answered"] == "failed")
+        try "[statd]\nha-callout=/bin/true\n".write(toFile: conf, atomically: true, encoding: .utf8)
+        let foreign = try await diagnose()
+        #expect(foreign.1["callout-configured"] == "failed")
+        #expect(foreign.1["callout-executable"] == "skipped")
+      }
+    }
+
+    /// What the command line of a running rpc.statd says counts as well; without either nothing is configured.
+    @Test func doctorSeesTheCalloutOfARunningStatd() async throws {
+      try await withCalloutSite { site in
+        try await site.startDaemon()
+        let empty = site.server.disk + "/empty.conf"
+        try "".write(toFile: empty, atomically: true, encoding: .utf8)
+        #expect(try await site.server.doctor("--nfs-conf", empty).end == .exited(0))
+      }
+      try await withTestNetwork { network in
+        let site = try await CalloutSite(in: network)
+        try await site.server.startPortMapper()
+        try await site.server.startStatusMonitor()
+        let empty = site.server.disk + "/empty.conf"
+        try "".write(toFile: empty, atomically: true, encoding: .utf8)
+        let (end, answer) = try await site.server.doctor("--nfs-conf", empty)
+        #expect(end == .exited(1))
+        let first = try #require(answer.checks.first)
+        #expect(first.check == "callout-configured")
+        #expect(first.remedy?.contains("ha-callout=/usr/local/sbin/lockferry-callout") == true)
       }
     }
 

@@ -42,7 +42,7 @@ import Testing
           try adding(peers[0], cookie: 2), try adding(peers[0], as: "other"),
           RecordChange(client: try ClientName(peers[0]), removing: [identity]),
         ])))
-    let record = try MonitorRecord(parsing: #require(readFile(directory.records + "/" + peers[0])))
+    let record = MonitorRecord(parsing: try #require(try readFile(directory.records + "/" + peers[0])))
     #expect(record.monitorLines.map(\.myName) == ["other"])
 
     let removals = try peers.dropFirst().map {

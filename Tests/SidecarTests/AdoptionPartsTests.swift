@@ -83,22 +83,51 @@ import Testing
       })
     let like = StatusDirectory(path: live.path)
 
-    #expect(notify.interrupted(epoch: 2) == nil)
-    let first = try notify.prepare(epoch: 2, number: five, records: records, like: like)
+    func note(_ number: StateNumber) -> NotifyDirectory.Note {
+      .init(epoch: 2, number: number, boot: "this", startedAt: 5, graceLeft: 50_000, retry: 900_000)
+    }
+
+    #expect(notify.interrupted(epoch: 2, boot: "this") == nil)
+    let first = try notify.prepare(note(five), records: records, like: like)
     #expect(try first.clients(in: .records).count == 2)
     #expect(try first.stateNumber() == .number(five))
 
     // sm-notify retires a record and unlinks it when its client has answered.
     #expect(unlink(first.records + "/10.0.0.11") == 0)
-    let again = try notify.prepare(epoch: 2, number: five, records: records, like: like)
+    let again = try notify.prepare(note(five), records: records, like: like)
     #expect(try again.clients(in: .records).map(\.text) == ["10.0.0.12"])
-    #expect(notify.interrupted(epoch: 2) != nil)
-    #expect(notify.interrupted(epoch: 3) == nil)
+    let interrupted = try #require(notify.interrupted(epoch: 2, boot: "this"))
+    #expect(interrupted.note == note(five))
+    #expect(try interrupted.directory.clients(in: .records).map(\.text) == ["10.0.0.12"])
+    #expect(notify.interrupted(epoch: 3, boot: "this") == nil)
+    #expect(notify.interrupted(epoch: 2, boot: "the next") == nil)
 
-    // A new number means that what was told before may have been lost: everybody again.
-    let renewed = try notify.prepare(epoch: 2, number: seven, records: records, like: like)
+    // A new number means that what was told before may have been lost: everybody again, in a directory of its own.
+    let renewed = try notify.prepare(note(seven), records: records, like: like)
     #expect(try renewed.clients(in: .records).count == 2)
     #expect(try renewed.stateNumber() == .number(seven))
+    #expect(renewed.path != first.path)
+    #expect(!FileManager.default.fileExists(atPath: first.path))
+  }
+
+  /// B2: an attempt that can't be prepared leaves the one before as it was.
+  @Test(.enabled(if: getuid() == 0, "needs root: the folders get statd's owner"))
+  func anAttemptThatCanNotBePreparedLeavesTheLastOneAsItWas() throws {
+    let live = try Folder()
+    let base = try Folder()
+    chmod(base.path, 0o755)
+    let notify = NotifyDirectory(path: base.path + "/notify/home")
+    let like = StatusDirectory(path: live.path)
+    let client = try ClientName("10.0.0.11")
+    let five = NotifyDirectory.Note(
+      epoch: 2, number: try #require(StateNumber(5)), boot: "this", startedAt: 5, graceLeft: 1, retry: 1)
+    let seven = NotifyDirectory.Note(
+      epoch: 2, number: try #require(StateNumber(7)), boot: "this", startedAt: 6, graceLeft: 1, retry: 1)
+    _ = try notify.prepare(five, records: [client: Array(Self.line("a").utf8)], like: like)
+    #expect(throws: (any Error).self) { try notify.prepare(seven, records: [client: []], like: like) }
+    let left = try #require(notify.interrupted(epoch: 2, boot: "this"))
+    #expect(left.note == five)
+    #expect(try left.directory.clients(in: .records) == [client])
   }
 
   @Test func whatWasGivenUpIsRememberedUntilItIsTakenUp() throws {

@@ -40,6 +40,7 @@ struct ConfigurationTests {
           - {command: [/usr/local/sbin/check-nfs, --quick, 5, ""], timeout: 2s}
       beats: {interval: 1s, store_timeout: 900ms, lease: 6s, margin: 300ms, stop_time: 2s, daemon_stop_grace: 0s}
       mirror: {grace_period: 90s, departure_delay: 3m, burst: 7, burst_window: 11s, rescan: 2m}
+      callout: {limit: 700ms}
       services:
         - name: home
           home: a
@@ -66,6 +67,7 @@ struct ConfigurationTests {
     #expect(configuration.storeStaleness == .seconds(3))
     #expect(configuration.statusDirectory == "/var/lib/nfs")
     #expect(configuration.runDirectory == "/run/other")
+    #expect(configuration.calloutLimit == .milliseconds(700))
     #expect(configuration.stateDirectory == "/var/lib/other")
     #expect(configuration.controlGroup == "lockferry")
     #expect(configuration.health.listenHost == "::1")
@@ -135,6 +137,7 @@ struct ConfigurationTests {
     #expect(configuration.health.probes == [NodeFileHealth.defaultProbe])
     #expect(configuration.beats == BeatTimings())
     #expect(configuration.mirror == MirrorTimings())
+    #expect(configuration.calloutLimit == .seconds(2))
     let service = configuration.services[0]
     #expect(service.fence == .none)
     #expect(service.address == nil)

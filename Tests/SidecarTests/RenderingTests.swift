@@ -87,16 +87,17 @@ struct RenderingTests {
     let records = [
       RecordStatus(
         service: "home", client: "client.example.com", monNames: ["client.example.com", "10.0.0.9"],
-        myNames: ["nfs server"], bytes: 190, state: "mirrored", problems: []),
+        myNames: ["nfs server"], bytes: 190, state: "mirrored", problems: [],
+        lastRestart: ClientRestart(state: 7, at: "2026-11-21T10:00:00Z", source: "10.0.0.9", node: "a")),
       RecordStatus(
         service: "home", client: "10.0.0.7", monNames: [], myNames: [], bytes: 3, state: "pending",
         problems: ["no line can be read"]),
     ]
     #expect(
       RecordsTable.render(records, coloured: false) == """
-        SERVICE  CLIENT              STATE     BYTES  MON NAME                      MY NAME     PROBLEMS
-        home     client.example.com  mirrored    190  client.example.com, 10.0.0.9  nfs server  -
-        home     10.0.0.7            pending       3  -                             -           no line can be read
+        SERVICE  CLIENT              STATE     BYTES  MON NAME                      MY NAME     RESTARTED                      PROBLEMS
+        home     client.example.com  mirrored    190  client.example.com, 10.0.0.9  nfs server  2026-11-21T10:00:00Z, state 7  -
+        home     10.0.0.7            pending       3  -                             -           -                              no line can be read
 
         """)
     #expect(RecordsTable.render([], coloured: false) == "no records\n")

@@ -161,4 +161,23 @@ import Testing
       if case .unreadable = $0 { true } else { false }
     }
   }
+
+  /// The quick search says what reading the lines says.
+  @Test func aNameIsFoundWhereALineHasIt() {
+    let line = { (name: String) in
+      Array("0100007f 000186b5 00000003 00000010 \(String(repeating: "0", count: 32)) \(name) nfs\n".utf8)
+    }
+    let record = line("10.0.0.1") + Array("broken\n".utf8) + line("client.example.com")
+    for (name, isThere) in [
+      ("10.0.0.1", true), ("client.example.com", true), ("10.0.0", false), ("10.0.0.11", false),
+      ("nfs", false), ("broken", false), ("client.example.com nfs", false),
+    ] {
+      #expect(MonitorRecord.names(Array(name.utf8), in: record) == isThere, "\(name)")
+    }
+    let cut = Array(line("10.0.0.1").dropLast(5))
+    #expect(MonitorRecord.names(Array("10.0.0.1".utf8), in: cut))
+    for count in 0..<cut.count - 1 {
+      #expect(!MonitorRecord.names(Array("10.0.0.1".utf8), in: Array(cut.prefix(count))))
+    }
+  }
 }

@@ -71,7 +71,7 @@ public struct CalloutSpool: Sendable {
 
   private static let taken = CalloutSpoolName.temporaryPrefix + "taken"
 
-  private static func isHidden(_ name: [UInt8]) -> Bool {
+  private static func isHidden(_ name: some Collection<UInt8>) -> Bool {
     name.starts(with: CalloutSpoolName.temporaryPrefix.utf8)
   }
 

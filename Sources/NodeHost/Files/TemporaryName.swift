@@ -21,7 +21,9 @@ enum TemporaryName {
   }
 
   /// Whether a directory entry is one of them.
-  static func matches(_ name: some BidirectionalCollection<UInt8>) -> Bool { Writer.allCases.contains { matches(name, by: $0) } }
+  static func matches(_ name: some BidirectionalCollection<UInt8>) -> Bool {
+    Writer.allCases.contains { matches(name, by: $0) }
+  }
 
   /// Whether a directory entry is one of this writer's.
   static func matches(_ name: some BidirectionalCollection<UInt8>, by writer: Writer) -> Bool {

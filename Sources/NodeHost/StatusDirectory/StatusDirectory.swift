@@ -62,6 +62,14 @@ public struct StatusDirectory: Sendable {
 }
 
 extension StatusDirectory {
+  /// User and group of `sm/`, as which rpc.statd runs once it has given up root.
+  ///
+  /// - Throws: ``NodeHostError`` where there is no `sm/`.
+  public func statusMonitorUser() throws(NodeHostError) -> (user: UInt32, group: UInt32) {
+    let status = try open(.records).status()
+    return (status.st_uid, status.st_gid)
+  }
+
   /// Reads one client's record from `sm/` if it was written within the last seconds; nil where it is older, isn't there,
   /// or can't be a record.
   ///

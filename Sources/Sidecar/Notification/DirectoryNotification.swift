@@ -53,8 +53,16 @@ public struct DirectoryNotification: NotificationRun {
     public var records: [RetiredRecord]
     /// What could not.
     public var refused: [RefusedFile]
-    /// There is nobody to tell.
-    public var isEmpty: Bool { records.isEmpty && refused.isEmpty }
+  }
+
+  /// Whether there is anything that could be the record of somebody to tell.
+  ///
+  /// - Throws: ``NodeHostError`` of the directory.
+  public static func hasClients(_ directory: StatusDirectory) async throws -> Bool {
+    try await OwnThread.run("lf-notify") {
+      let scan = try directory.scan()
+      return try !scan.records.isEmpty || !scan.refused.isEmpty || !directory.clients(in: .retired).isEmpty
+    }
   }
 
   /// Moves the records of those who are to be told out of the way of those who come anew, and reads them.

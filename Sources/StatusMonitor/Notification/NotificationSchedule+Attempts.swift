@@ -30,10 +30,13 @@ extension NotificationSchedule {
       retries.add(client)
       return
     }
+    let isSaying = contacts[client].inFlight > NotificationErrand.Call.lookUpBits
+    // A status monitor that has never said a word while its rpcbind does is silent, and no fault of the network.
+    let isMonitorSilent = isSaying && contacts[client].said == 0
     pace.onLost(
       contacts[client].inFlight.nonzeroBitCount,
-      counts: contacts[client].firstAnswer != nil && !contacts[client].isRepeated)
-    if contacts[client].inFlight > NotificationErrand.Call.lookUpBits { contacts[client].dumbness &+= 1 }
+      counts: contacts[client].firstAnswer != nil && !contacts[client].isRepeated && !isMonitorSilent)
+    if isSaying { contacts[client].dumbness &+= 1 }
     contacts[client].inFlight = 0
     contacts[client].silence &+= 1
     contacts[client].problem = contacts[client].problem ?? .silent

@@ -161,10 +161,12 @@ public struct NotificationSchedule: Sendable {
   public func ledger(_ client: Int) -> NotificationLedger {
     let contact = contacts[client]
     let names = errand.names.indices.filter { contact.said & (1 << UInt32($0)) != 0 }.map { errand.names[$0] }
+    // Its name may still wait behind others that the resolver does not answer.
+    let problem = contact.problem ?? (contact.address == nil ? .resolverSilent : nil)
     return NotificationLedger(
       client: clients[client].name, address: contact.address, isTold: contact.told != nil, names: names,
       attempts: Int(contact.attempts), firstAnswer: contact.firstAnswer, told: contact.told,
-      problem: contact.told == nil ? contact.problem : nil)
+      problem: contact.told == nil ? problem : nil)
   }
 
   /// What became of everybody, in the order of the list.

@@ -1,3 +1,4 @@
+import HexText
 import StatusMonitor
 import Testing
 

@@ -1,3 +1,4 @@
+import HexText
 import ONCRPC
 import StatusMonitor
 import Testing

@@ -1,7 +1,8 @@
 /// What is printed.
 enum Figures {
-  /// `1.234`
+  /// `1.234`, or with 0 places `1`
   static func text(_ value: Double, places: Int = 3) -> String {
+    guard places > 0 else { return "\(Int(value.rounded()))" }
     var scale = 1
     for _ in 0..<places { scale *= 10 }
     let scaled = Int((value * Double(scale)).rounded())
