@@ -150,10 +150,8 @@ extension HostTests {
         #expect(told.names == Set(crowd.addresses) && told.end == .exited(1))
         // Each question to the resolver takes 30 s.
         #expect(try #require(heard.summary.seconds.last) < 15)
-        withKnownIssue("who waits for a turn at the resolver has no problem yet", isIntermittent: true) {
-          for client in told.answer.clients where !client.told {
-            #expect(client.problem?.contains("resolver") == true, "\(client)")
-          }
+        for client in told.answer.clients where !client.told {
+          #expect(client.problem?.contains("resolver") == true, "\(client)")
         }
         #expect(site.untold(in: folder) == named.sorted())
       }
