@@ -3,8 +3,9 @@ import Testing
 
 @testable import StatusMonitor
 
-/// B2: whole notifications on a network that misbehaves, from seeds.
-@Suite struct NotificationSimulationTests {
+/// B2: whole notifications on a network that misbehaves, from seeds. One at a time: they keep a processor busy for
+/// seconds, and other tests wait for theirs.
+@Suite(.serialized) struct NotificationSimulationTests {
   private static let second = 1_000_000
 
   private func schedule(

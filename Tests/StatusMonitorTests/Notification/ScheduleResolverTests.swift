@@ -28,7 +28,8 @@ import Testing
       for notice in try scene.answer(question, port: 701, at: 1).sent { _ = scene.answer(notice, at: 2) }
     }
     #expect(scene.schedule.progress.told == 100)
-    #expect(scene.problem == nil)
+    // Also of those whose turn at the resolver has not come.
+    #expect(scene.schedule.ledger(99).problem == .resolverSilent)
     let later = scene.ticks(until: 899_000).map(\.directive)
     #expect(later == [])
     #expect(scene.problem == .resolverSilent)
