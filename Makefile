@@ -56,6 +56,7 @@ format:
 bench: dependencies
 	scripts/bench/end-to-end
 	scripts/bench/notify
+	scripts/bench/callout
 
 # 500 power cuts under a stream of registrations, about a quarter of an hour. Needs root.
 soak-callout: dependencies
