@@ -42,6 +42,8 @@ actor NotificationBoard {
   private var runs: [ServiceName: Run] = [:]
   /// Raised whenever what a service's clients are told changes: whoever waited meanwhile has come too late.
   private var turns: [ServiceName: UInt64] = [:]
+  /// Services for which a directory is being filled.
+  private var preparing: Set<ServiceName> = []
   private var lastRun: UInt64 = 0
 
   init(stateDirectory: String, live: StatusDirectory, boot: String, jobs: JobQueue, log: Logger) {
@@ -83,7 +85,12 @@ actor NotificationBoard {
         retry: assignment.retry.wholeMilliseconds)
       var assignment = assignment
       assignment.toldBefore = try await told(service)
-      // The old run, if there is one, goes on until the new one's directory stands.
+      // One at a time: an older attempt that ends late would remove the newer one's directory. The old run, if there
+      // is one, goes on until the new one's directory stands.
+      while preparing.contains(service) { try await Task.sleep(for: .milliseconds(10)) }
+      guard turns[service] == turn else { throw Self.stopped(service) }
+      preparing.insert(service)
+      defer { preparing.remove(service) }
       let directory = try await OwnThread.run("lf-notify") {
         try NotifyDirectory(path: path).prepare(note, records: records, like: live)
       }
