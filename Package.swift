@@ -35,6 +35,7 @@ let package = Package(
     .target(name: "ONCRPC"),
     .target(name: "StatusMonitor", dependencies: ["ONCRPC"]),
     .target(name: "Cluster", dependencies: ["StatusMonitor"]),
+    .target(name: "ClusterSimulator", dependencies: ["Cluster", "StatusMonitor"]),
 
     // The world, seen through narrow doors.
     .target(name: "RPCTransport", dependencies: ["ONCRPC", "StatusMonitor", "CTirpc", "CLinux"]),
@@ -115,7 +116,9 @@ let package = Package(
     .testTarget(name: "ONCRPCTests", dependencies: ["ONCRPC", "HexText"]),
     .testTarget(name: "StatusMonitorTests", dependencies: ["StatusMonitor", "ONCRPC", "HexText"]),
     .testTarget(name: "RPCTransportTests", dependencies: ["RPCTransport", "ONCRPC"]),
-    .testTarget(name: "ClusterTests", dependencies: ["Cluster", "StatusMonitor"]),
+    .testTarget(name: "ClusterTests", dependencies: ["Cluster", "ClusterSimulator", "StatusMonitor"]),
+    .testTarget(
+      name: "ClusterSimulatorTests", dependencies: ["Cluster", "ClusterSimulator", "StatusMonitor"]),
     .testTarget(name: "SharedStoreTests", dependencies: ["SharedStore", "CLinux"]),
     .testTarget(name: "NodeHostTests", dependencies: ["NodeHost", "StatusMonitor", "CLinux"]),
     .testTarget(
@@ -137,4 +140,9 @@ for target in package.targets where target.type != .system {
     .enableUpcomingFeature("InferIsolatedConformances"),
     .treatAllWarnings(as: .error),
   ]
+}
+
+// Optimised in debug builds as well, since `make test` plays thousands of simulated failovers with them.
+for target in package.targets where ["StatusMonitor", "Cluster", "ClusterSimulator"].contains(target.name) {
+  target.swiftSettings?.append(.unsafeFlags(["-O"], .when(configuration: .debug)))
 }

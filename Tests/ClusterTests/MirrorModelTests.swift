@@ -2,6 +2,8 @@ import Cluster
 import StatusMonitor
 import Testing
 
+@testable import ClusterSimulator
+
 /// A status directory, a store and a lock manager as they really are, beside the mirror that must follow them.
 private struct MirrorWorld {
   let timings = MirrorTimings(

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Cluster
+@testable import ClusterSimulator
 
 @Suite("Missed beats lead to an adoption, a store's trouble does not (M8, C2, C4, B5)")
 struct NodeAdoptionTests {

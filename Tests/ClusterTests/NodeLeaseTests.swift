@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Cluster
+@testable import ClusterSimulator
 
 @Suite("An owner that can not renew, or is not well, stops first (M8, C2, B5)")
 struct NodeLeaseTests {

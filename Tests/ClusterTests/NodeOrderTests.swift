@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Cluster
+@testable import ClusterSimulator
 
 @Suite("Orders (M10, C7)")
 struct NodeOrderTests {

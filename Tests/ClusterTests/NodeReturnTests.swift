@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Cluster
+@testable import ClusterSimulator
 
 @Suite("A node that owned something when it went away (M5, M6, B5)")
 struct NodeReturnTests {

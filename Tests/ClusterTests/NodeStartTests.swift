@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Cluster
+@testable import ClusterSimulator
 
 @Suite("A node's start: its name, its services (M8, B5)")
 struct NodeStartTests {

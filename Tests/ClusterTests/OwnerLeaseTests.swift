@@ -1,6 +1,8 @@
 import Cluster
 import Testing
 
+@testable import ClusterSimulator
+
 @Suite("The owner's lease (M8, B5)")
 struct OwnerLeaseTests {
   private let timings = BeatTimings()

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Cluster
+@testable import ClusterSimulator
 
 /// A few nodes at one store, in lock step: every call to the store answers at once, unless a fault says otherwise.
 struct SmallWorld {
@@ -26,7 +27,7 @@ struct SmallWorld {
     var renewals = 0
   }
 
-  var store = ModelStore()
+  var store = SimulatedStore()
   var nodes: [NodeName: Node] = [:]
   var now = at(.seconds(1000))
   var timings = BeatTimings()

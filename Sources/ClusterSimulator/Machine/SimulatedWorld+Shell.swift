@@ -1,9 +1,7 @@
-import Testing
-
-@testable import Cluster
+import Cluster
 
 /// The daemon's loops and plans, as events of the simulation.
-extension Simulation {
+extension SimulatedWorld {
   // MARK: - Loops
 
   mutating func tick(_ node: NodeName) {

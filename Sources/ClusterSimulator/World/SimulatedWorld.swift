@@ -1,13 +1,11 @@
-import Testing
-
-@testable import Cluster
+import Cluster
 
 /// Several nodes, each with its own clock, at one store over a bad network: the shell's loops as events.
 ///
 /// What a daemon does one after the other is one after the other here, what it does side by side may come in any
 /// order; all of it follows from the seed.
-struct Simulation {
-  typealias Action = (inout Simulation) -> Void
+struct SimulatedWorld {
+  typealias Action = (inout SimulatedWorld) -> Void
 
   /// A machine with its daemon.
   struct Machine {
@@ -44,7 +42,7 @@ struct Simulation {
   let timings: BeatTimings
   let services: [ServiceDefinition]
   var numbers: SeededNumbers
-  var store = ModelStore()
+  var store = SimulatedStore()
   var journalsDone: [ServiceName: Int] = [:]
   var machines: [NodeName: Machine] = [:]
   /// True microseconds.
@@ -129,8 +127,8 @@ struct Simulation {
   }
 
   func clock(_ node: NodeName) -> BootInstant {
-    guard let machine = machines[node] else { return at(.zero) }
-    return at(.microseconds(now * machine.rate / 1_000_000 + machine.offset))
+    guard let machine = machines[node] else { return BootInstant(sinceBoot: .zero) }
+    return BootInstant(sinceBoot: .microseconds(now * machine.rate / 1_000_000 + machine.offset))
   }
 
   /// What the machine's own `duration` is in true microseconds.
@@ -143,8 +141,8 @@ struct Simulation {
 
   /// A call that may be slow, lost, done twice, or done though nobody says so; nil is a call that failed.
   mutating func call<Answer>(
-    from node: NodeName, _ apply: @escaping (inout Simulation) -> Answer,
-    then: @escaping (inout Simulation, Answer?) -> Void
+    from node: NodeName, _ apply: @escaping (inout SimulatedWorld) -> Answer,
+    then: @escaping (inout SimulatedWorld, Answer?) -> Void
   ) {
     let timeout = trueTime(timings.storeTimeout, on: node)
     let isCut = machines[node]?.isCut == true

@@ -1,7 +1,7 @@
 import Cluster
 
 /// The shared store as the core sees it: beats, owner keys, orders and journals, and compare-and-set.
-struct ModelStore {
+struct SimulatedStore {
   var beats: [NodeName: [UInt8]] = [:]
   var owners: [ServiceName: [UInt8]] = [:]
   var orders: [ServiceName: [UInt8]] = [:]
@@ -67,27 +67,5 @@ struct ModelStore {
       orders[service] = nil
     }
     return ownership
-  }
-}
-
-extension ServiceDefinition {
-  /// A service at home on `a`.
-  static func named(
-    _ name: ServiceName = "home", home: NodeName = "a", candidates: [NodeName] = ["a", "b", "c"],
-    hasFence: Bool = false
-  ) -> ServiceDefinition {
-    ServiceDefinition(
-      name: name, home: home, candidates: candidates, hasFence: hasFence, attachesStorage: true,
-      detachesStorage: true, recoversServer: true, withdrawsServer: true)
-  }
-}
-
-extension MigrationOrder {
-  /// An operator's order to move a service to `target`.
-  static func move(
-    to target: NodeName, id: String = "m-1", forced: Bool = false, confirmed: Bool = false
-  ) -> MigrationOrder {
-    MigrationOrder(
-      id: id, to: target, isForced: forced, fenceConfirmed: confirmed, actor: "root", because: "test")
   }
 }
