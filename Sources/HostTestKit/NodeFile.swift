@@ -10,6 +10,8 @@ public struct NodeFile: Sendable {
   public var stateDirectory: String
   /// `health.probes`, each as written. Default: rpc.statd over UDP.
   public var probes = ["{program: status, transport: udp, host: 127.0.0.1, timeout: 1s}"]
+  /// `server_names`; empty leaves it out.
+  public var serverNames: [String] = []
   /// `beats`, as written; nil leaves it out.
   public var beats: String?
   /// `mirror`, as written; nil leaves it out.
@@ -43,6 +45,8 @@ public struct NodeFile: Sendable {
     public var serverRecovery: Command?
     /// `recovery.withdraw`
     public var serverWithdrawal: Command?
+    /// `recovery.own_clients: leave`
+    public var leavesOwnClients = false
     /// The command that takes the address instead of lockferry itself.
     public var takeAddress: Command?
     /// The command that releases the address.
@@ -97,6 +101,7 @@ public struct NodeFile: Sendable {
       "  listen: 127.0.0.1:\(Self.healthPort)",
       "  probes: [\(probes.joined(separator: ", "))]",
     ]
+    if !serverNames.isEmpty { lines.append("server_names: [\(serverNames.joined(separator: ", "))]") }
     if let beats { lines.append("beats: \(beats)") }
     if let mirror { lines.append("mirror: \(mirror)") }
     if let callout { lines.append("callout: \(callout)") }
@@ -133,6 +138,7 @@ extension NodeFile.Service {
     let notify = notification?.text ?? (notifiesBySmNotify ? "sm-notify" : nil)
     let recovery =
       command("server", serverRecovery) + command("withdraw", serverWithdrawal)
+      + (leavesOwnClients ? ["      own_clients: leave"] : [])
       + (notify.map { ["      notify: \($0)"] } ?? [])
     if !recovery.isEmpty { lines += ["    recovery:"] + recovery }
     return lines

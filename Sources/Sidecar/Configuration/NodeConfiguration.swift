@@ -14,6 +14,9 @@ public struct NodeConfiguration: Sendable, Equatable {
   /// `status_directory`: the folder with `sm`, `sm.bak` and `state`; nil means: look in nfs.conf, then take
   /// the distribution's default.
   public var statusDirectory: String?
+  /// `server_names`: the names under which clients mount this node's own exports, those that are no service's. Default:
+  /// this machine's host name.
+  public var serverNames: [String]
   /// `run_directory`: lock file and control socket. Default `/run/lockferry`.
   public var runDirectory: String
   /// `state_directory`: what must survive a reboot. Default `/var/lib/lockferry`.
@@ -110,6 +113,9 @@ public struct ServiceConfiguration: Sendable, Equatable {
   public var serverRecovery: CommandConfiguration?
   /// `recovery.withdraw`: makes the NFS server stop serving the service.
   public var serverWithdrawal: CommandConfiguration?
+  /// `recovery.own_clients`: whether clients of this node's own NFS server are told that ``serverRecovery`` restarted
+  /// it. Default `tell`.
+  public var tellsOwnClients: Bool
   /// `recovery.notify`: who tells the clients. Default `built-in`.
   public var notification: NotificationConfiguration
 }
@@ -140,6 +146,16 @@ public enum NotificationConfiguration: Sendable, Equatable {
   case smNotify(retry: Duration)
   /// An operator's command.
   case command(CommandConfiguration)
+
+  /// How long clients that do not answer are told again by whoever of lockferry's own tells them.
+  var retry: Duration {
+    switch self {
+    case .builtIn(let retry), .smNotify(let retry): retry
+    case .command: Self.usualRetry
+    }
+  }
+
+  static let usualRetry = Duration.seconds(15 * 60)
 }
 
 /// A program and how long it may take; run without a shell.

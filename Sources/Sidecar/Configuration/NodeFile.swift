@@ -1,4 +1,5 @@
 internal import Cluster
+internal import NodeHost
 
 /// The node file: `/etc/lockferry/lockferry.yaml`, YAML, at most 256 KiB of UTF-8.
 ///
@@ -13,7 +14,8 @@ public enum NodeFile {
   public static let longestRunDirectory = 107 - "/control.sock".utf8.count
 
   private static let keys = [
-    "node", "store", "store_staleness", "status_directory", "run_directory", "state_directory",
+    "node", "store", "store_staleness", "status_directory", "server_names", "run_directory",
+    "state_directory",
     "control_group",
     "health", "beats", "mirror", "callout", "statd", "services",
   ]
@@ -44,6 +46,8 @@ public enum NodeFile {
     let location = store.flatMap(storeLocation)
     let staleness = file.optional("store_staleness").map { $0.duration(.zero ... .seconds(600)) } ?? .zero
     let status = file.optional("status_directory")?.absolutePath("the folder with sm, sm.bak and state")
+    let serverNames =
+      file.optional("server_names").map(Self.serverNames) ?? HostName.read().map { [$0] } ?? []
     let run = file.optional("run_directory")
     let runDirectory = run.map { $0.absolutePath("a folder") } ?? defaultRunDirectory
     if let runDirectory, runDirectory.utf8.count > longestRunDirectory {
@@ -57,15 +61,23 @@ public enum NodeFile {
     let calloutLimit = NodeFileTimings.calloutLimit(file)
     let whenNotMirrored = file.optional("statd").map(Self.whenNotMirrored) ?? .grant
     let read = services.map(NodeFileServices.read) ?? []
-    guard let nodeName, let location, let staleness, let runDirectory, let state, let health, let beats,
+    guard let nodeName, let location, let staleness, let serverNames, let runDirectory, let state, let health,
+      let beats,
       let mirror, let calloutLimit, let whenNotMirrored
     else { return nil }
     var probing = health.health
     if !health.saysProbes, !read.contains(where: { $0.candidates.contains(nodeName) }) { probing.probes = [] }
     return NodeConfiguration(
       node: nodeName, store: location, storeStaleness: staleness, statusDirectory: status,
-      runDirectory: runDirectory, stateDirectory: state, controlGroup: group, health: probing, beats: beats,
+      serverNames: serverNames, runDirectory: runDirectory, stateDirectory: state, controlGroup: group,
+      health: probing, beats: beats,
       calloutLimit: calloutLimit, whenNotMirrored: whenNotMirrored, mirror: mirror, services: read)
+  }
+
+  private static func serverNames(_ value: NodeFileValue) -> [String]? {
+    guard let elements = value.list(of: "host names") else { return nil }
+    let names = elements.compactMap { $0.hostName() }
+    return names.count == elements.count ? names : nil
   }
 
   private static func whenNotMirrored(_ value: NodeFileValue) -> WhenNotMirrored? {

@@ -3,18 +3,19 @@ internal import Cluster
 /// Reading of `recovery.notify`.
 enum NodeFileNotification {
   private static let retries: ClosedRange<Duration> = .seconds(60)...(.seconds(1440 * 60))
-  private static let usualRetry = Duration.seconds(15 * 60)
   private static let forms =
     "`built-in`, `sm-notify`, {built-in: {retry: 15m}}, {sm-notify: {retry: 15m}} or {command: [...]}"
 
   /// Where nothing is written.
-  static let preset = NotificationConfiguration.builtIn(retry: usualRetry)
+  static let preset = NotificationConfiguration.builtIn(retry: NotificationConfiguration.usualRetry)
 
   /// `built-in`, `sm-notify`, either with `{retry: 15m}`, or `{command: [...], timeout: 60s}`
   static func read(_ value: NodeFileValue) -> NotificationConfiguration? {
     if value.isScalar {
       return value.word(["built-in", "sm-notify"], forms).map { word in
-        word == "sm-notify" ? .smNotify(retry: usualRetry) : .builtIn(retry: usualRetry)
+        word == "sm-notify"
+          ? .smNotify(retry: NotificationConfiguration.usualRetry)
+          : .builtIn(retry: NotificationConfiguration.usualRetry)
       }
     }
     guard let section = value.section(known: ["built-in", "sm-notify", "command", "timeout"]) else {
@@ -42,7 +43,7 @@ enum NodeFileNotification {
 
   private static func retry(_ value: NodeFileValue?) -> Duration? {
     guard let options = value?.section(known: ["retry"]) else { return nil }
-    guard let retry = options.optional("retry") else { return usualRetry }
+    guard let retry = options.optional("retry") else { return NotificationConfiguration.usualRetry }
     return retry.duration(retries)
   }
 }

@@ -93,21 +93,29 @@ enum NodeFileServices {
     let fence = section.required(
       "fence", "write down how the old owner is stopped, {command: [...]}, or `none` if nothing does")
     let storage = section.optional("storage")?.section(known: ["attach", "detach"])
-    let recovery = section.optional("recovery")?.section(known: ["server", "withdraw", "notify"])
+    let recovery = section.optional("recovery")?.section(known: [
+      "server", "withdraw", "own_clients", "notify",
+    ])
     let fenceConfiguration = fence.flatMap(NodeFileCommands.fence)
     let attach = storage?.optional("attach").flatMap(NodeFileCommands.command)
     let detach = storage?.optional("detach").flatMap(NodeFileCommands.command)
     let server = recovery?.optional("server").flatMap(NodeFileCommands.command)
     let withdraw = recovery?.optional("withdraw").flatMap(NodeFileCommands.command)
+    let tellsOwnClients =
+      recovery?.optional("own_clients").map {
+        $0.word(["tell", "leave"], "tell or leave").map { $0 == "tell" }
+      }
+      ?? true
     let notify =
       recovery?.optional("notify").map(NodeFileNotification.read) ?? NodeFileNotification.preset
     guard let name = claims.name.flatMap({ ServiceName($0.name) }), let homeName, let candidates,
-      let fenceConfiguration, let notify, !claims.isAddressWrong
+      let fenceConfiguration, let tellsOwnClients, let notify, !claims.isAddressWrong
     else { return nil }
     return ServiceConfiguration(
       name: name, home: homeName, candidates: candidates, names: claims.hosts.map(\.0),
       address: claims.addressConfiguration, fence: fenceConfiguration, attachStorage: attach,
-      detachStorage: detach, serverRecovery: server, serverWithdrawal: withdraw, notification: notify)
+      detachStorage: detach, serverRecovery: server, serverWithdrawal: withdraw,
+      tellsOwnClients: tellsOwnClients, notification: notify)
   }
 
   private static func candidates(_ value: NodeFileValue) -> [NodeName]? {

@@ -25,6 +25,7 @@ final class Daemon: Service {
   private let thread: ThreadExecutor
   private let jobs: JobQueue
   let notifications: NotificationBoard
+  let ownClients: OwnClients
   private let log: Logger
   private let refusals: AsyncStream<String>
 
@@ -41,11 +42,16 @@ final class Daemon: Service {
     thread = try ThreadExecutor(name: "lf-node")
     notifications = NotificationBoard(
       stateDirectory: configuration.stateDirectory, live: directory, boot: boot, jobs: jobs, log: log)
+    let ownFolder = configuration.stateDirectory + "/own-clients"
+    ownClients = OwnClients(
+      notifications: NotificationBoard(
+        stateDirectory: ownFolder, live: directory, boot: boot, jobs: jobs, log: log),
+      folder: ownFolder, names: configuration.serverNames, live: directory)
     let (refusals, refusal) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(1))
     self.refusals = refusals
     let shell = NodeShell(
       configuration: configuration, instance: instance, boot: boot, store: store, directory: directory,
-      notifications: notifications, jobs: jobs, clock: thread.clock, log: log,
+      notifications: notifications, ownClients: ownClients, jobs: jobs, clock: thread.clock, log: log,
       onRefusal: { refusal.yield($0) })
     self.shell = shell
     mirror = try MirrorShell(
@@ -109,6 +115,7 @@ final class Daemon: Service {
     }
     await shell.sayGoodbye()
     await notifications.stopAll()
+    await ownClients.notifications.stopAll()
   }
 
   /// With no other node to share it with, a folder that is not there is made, once: later its absence means that a

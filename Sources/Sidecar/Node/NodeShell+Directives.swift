@@ -223,6 +223,7 @@ extension NodeShell {
       node: configuration.node, boot: boot, store: store,
       limit: configuration.beats.storeTimeout, directory: directory,
       stateDirectory: configuration.stateDirectory, mirror: mirror, notifications: notifications,
+      ownClients: ownClients, otherNames: { await self.namesServed(besides: $0) },
       gracePeriod: configuration.mirror.gracePeriod, jobs: jobs,
       ownerBytes: { await self.ownerBytes($0, $1) }, onOwnerSeen: { await self.onOwnerSeen($0, $1) },
       onProgress: { await self.onProgress($0, $1) }, log: log)
@@ -241,6 +242,11 @@ extension NodeShell {
       }
       await self.leaveRoom(name)
     }
+  }
+
+  /// Under which names clients know this node, besides those of `service`.
+  private func namesServed(besides service: ServiceName) -> [String] {
+    configuration.services.filter { $0.name != service && instance.isServing($0.name) }.flatMap(\.names)
   }
 
   /// One plan at a time touches a service, and none while the service is being given up: a plan that was told to

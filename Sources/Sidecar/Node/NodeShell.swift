@@ -21,6 +21,7 @@ actor NodeShell {
   let clock: any Clock<Duration>
   let healthRounds: HealthRounds
   let notifications: NotificationBoard
+  let ownClients: OwnClients
   let directory: StatusDirectory
   let boot: String
   let definitions: PeerDefinitions
@@ -55,7 +56,8 @@ actor NodeShell {
 
   init(
     configuration: NodeConfiguration, instance: DaemonInstance, boot: String, store: ObservedStore,
-    directory: StatusDirectory, notifications: NotificationBoard, jobs: JobQueue, clock: some Clock<Duration>,
+    directory: StatusDirectory, notifications: NotificationBoard, ownClients: OwnClients, jobs: JobQueue,
+    clock: some Clock<Duration>,
     log: Logger,
     onRefusal: @escaping @Sendable (String) -> Void
   ) {
@@ -65,6 +67,7 @@ actor NodeShell {
     self.jobs = jobs
     self.clock = clock
     self.notifications = notifications
+    self.ownClients = ownClients
     self.directory = directory
     self.boot = boot
     self.onRefusal = onRefusal

@@ -46,6 +46,7 @@ extension PlanRunner {
   /// The records of the service join what this node's own clients have left in the live directory, so that a
   /// crash of this node from now on tells both.
   func installRecords() async throws -> String {
+    try await rememberOwnClients()
     let records = try await storedRecords()
     let directory = context.directory
     let (installed, left) = try await OwnThread.run("lf-install-sm") {
@@ -96,6 +97,8 @@ extension PlanRunner {
 
   func recoverServer() async throws -> String {
     guard let recovery = service.serverRecovery else { return "nothing to run" }
+    // Whoever has come since the records were merged is lost with the restart, too.
+    try await rememberOwnClients()
     try await command(
       recovery, "server", ["LOCKFERRY_STATE_NUMBER": journal.stateNumber.map(String.init) ?? ""])
     let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }

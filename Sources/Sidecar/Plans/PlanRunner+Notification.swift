@@ -9,12 +9,21 @@ extension PlanRunner {
   private static let patience = Duration.seconds(10)
 
   func notifyClients(_ journal: inout PlanJournal) async throws -> String {
-    if case .command = service.notification { return try await notifyByCommand(&journal) }
     if plan.kind == .resumption { return try await goOnNotifying() }
     guard let number = journal.stateNumber.flatMap({ Int32(exactly: $0) }).flatMap(StateNumber.init) else {
       throw PlanError("the journal of \(service.name) has lost its state number")
     }
-    let records = try await storedRecords()
+    // Both sets of clients share one grace period: neither waits for the other's answers.
+    _ = await tellOwnClients(number, graceLeft: graceLeft, patience: .zero)
+    let told = try await tellClients(number, &journal)
+    return told + (await tellOwnClients(number, graceLeft: graceLeft))
+  }
+
+  private func tellClients(_ number: StateNumber, _ journal: inout PlanJournal) async throws -> String {
+    if case .command(let notify) = service.notification {
+      return try await notifyByCommand(notify, &journal)
+    }
+    let records = try await clientsToTell()
     guard !records.isEmpty, let assignment = assignment(number) else { return "no client to tell" }
     let (all, told) = try await context.notifications.tell(assignment, records, patience: Self.patience)
     journal.clients = await context.notifications.clients(service.name, epoch: epoch) ?? []
@@ -27,13 +36,18 @@ extension PlanRunner {
   private func goOnNotifying() async throws -> String {
     let (stored, _) = try await ServiceStateNumber.read(
       service.name, store: context.store, limit: context.limit)
-    guard let stored, let assignment = assignment(stored) else { return "no client was ever told anything" }
+    guard let stored else { return "no client was ever told anything" }
+    let own = try await goOnTellingOwnClients(stored)
+    let ownText = own > 0 ? "; so are \(own) clients of this node's own NFS server" : ""
+    guard let assignment = assignment(stored) else {
+      return "clients are told by a command, once" + ownText
+    }
     let left = try await context.notifications.goOn(assignment)
-    guard left > 0 else { return "no client is left to tell" }
+    guard left > 0 else { return "no client is left to tell" + ownText }
     if let entry = try await lastNotification() {
       await context.notifications.keep(entry, service.name, epoch: epoch)
     }
-    return "\(left) clients that have not answered yet are told again"
+    return "\(left) clients that have not answered yet are told again" + ownText
   }
 
   /// The history's entry on what goes on.
@@ -45,11 +59,10 @@ extension PlanRunner {
       .max { $0.number < $1.number }
   }
 
-  private func notifyByCommand(_ journal: inout PlanJournal) async throws -> String {
-    guard case .command(let notify) = service.notification, plan.kind != .resumption else {
-      return "no client is left to tell"
-    }
-    let records = try await storedRecords()
+  private func notifyByCommand(
+    _ notify: CommandConfiguration, _ journal: inout PlanJournal
+  ) async throws -> String {
+    let records = try await clientsToTell()
     guard !records.isEmpty else { return "no client to tell" }
     // A file, since the kernel takes no more than 128 KiB in one string of the environment.
     let list = "\(context.stateDirectory)/\(service.name).clients"
@@ -85,14 +98,14 @@ extension PlanRunner {
 extension ServiceConfiguration {
   /// What the notifier is to do; nil where a command tells the clients.
   func assignment(epoch: UInt64, number: StateNumber, graceLeft: Duration) -> NotificationAssignment? {
-    let (teller, retry): (NotificationAssignment.Teller, Duration)
+    let teller: NotificationAssignment.Teller
     switch notification {
-    case .builtIn(let duration): (teller, retry) = (.builtIn, duration)
-    case .smNotify(let duration): (teller, retry) = (.smNotify, duration)
+    case .builtIn: teller = .builtIn
+    case .smNotify: teller = .smNotify
     case .command: return nil
     }
     return NotificationAssignment(
       service: name, epoch: epoch, number: number, teller: teller, names: names, address: address?.address,
-      retry: retry, graceLeft: graceLeft)
+      retry: notification.retry, graceLeft: graceLeft)
   }
 }

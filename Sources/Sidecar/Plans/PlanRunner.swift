@@ -20,6 +20,10 @@ struct PlanRunner: Sendable {
     var stateDirectory: String
     var mirror: MirrorShell
     var notifications: NotificationBoard
+    /// Of this node's NFS server.
+    var ownClients: OwnClients
+    /// The names of the services besides this one that this node serves.
+    var otherNames: @Sendable (ServiceName) async -> [String]
     /// Of the lock manager, from its start.
     var gracePeriod: Duration
     /// For what goes on after a step has ended.

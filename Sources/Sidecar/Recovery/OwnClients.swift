@@ -1,0 +1,119 @@
+import Cluster
+import Foundation
+import NodeHost
+import StatusMonitor
+
+/// The clients of this node's own NFS server, which an adoption restarts.
+///
+/// With the restart go all locks that lockd held, those of clients that have nothing to do with the adopted service
+/// among them. Only the grace period that the adoption begins lets them come back, and only a notification by a name
+/// under which those clients know this node makes them ask (RFC 1813 section 4; NSM specification, X/Open XNFS chapter
+/// 11). Who they are must be known before: from Linux 6.4 on, a stopping nfsd empties `sm/`.
+struct OwnClients: Sendable {
+  /// What was remembered for one adoption, durable until the next adoption of the service.
+  struct Memory: Codable, Sendable, Equatable {
+    var epoch: UInt64
+    /// The service's records when the adoption began to merge them: who is in here with the same lines is not this
+    /// node's own client.
+    var adopted: [String: Data]
+    /// This node's own.
+    var own: [String: Data]
+
+    /// Takes over who is in the live directory and not, or not only, a client of the adopted service.
+    mutating func note(live: [ClientName: [UInt8]]) {
+      for (client, bytes) in live {
+        let known = Set(MonitorRecord(parsing: Array(adopted[client.text] ?? Data())).lines.map(\.text))
+        let lines = MonitorRecord(parsing: bytes).lines.filter { !known.contains($0.text) }
+        guard !lines.isEmpty else { continue }
+        let record = MonitorRecord(parsing: Array(own[client.text] ?? Data()))
+        let new = MonitorRecord(parsing: lines.flatMap { $0.text + [UInt8(ascii: "\n")] })
+        own[client.text] = Data(record.merged(with: new).bytes)
+      }
+    }
+
+    /// As the notification wants them.
+    var records: [ClientName: [UInt8]] {
+      var records: [ClientName: [UInt8]] = [:]
+      for (name, bytes) in own {
+        guard let client = try? ClientName(name) else { continue }
+        records[client] = Array(bytes)
+      }
+      return records
+    }
+  }
+
+  /// Tells them, from directories of their own.
+  let notifications: NotificationBoard
+  /// Where the memories lie.
+  let folder: String
+  /// The names under which clients know this node.
+  let names: [String]
+  let live: StatusDirectory
+
+  /// Remembers who they are, now and, where it is called again for the same epoch, who has come since.
+  ///
+  /// - Parameter adopted: the service's records, asked for at the first call of an epoch alone: soon after, the mirror
+  ///   carries this node's own to the store as well.
+  func remember(
+    _ service: ServiceName, epoch: UInt64, adopted: @Sendable () async throws -> [ClientName: [UInt8]]
+  ) async throws {
+    var memory: Memory
+    if let known = try await read(service), known.epoch == epoch {
+      memory = known
+    } else {
+      let adopted = try await adopted().map { ($0.key.text, Data($0.value)) }
+      memory = Memory(epoch: epoch, adopted: Dictionary(adopted) { first, _ in first }, own: [:])
+    }
+    let (live, folder, path, before) = (live, folder, path(service), memory)
+    try await OwnThread.run("lf-own-clients") {
+      var after = before
+      after.note(live: try live.scan().records)
+      try FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o711])
+      try DurableFile.write(try StoreJSON.bytes(after), to: path)
+    }
+  }
+
+  /// This node's own clients that were none of the adopted service.
+  func strangers(to service: ServiceName, epoch: UInt64) async throws -> Set<ClientName> {
+    guard let memory = try await read(service), memory.epoch == epoch else { return [] }
+    return Set(memory.records.keys.filter { memory.adopted[$0.text] == nil })
+  }
+
+  /// Tells those who were remembered, under this node's names and those of `others`, services that it serves as well.
+  ///
+  /// - Returns: how many there are and how many have answered by the end of `patience`; nil where there is nobody.
+  func tell(
+    _ assignment: NotificationAssignment, others: [String], patience: Duration
+  ) async throws -> (all: Int, told: Int)? {
+    guard let memory = try await read(assignment.service), memory.epoch == assignment.epoch else {
+      return nil
+    }
+    let records = memory.records
+    guard !records.isEmpty else { return nil }
+    return try await notifications.tell(own(assignment, others), records, patience: patience)
+  }
+
+  /// Goes on where a daemon that has ended was telling them.
+  func goOn(_ assignment: NotificationAssignment, others: [String]) async throws -> Int {
+    try await notifications.goOn(own(assignment, others))
+  }
+
+  /// The same number for all, who have never been told a higher one; from whatever address leads to the client.
+  private func own(_ assignment: NotificationAssignment, _ others: [String]) -> NotificationAssignment {
+    var own = assignment
+    own.names = names + others
+    own.address = nil
+    own.teller = .builtIn
+    return own
+  }
+
+  private func read(_ service: ServiceName) async throws -> Memory? {
+    let path = path(service)
+    return try await OwnThread.run("lf-own-clients") {
+      FileManager.default.contents(atPath: path).flatMap { StoreJSON.value(Memory.self, Array($0)) }
+    }
+  }
+
+  private func path(_ service: ServiceName) -> String { "\(folder)/\(service).json" }
+}

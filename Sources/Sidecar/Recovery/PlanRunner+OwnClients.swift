@@ -1,0 +1,60 @@
+import Cluster
+import Logging
+import StatusMonitor
+
+/// What an adoption owes the clients of this node's own NFS server.
+extension PlanRunner {
+  /// How long the adoption waits for their answers; the others are told meanwhile and after.
+  private static let patience = Duration.seconds(3)
+
+  /// A command that restarts the NFS server takes their locks with it.
+  private var touchesOwnClients: Bool {
+    plan.kind == .adoption && service.serverRecovery != nil && service.tellsOwnClients
+  }
+
+  /// Before the service's records join the live directory, and again before the server is restarted.
+  func rememberOwnClients() async throws {
+    guard touchesOwnClients else { return }
+    try await context.ownClients.remember(service.name, epoch: epoch) { try await storedRecords() }
+  }
+
+  /// The service's clients, without this node's own whom the mirror has carried to the store since.
+  func clientsToTell() async throws -> [ClientName: [UInt8]] {
+    let records = try await storedRecords()
+    guard touchesOwnClients else { return records }
+    let strangers = try await context.ownClients.strangers(to: service.name, epoch: epoch)
+    return records.filter { !strangers.contains($0.key) }
+  }
+
+  /// Begins to tell them; what keeps them from being told must not keep the service's clients waiting.
+  func tellOwnClients(_ number: StateNumber, graceLeft: Duration, patience: Duration = patience) async
+    -> String
+  {
+    guard touchesOwnClients else { return "" }
+    let assignment = NotificationAssignment(
+      service: service.name, epoch: epoch, number: number, teller: .builtIn, names: [], address: nil,
+      retry: service.notification.retry, graceLeft: graceLeft)
+    do {
+      let others = await context.otherNames(service.name)
+      guard
+        let (all, told) = try await context.ownClients.tell(assignment, others: others, patience: patience)
+      else { return "" }
+      return "; \(told) of \(all) clients of this node's own NFS server told \(number)"
+        + (told < all ? ", the others are told again" : "")
+    } catch {
+      context.log.error(
+        "clients of this node's own NFS server may not know that it was restarted",
+        metadata: ["service": "\(service.name)", "error": "\(error)"])
+      return "; the clients of this node's own NFS server are not all told that it was restarted: \(error)"
+    }
+  }
+
+  /// A daemon that starts again goes on telling them.
+  func goOnTellingOwnClients(_ number: StateNumber) async throws -> Int {
+    guard service.serverRecovery != nil, service.tellsOwnClients else { return 0 }
+    let assignment = NotificationAssignment(
+      service: service.name, epoch: epoch, number: number, teller: .builtIn, names: [], address: nil,
+      retry: service.notification.retry, graceLeft: .zero)
+    return try await context.ownClients.goOn(assignment, others: await context.otherNames(service.name))
+  }
+}
