@@ -115,7 +115,12 @@ extension PlanRunner {
     }
     let grace =
       facts.graceEnded.map { $0 ? "" : "; its grace period runs" } ?? "; no kernel lock manager to ask"
-    return recovery.arguments.joined(separator: " ") + grace
+    // Now, since they need no service address, and whatever fails after this has taken their locks already.
+    let own =
+      if let stateNumber {
+        await tellOwnClients(stateNumber, graceLeft: context.gracePeriod, patience: .zero)
+      } else { "" }
+    return recovery.arguments.joined(separator: " ") + grace + own
   }
 
   func takeAddress() async throws -> String {

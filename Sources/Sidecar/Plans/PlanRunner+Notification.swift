@@ -10,13 +10,11 @@ extension PlanRunner {
 
   func notifyClients(_ journal: inout PlanJournal) async throws -> String {
     if plan.kind == .resumption { return try await goOnNotifying() }
-    guard let number = journal.stateNumber.flatMap({ Int32(exactly: $0) }).flatMap(StateNumber.init) else {
+    guard let number = stateNumber else {
       throw PlanError("the journal of \(service.name) has lost its state number")
     }
-    // Both sets of clients share one grace period: neither waits for the other's answers.
-    _ = await tellOwnClients(number, graceLeft: graceLeft, patience: .zero)
     let told = try await tellClients(number, &journal)
-    return told + (await tellOwnClients(number, graceLeft: graceLeft))
+    return told + (await tellOwnClients(number, graceLeft: graceLeft, patience: .seconds(3)))
   }
 
   private func tellClients(_ number: StateNumber, _ journal: inout PlanJournal) async throws -> String {

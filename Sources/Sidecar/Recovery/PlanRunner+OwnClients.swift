@@ -4,8 +4,10 @@ import StatusMonitor
 
 /// What an adoption owes the clients of this node's own NFS server.
 extension PlanRunner {
-  /// How long the adoption waits for their answers; the others are told meanwhile and after.
-  private static let patience = Duration.seconds(3)
+  /// What clients are told; nil before it is chosen.
+  var stateNumber: StateNumber? {
+    journal.stateNumber.flatMap { Int32(exactly: $0) }.flatMap(StateNumber.init)
+  }
 
   /// A command that restarts the NFS server takes their locks with it.
   private var touchesOwnClients: Bool {
@@ -27,7 +29,7 @@ extension PlanRunner {
   }
 
   /// Begins to tell them; what keeps them from being told must not keep the service's clients waiting.
-  func tellOwnClients(_ number: StateNumber, graceLeft: Duration, patience: Duration = patience) async
+  func tellOwnClients(_ number: StateNumber, graceLeft: Duration, patience: Duration) async
     -> String
   {
     guard touchesOwnClients else { return "" }
