@@ -88,6 +88,23 @@ public struct StatusAnswer: Decodable, Sendable {
     public let plan: Plan?
     /// The mirror, on the owner.
     public let mirror: Mirror?
+    /// Who could not take it now, and why.
+    public let ineligible: [Ineligible]
+    /// Why nobody can serve it.
+    public let stranded: String?
+
+    /// Why `node` could not take it now; empty where it could.
+    public func reasons(against node: String) -> [String] {
+      ineligible.first { $0.node == node }?.reasons ?? []
+    }
+  }
+
+  /// A candidate that could not take a service now.
+  public struct Ineligible: Decodable, Sendable {
+    /// Its name.
+    public let node: String
+    /// Why.
+    public let reasons: [String]
   }
 
   /// A running plan.

@@ -6,11 +6,13 @@ extension NodeInstance {
     switch state.activity {
     case .claiming, .lettingGo, .plan: return []
     case .serving: return decideAsOwner(state, now: now)
+    case .handingOn: return handOn(name, now: now)
     case .none, .givenUp: break
     }
     guard state.hasBeenSeen, whyUnable(now: now).isEmpty else { return [] }
     guard let ownership = state.ownership else {
-      guard state.ownerBytes == nil, state.definition.home == settings.node || orderedHere(state) != nil
+      guard state.ownerBytes == nil, state.definition.home == settings.node || orderedHere(state) != nil,
+        whyUnchecked(state).isEmpty
       else { return [] }
       return open(state)
     }
@@ -77,8 +79,7 @@ extension NodeInstance {
       }
       return release(state, ownership, to: order.to, because: order.reason, request: order.id)
     }
-    if case .unhealthy(let problems) = health, let heir = aliveCandidates(state, besides: settings.node).first
-    {
+    if case .unhealthy(let problems) = health, let heir = heirs(state, besides: settings.node).first {
       return release(
         state, ownership, to: heir,
         because: "\(settings.node) is unhealthy: \(problems.joined(separator: "; "))",
@@ -94,6 +95,10 @@ extension NodeInstance {
     }
     guard case .alive? = peers[order.to]?.verdict else {
       return "\(order.to) does not beat; nothing was released"
+    }
+    let reasons = whyNotEligible(order.to, for: state.definition.name)
+    if !reasons.isEmpty {
+      return "\(order.to) can't take it: \(reasons.joined(separator: "; ")); nothing was released"
     }
     let differences = differences(state.definition.name, with: order.to)
     if !differences.isEmpty {
@@ -115,7 +120,8 @@ extension NodeInstance {
   private mutating func decideAsCandidate(
     _ state: ServiceState, _ ownership: Ownership, now: BootInstant
   ) -> [NodeDirective] {
-    guard state.definition.candidates.contains(settings.node) else { return [] }
+    guard state.definition.candidates.contains(settings.node), whyNotEligible(state, now: now).isEmpty
+    else { return [] }
     let order = state.order.flatMap { $0.problem == nil ? $0 : nil }
     if ownership.state == .released {
       guard isHeir(state, ownership) else { return [] }
@@ -131,35 +137,27 @@ extension NodeInstance {
         state, from: .unaccounted(ownership.node, fenceConfirmedByOperator: order.fenceConfirmed),
         because: order.reason)
     }
-    guard case .dead(let missed) = verdict, differences(state.definition.name, with: ownership.node).isEmpty,
-      aliveCandidates(state, besides: ownership.node).first == settings.node
+    guard case .dead(let missed) = verdict,
+      heirs(state, besides: ownership.node).first == settings.node
     else { return [] }
     return claim(
       state, from: .unaccounted(ownership.node, fenceConfirmedByOperator: false),
       because: "\(ownership.node) missed \(missed) beats")
   }
 
-  /// A released service goes to whom it was released for, else to the best candidate that lives; the one who
+  /// A released service goes to whom it was released for, else to the best candidate that can take it; the one who
   /// released it comes last.
   private func isHeir(_ state: ServiceState, _ ownership: Ownership) -> Bool {
     if let heir = ownership.reservedFor, heir != settings.node {
       switch peers[heir]?.verdict ?? .unknown {
-      case .alive, .late, .unknown: return false
-      case .dead, .stopped: break
+      case .late, .unknown: return false
+      case .alive where whyNotEligible(heir, for: state.definition.name).isEmpty: return false
+      case .alive, .dead, .stopped: break
       }
     }
     if ownership.reservedFor == settings.node { return true }
-    let others = aliveCandidates(state, besides: ownership.node).filter { $0 != ownership.reservedFor }
+    let others = heirs(state, besides: ownership.node).filter { $0 != ownership.reservedFor }
     return others.first == settings.node || (others.isEmpty && ownership.node == settings.node)
-  }
-
-  /// The candidates that beat, best first; this node counts as alive.
-  func aliveCandidates(_ state: ServiceState, besides excluded: NodeName) -> [NodeName] {
-    state.definition.candidates.filter { candidate in
-      guard candidate != excluded else { return false }
-      if candidate == settings.node { return true }
-      return peers[candidate]?.verdict == .alive
-    }
   }
 
   private func orderedHere(_ state: ServiceState) -> MigrationOrder? {
@@ -179,17 +177,17 @@ extension NodeInstance {
     }
     return transition(
       state, plan, to: .adopting, silentBeat: silentBeat,
-      unfenced: former.unfenced(state.definition, owed: owed))
+      unfenced: former.unfenced(state.definition, owed: owed), tried: state.ownership?.tried ?? [])
   }
 
-  private mutating func transition(
+  mutating func transition(
     _ state: ServiceState, _ plan: Plan, to target: Ownership.State, reservedFor: NodeName? = nil,
-    silentBeat: Transition.SilentBeat? = nil, unfenced: [NodeName] = []
+    silentBeat: Transition.SilentBeat? = nil, unfenced: [NodeName] = [], tried: [NodeName] = []
   ) -> [NodeDirective] {
     services[state.definition.name]?.activity = target == .releasing ? .lettingGo : .claiming
     let ownership = Ownership(
       node: settings.node, epoch: plan.epoch, state: target, boot: settings.boot, reservedFor: reservedFor,
-      unfenced: unfenced)
+      unfenced: unfenced, tried: tried)
     return [
       .transition(
         Transition(

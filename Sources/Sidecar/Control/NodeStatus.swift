@@ -102,6 +102,18 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var mirror: Mirror?
     /// The last notification of its clients; on the node that told them only.
     public var notification: NotificationStatus?
+    /// The candidates that could not take it now, each with its reasons; the owner is not among them.
+    public var ineligible: [Ineligible] = []
+    /// Why nobody can serve it; nil while somebody does.
+    public var stranded: String?
+  }
+
+  /// A candidate that could not take a service now.
+  public struct Ineligible: Codable, Sendable, Equatable {
+    /// Its name.
+    public var node: String
+    /// Why.
+    public var reasons: [String]
   }
 
   /// A running plan.

@@ -55,8 +55,12 @@ extension NodeShell {
       service: service.name.text, state: state, owner: standing.ownership?.node.text,
       epoch: Int(clamping: standing.ownership?.epoch ?? 0), home: service.home.text,
       candidates: service.candidates.map(\.text), candidate: !isOwner && reasons.isEmpty,
-      whyNotCandidate: reasons, address: service.address?.address, plan: planStatus[service.name], mirror: nil
-    )
+      whyNotCandidate: reasons, address: service.address?.address, plan: planStatus[service.name],
+      mirror: nil,
+      ineligible: instance.ineligible(service.name, now: now).map {
+        NodeStatus.Ineligible(node: $0.node.text, reasons: $0.reasons)
+      },
+      stranded: instance.whyStranded(service.name, now: now))
   }
 
   private var lookWarnings: [String] {
@@ -104,6 +108,9 @@ extension NodeShell {
       }
     } else if instance.peer(order.to)?.verdict != .alive {
       return ControlError(.preconditionFailed, "\(order.to) does not beat: it could not adopt \(service)")
+    } else if case let reasons = instance.whyNotEligible(order.to, for: service), !reasons.isEmpty {
+      return ControlError(
+        .preconditionFailed, "\(order.to) can't adopt \(service): \(reasons.joined(separator: "; "))")
     }
     guard let owner = standing.ownership?.node, !isReleased, owner != configuration.node,
       instance.peer(owner)?.verdict != .alive

@@ -12,6 +12,10 @@ enum ClusterKeys {
     try StoreKey(["nodes", node.text, "info"])
   }
 
+  static func eligibility(_ node: NodeName) throws(StoreError) -> StoreKey {
+    try StoreKey(["nodes", node.text, "eligibility"])
+  }
+
   static func owner(_ service: ServiceName) throws(StoreError) -> StoreKey {
     try StoreKey(["services", service.text, "owner"])
   }
