@@ -17,14 +17,16 @@ extension NodeInstance {
       return open(state)
     }
     if ownership.node == settings.node, ownership.state != .released {
-      return takeUp(state, ownership)
+      return takeUp(state, ownership, now: now)
     }
     return decideAsCandidate(state, ownership, now: now)
   }
 
   /// This node owns the service by the store and does not serve it: the daemon or the machine was away, or
   /// the service was given up.
-  private mutating func takeUp(_ state: ServiceState, _ ownership: Ownership) -> [NodeDirective] {
+  private mutating func takeUp(
+    _ state: ServiceState, _ ownership: Ownership, now: BootInstant
+  ) -> [NodeDirective] {
     let name = state.definition.name
     services[name]?.mayBeLeftOver = false
     services[name]?.hasWithdrawn = false
@@ -43,7 +45,7 @@ extension NodeInstance {
     case .online, .releasing, .released:
       let because =
         state.activity == .givenUp ? "\(settings.node) can serve again" : "\(settings.node) has rebooted"
-      return claim(state, from: .here(settings.node), because: because)
+      return claim(state, from: .here(settings.node), because: because, now: now)
     }
   }
 
@@ -54,7 +56,7 @@ extension NodeInstance {
       .withdraw(name, because: "the journal of its plan is gone from the store"),
       .note("the journal of \(name) is gone from the store; the service is adopted from the start"),
     ]
-      + claim(state, from: .here(settings.node), because: "the journal of the last plan is gone")
+      + claim(state, from: .here(settings.node), because: "the journal of the last plan is gone", now: now)
   }
 
   private mutating func open(_ state: ServiceState) -> [NodeDirective] {
@@ -79,11 +81,15 @@ extension NodeInstance {
       }
       return release(state, ownership, to: order.to, because: order.reason, request: order.id)
     }
-    if case .unhealthy(let problems) = health, let heir = heirs(state, besides: settings.node).first {
-      return release(
-        state, ownership, to: heir,
-        because: "\(settings.node) is unhealthy: \(problems.joined(separator: "; "))",
-        request: nil)
+    if let because = whyGiveAway(state.definition.name, now: now),
+      let heir = heirs(state, besides: settings.node).first, whyFlapping(state, now: now) == nil
+    {
+      if health == .healthy,
+        !reports.current(of: settings.node, now: now).contains(where: { $0.state == .unhealthy })
+      {
+        lastRelief = now
+      }
+      return release(state, ownership, to: heir, because: because, request: nil)
     }
     return []
   }
@@ -127,7 +133,7 @@ extension NodeInstance {
       guard isHeir(state, ownership) else { return [] }
       let because =
         order.map(\.reason) ?? "\(ownership.node) released it"
-      return claim(state, from: .released(ownership.node), because: because)
+      return claim(state, from: .released(ownership.node), because: because, now: now)
     }
     let verdict = peers[ownership.node]?.verdict ?? .unknown
     if let order, order.isForced, order.to == settings.node, verdict != .alive,
@@ -135,14 +141,19 @@ extension NodeInstance {
     {
       return claim(
         state, from: .unaccounted(ownership.node, fenceConfirmedByOperator: order.fenceConfirmed),
-        because: order.reason)
+        because: order.reason, now: now)
     }
-    guard case .dead(let missed) = verdict,
-      heirs(state, besides: ownership.node).first == settings.node
-    else { return [] }
+    guard heirs(state, besides: ownership.node).first == settings.node else { return [] }
+    if case .late = verdict, !state.definition.hasFence {
+      return askWitness(state.definition.name, of: ownership.node, now: now)
+    }
+    guard case .dead(let missed) = verdict else { return [] }
+    let (isAllowed, questions) = mayAdopt(state, ownership, now: now)
+    guard isAllowed else { return questions }
     return claim(
       state, from: .unaccounted(ownership.node, fenceConfirmedByOperator: false),
-      because: "\(ownership.node) missed \(missed) beats")
+      because: "\(ownership.node) missed \(missed) beats" + evidence(against: ownership.node, now: now),
+      now: now)
   }
 
   /// A released service goes to whom it was released for, else to the best candidate that can take it; the one who
@@ -165,7 +176,7 @@ extension NodeInstance {
   }
 
   private mutating func claim(
-    _ state: ServiceState, from former: FormerOwner, because: String
+    _ state: ServiceState, from former: FormerOwner, because: String, now: BootInstant
   ) -> [NodeDirective] {
     let owed = state.ownership?.unfenced.filter { $0 != settings.node } ?? []
     let plan = Plan.adoption(
@@ -175,19 +186,28 @@ extension NodeInstance {
     if case .unaccounted(let old, _) = former, let peer = peers[old] {
       silentBeat = Transition.SilentBeat(node: old, bytes: peer.observed)
     }
+    // What nobody asked for counts; what cascades counts once.
+    let isAutomatic: Bool
+    switch former {
+    case .unaccounted, .released:
+      isAutomatic = orderedHere(state) == nil && state.ownership?.tried.isEmpty != false
+    case .none, .here: isAutomatic = false
+    }
     return transition(
       state, plan, to: .adopting, silentBeat: silentBeat,
-      unfenced: former.unfenced(state.definition, owed: owed), tried: state.ownership?.tried ?? [])
+      unfenced: former.unfenced(state.definition, owed: owed), tried: state.ownership?.tried ?? [],
+      automatic: (isAutomatic ? [0] : []) + automaticAges(state, now: now))
   }
 
   mutating func transition(
     _ state: ServiceState, _ plan: Plan, to target: Ownership.State, reservedFor: NodeName? = nil,
-    silentBeat: Transition.SilentBeat? = nil, unfenced: [NodeName] = [], tried: [NodeName] = []
+    silentBeat: Transition.SilentBeat? = nil, unfenced: [NodeName] = [], tried: [NodeName] = [],
+    automatic: [Int]? = nil
   ) -> [NodeDirective] {
     services[state.definition.name]?.activity = target == .releasing ? .lettingGo : .claiming
     let ownership = Ownership(
       node: settings.node, epoch: plan.epoch, state: target, boot: settings.boot, reservedFor: reservedFor,
-      unfenced: unfenced, tried: tried)
+      unfenced: unfenced, tried: tried, automatic: automatic ?? state.ownership?.automatic ?? [])
     return [
       .transition(
         Transition(

@@ -36,6 +36,8 @@ extension NodeShell {
       await notifications.stop(service)
     case .withdraw:
       break
+    case .askWitness(let service, let owner):
+      askWitness(service, of: owner)
     case .refuseOrder(let service, let expected, let order):
       await refuse(order, of: service, expected: expected)
     case .refuse(let problem):

@@ -10,7 +10,7 @@ extension NodeShell {
       uptimeSeconds: (now - startedAt).wholeMilliseconds / 1000, health: healthStatus(now: now),
       store: store.status, peers: instance.peerNames.map { peerStatus($0, now: now) },
       services: configuration.services.map { serviceStatus($0, now: now) },
-      warnings: lookWarnings + orderWarnings)
+      reports: reportStatus(now: now), warnings: lookWarnings + orderWarnings)
   }
 
   private func healthStatus(now: BootInstant) -> NodeStatus.Health {
@@ -41,7 +41,7 @@ extension NodeShell {
     return NodeStatus.Peer(
       node: peer.text, beat: beat, missedBeats: missed,
       lastBeatMilliseconds: detector?.lastChange.map { (now - $0).wholeMilliseconds },
-      disagreements: instance.disagreementsWith(peer))
+      disagreements: instance.disagreementsWith(peer), degraded: instance.whyDegraded(peer))
   }
 
   private func serviceStatus(_ service: ServiceConfiguration, now: BootInstant) -> NodeStatus.Service {
@@ -60,7 +60,7 @@ extension NodeShell {
       ineligible: instance.ineligible(service.name, now: now).map {
         NodeStatus.Ineligible(node: $0.node.text, reasons: $0.reasons)
       },
-      stranded: instance.whyStranded(service.name, now: now))
+      stranded: instance.whyStranded(service.name, now: now), held: instance.whyHeld(service.name, now: now))
   }
 
   private var lookWarnings: [String] {

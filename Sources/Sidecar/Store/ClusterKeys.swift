@@ -16,6 +16,13 @@ enum ClusterKeys {
     try StoreKey(["nodes", node.text, "eligibility"])
   }
 
+  /// All of them lie together, since each look wants all.
+  static func reports() throws(StoreError) -> StoreKey { try StoreKey(["reports"]) }
+
+  static func report(_ key: ReportKey) throws(StoreError) -> StoreKey {
+    try StoreKey(["reports", key.node.text, key.source])
+  }
+
   static func owner(_ service: ServiceName) throws(StoreError) -> StoreKey {
     try StoreKey(["services", service.text, "owner"])
   }
