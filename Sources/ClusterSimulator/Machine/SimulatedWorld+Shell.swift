@@ -66,6 +66,9 @@ extension SimulatedWorld {
     case .withdraw(let service, let because):
       withdraw(service, on: node, because: because)
       rest(&self)
+    case .askWitness(let service, let owner):
+      askWitness(service, owner, from: node)
+      rest(&self)
     case .refuseOrder(let service, let expected, let order):
       call(
         from: node,
@@ -78,6 +81,17 @@ extension SimulatedWorld {
       violations.append("\(node) is refused: \(problem)")
     case .note:
       rest(&self)
+    }
+  }
+
+  /// An address that is on a running machine answers, whatever its daemon does.
+  private mutating func askWitness(_ service: ServiceName, _ owner: NodeName, from node: NodeName) {
+    schedule(after: numbers.number(500...1_000_000), for: node) { world in
+      let serves =
+        world.machines[owner].map { $0.isOn && $0.pausedUntil <= world.now && $0.holds.contains(service) }
+        ?? false
+      world.input(
+        node, { $0.onWitness(service, of: owner, serves ? .seen("its address") : .notSeen, now: $1) })
     }
   }
 
@@ -175,7 +189,7 @@ extension SimulatedWorld {
       world.schedule(after: length, for: node) { world in
         guard world.runs(token, service, on: node) else { return }
         if !next.isSkipped, !world.isCalm, world.numbers.chance(8) {
-          return world.retry(service, token, on: node, progress)
+          return world.retry(service, token, on: node, progress, isItsOwn: true)
         }
         if !next.isSkipped { world.act(next.kind, plan, service, on: node) }
         var after = progress
@@ -199,12 +213,18 @@ extension SimulatedWorld {
   private var isCalmFactor: Int { isCalm ? 50_000 : 600_000 }
 
   private mutating func retry(
-    _ service: ServiceName, _ token: Int, on node: NodeName, _ progress: PlanProgress
+    _ service: ServiceName, _ token: Int, on node: NodeName, _ progress: PlanProgress, isItsOwn: Bool = false
   ) {
     var failed = progress
     switch failed.onStepFailed() {
     case .giveUp: end(service, token, on: node, .gaveUp("it failed"))
     case .retry(let delay):
+      let (failures, own) = (failed.failures, clock(node))
+      if isItsOwn, let step = failed.next?.kind,
+        machines[node]?.instance?.onStepFailed(service, step, failures: failures, now: own) == true
+      {
+        return end(service, token, on: node, .handOn("\(step) failed"))
+      }
       schedule(after: trueTime(delay, on: node), for: node) { $0.step(service, token, on: node, failed) }
     }
   }

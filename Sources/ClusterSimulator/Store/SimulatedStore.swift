@@ -60,7 +60,7 @@ struct SimulatedStore {
     ownership.state = plan.kind == .release ? .released : .online
     ownership.reservedFor = plan.kind == .release ? plan.to.flatMap(NodeName.init) : nil
     ownership.boot = boot ?? ownership.boot
-    ownership.unfenced = []
+    if plan.kind != .release { (ownership.unfenced, ownership.tried) = ([], []) }
     set(service, ownership)
     journals[service] = nil
     if let request = plan.request, plan.kind != .release, order(service)?.id == request {
