@@ -128,9 +128,9 @@ struct SmallWorld {
     case .stopPlan(let service):
       nodes[name]?.directives.append(directive)
       nodes[name]?.plans[service] = nil
-    case .refuseOrder(let service, let expected, let order):
+    case .endRequest(let end):
       nodes[name]?.directives.append(directive)
-      if store.orders[service] == expected { store.orders[service] = order.bytes }
+      if isWritable { store.end(end) }
     case .withdraw, .refuse, .note:
       nodes[name]?.directives.append(directive)
     }
@@ -178,8 +178,8 @@ struct SmallWorld {
 
   func owner(_ service: ServiceName = "home") -> Ownership? { store.ownership(service) }
 
-  mutating func order(_ order: MigrationOrder, _ service: ServiceName = "home") {
-    store.orders[service] = order.bytes
+  mutating func ask(_ request: ServiceRequest, _ service: ServiceName = "home") {
+    store.ask(request, service)
   }
 
   /// Three nodes run; `a` serves, all of them have seen one another beat.

@@ -11,7 +11,7 @@ extension NodeInstance {
       guard !mirrored.contains(name) else { return nil }
       let standing = standing(of: name)
       guard standing.hasBeenSeen else { return "who owns \(name) was not read from the store yet" }
-      guard let ownership = standing.ownership, ownership.node == settings.node, ownership.state != .released
+      guard let ownership = standing.ownership, ownership.node == settings.node, ownership.state.isOwned
       else { return nil }
       return standing.isServedHere
         ? "the mirror of \(name) has not begun yet" : "this node had to give \(name) up"

@@ -86,8 +86,12 @@ public struct NodeInstance: Sendable {
     var hasWithdrawn = false
     /// When this node last changed the owner key: a look that began earlier is out of date.
     var changedAt: BootInstant?
-    var orderBytes: [UInt8]?
-    var order: MigrationOrder?
+    /// `services/<service>/requests` as last known; empty where it can't be read.
+    var requests = RequestQueue()
+    /// Whose turn it is.
+    var request: ServiceRequest? { requests.first }
+    /// The request for which the running plan was made.
+    var planRequest: String?
     /// Transitions that failed one after the other.
     var failedAttempts = 0
     var nextAttemptAt: BootInstant?
@@ -106,6 +110,10 @@ public struct NodeInstance: Sendable {
   var peers: [NodeName: BeatDetector] = [:]
   var disagreements: [NodeName: [ServiceName: [String]]] = [:]
   var services: [ServiceName: ServiceState] = [:]
+  /// `config/pause`.
+  public internal(set) var pause: OperatorMark?
+  /// `nodes/<node>/drain`, of the nodes that have it.
+  var drains: [NodeName: OperatorMark] = [:]
 
   /// A node that starts at `now`.
   public init(settings: Settings, now: BootInstant) {
@@ -211,6 +219,8 @@ public struct NodeInstance: Sendable {
     guard phase != .refused else { return [] }
     hasLooked = true
     for peer in peers.keys { peers[peer]?.onLook(view.beats[peer], now: now) }
+    pause = view.pause.map(OperatorMark.init(reading:))
+    drains = view.drains.mapValues(OperatorMark.init(reading:))
     var directives = settleLeftOvers(view)
     if phase == .checkingName {
       directives += checkName(view.beats[settings.node], now: now)
@@ -219,8 +229,7 @@ public struct NodeInstance: Sendable {
     for name in orderedServices {
       guard let state = services[name] else { continue }
       if let changedAt = state.changedAt, view.startedAt <= changedAt { continue }
-      services[name]?.orderBytes = view.orders[name]
-      services[name]?.order = view.orders[name].flatMap(MigrationOrder.init(bytes:))
+      services[name]?.requests = view.requests[name].flatMap(RequestQueue.init(bytes:)) ?? RequestQueue()
       directives += onOwner(name, view.owners[name], now: now)
       directives += decide(name, now: now)
     }
@@ -260,6 +269,7 @@ public struct NodeInstance: Sendable {
       state.ownership = transition.ownership
       state.activity = .plan(transition.plan.kind)
       state.hasWithdrawn = false
+      state.planRequest = transition.plan.request
       state.failedAttempts = 0
       state.nextAttemptAt = nil
       services[name] = state
@@ -301,9 +311,8 @@ public struct NodeInstance: Sendable {
         .withdraw(name, because: "its release failed half-way"),
         .note("\(name) is taken up again here: its release failed: \(problem)"),
       ]
-      if let bytes = state.orderBytes, var order = state.order, order.problem == nil {
-        order.problem = problem
-        directives.append(.refuseOrder(name, expected: bytes, order))
+      if let request = state.request, request.id == state.planRequest {
+        directives.append(end(request, state, .failed(problem)))
       }
       return directives
     case .lost:
