@@ -18,12 +18,14 @@ public struct ServiceDefinition: Sendable, Equatable {
   public var withdrawsServer: Bool
   /// Its address moves with it.
   public var movesAddress: Bool
+  /// How it comes home after a failover.
+  public var failback: FailbackPolicy
 
   /// A definition; where `candidates` lacks `home`, it is added at the end.
   public init(
     name: ServiceName, home: NodeName, candidates: [NodeName], hasFence: Bool, attachesStorage: Bool = false,
     detachesStorage: Bool = false, recoversServer: Bool = false, withdrawsServer: Bool = false,
-    movesAddress: Bool = true
+    movesAddress: Bool = true, failback: FailbackPolicy = .manual
   ) {
     self.name = name
     self.home = home
@@ -34,5 +36,15 @@ public struct ServiceDefinition: Sendable, Equatable {
     self.recoversServer = recoversServer
     self.withdrawsServer = withdrawsServer
     self.movesAddress = movesAddress
+    self.failback = failback
   }
+}
+
+/// `failback:` of a service.
+public enum FailbackPolicy: Sendable, Equatable {
+  /// An operator asks for it: each failback is another interruption for the clients.
+  case manual
+  /// Its owner gives it back when the home node has been well, and the service served elsewhere, for so long without
+  /// a break.
+  case automatic(after: Duration)
 }

@@ -91,7 +91,7 @@ extension NodeInstance {
         state, ownership, to: heir,
         because: "\(settings.node) is unhealthy: \(problems.joined(separator: "; "))")
     }
-    return []
+    return moveByItself(state, ownership, now: now)
   }
 
   /// The service leaves here, for `target` or, where that is nil, for nowhere.
@@ -133,7 +133,8 @@ extension NodeInstance {
       return isJudge(of: state) ? shelve(state, from: .released(ownership.node), request) : []
     }
     let ordered = orderedHere(state)
-    if pause != nil, ordered == nil {
+    let named = state.request.flatMap { target(of: $0, state) }
+    if pause != nil, named.map({ whyNotTarget($0, state) != nil }) ?? true {
       // What was on its way when the pause came goes back to where it was: nothing changes hands by itself.
       guard ownership.node == settings.node else { return [] }
       return claim(

@@ -37,11 +37,13 @@ extension NodeInstance {
   /// The owner of `name` as last known, and whether this node serves it.
   public func standing(of name: ServiceName) -> Standing {
     guard let state = services[name] else {
-      return Standing(hasBeenSeen: false, ownership: nil, isServedHere: false, requests: [])
+      return Standing(
+        hasBeenSeen: false, ownership: nil, isServedHere: false, requests: [],
+        canReadRequests: true)
     }
     return Standing(
       hasBeenSeen: state.hasBeenSeen, ownership: state.ownership, isServedHere: state.activity.isServing,
-      requests: state.requests.requests)
+      requests: state.requests.requests, canReadRequests: state.canReadRequests)
   }
 
   /// This node serves `name` and has not been told to stop.
@@ -59,6 +61,8 @@ extension NodeInstance {
     public var isServedHere: Bool
     /// What is asked of it and has not ended, oldest first.
     public var requests: [ServiceRequest]
+    /// False where the queue in the store is damaged: nothing of it is carried out.
+    public var canReadRequests: Bool
   }
 
   /// The bytes of the owner key that a write for `name` compares with; nil unless this node holds `epoch`.

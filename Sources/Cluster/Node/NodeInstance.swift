@@ -70,11 +70,25 @@ public struct NodeInstance: Sendable {
       case .none, .claiming, .givenUp: false
       }
     }
+
+    /// Clients are served, and nothing is under way.
+    var isUp: Bool {
+      switch self {
+      case .serving, .lettingGo: true
+      case .none, .claiming, .plan, .givenUp: false
+      }
+    }
   }
 
   struct ServiceState {
     let definition: ServiceDefinition
-    var activity = Activity.none
+    var activity = Activity.none {
+      didSet { if activity.isUp != oldValue.isUp { transitions += 1 } }
+    }
+    /// How often it came into service or left it here since the daemon began.
+    private(set) var transitions = 0
+    /// Since when it is served here; nil while it is not.
+    var servedSince: BootInstant?
     /// The owner key as last known.
     var ownerBytes: [UInt8]?
     var ownership: Ownership?
@@ -88,10 +102,13 @@ public struct NodeInstance: Sendable {
     var changedAt: BootInstant?
     /// `services/<service>/requests` as last known; empty where it can't be read.
     var requests = RequestQueue()
+    var canReadRequests = true
     /// Whose turn it is.
     var request: ServiceRequest? { requests.first }
     /// The request for which the running plan was made.
     var planRequest: String?
+    /// A request that could not be carried out, and why: told again until its end is in the store.
+    var failedRequest: (id: String, problem: String)?
     /// Transitions that failed one after the other.
     var failedAttempts = 0
     var nextAttemptAt: BootInstant?
@@ -229,7 +246,9 @@ public struct NodeInstance: Sendable {
     for name in orderedServices {
       guard let state = services[name] else { continue }
       if let changedAt = state.changedAt, view.startedAt <= changedAt { continue }
-      services[name]?.requests = view.requests[name].flatMap(RequestQueue.init(bytes:)) ?? RequestQueue()
+      let queue = RequestQueue(bytes: view.requests[name] ?? [])
+      services[name]?.requests = queue ?? RequestQueue()
+      services[name]?.canReadRequests = queue != nil
       directives += onOwner(name, view.owners[name], now: now)
       directives += decide(name, now: now)
     }
@@ -300,6 +319,7 @@ public struct NodeInstance: Sendable {
       state.ownership = ownership
       state.ownerBytes = ownership.bytes
       state.activity = ownership.state == .online ? .serving : .none
+      state.servedSince = ownership.state == .online ? now : nil
       services[name] = state
       return []
     case .gaveUp(let problem):
@@ -312,6 +332,7 @@ public struct NodeInstance: Sendable {
         .note("\(name) is taken up again here: its release failed: \(problem)"),
       ]
       if let request = state.request, request.id == state.planRequest {
+        services[name]?.failedRequest = (request.id, problem)
         directives.append(end(request, state, .failed(problem)))
       }
       return directives

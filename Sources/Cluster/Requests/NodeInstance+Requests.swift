@@ -5,6 +5,9 @@ extension NodeInstance {
     _ request: ServiceRequest, asOwnerOf state: ServiceState, _ ownership: Ownership
   ) -> [NodeDirective] {
     let name = state.definition.name
+    if let failed = state.failedRequest, failed.id == request.id {
+      return [end(request, state, .failed(failed.problem))]
+    }
     switch request.action {
     case .offline, .close:
       return release(state, ownership, to: nil, because: request.reason, request: request)

@@ -214,6 +214,6 @@ extension ServiceConfiguration {
       name: name, home: home, candidates: candidates, hasFence: fence != .none,
       attachesStorage: attachStorage != nil, detachesStorage: detachStorage != nil,
       recoversServer: serverRecovery != nil, withdrawsServer: serverWithdrawal != nil,
-      movesAddress: address != nil)
+      movesAddress: address != nil, failback: failback)
   }
 }

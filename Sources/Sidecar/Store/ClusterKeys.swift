@@ -12,12 +12,20 @@ enum ClusterKeys {
     try StoreKey(["nodes", node.text, "info"])
   }
 
+  static func drain(_ node: NodeName) throws(StoreError) -> StoreKey {
+    try StoreKey(["nodes", node.text, "drain"])
+  }
+
+  static func pause() throws(StoreError) -> StoreKey {
+    try StoreKey(["config", "pause"])
+  }
+
   static func owner(_ service: ServiceName) throws(StoreError) -> StoreKey {
     try StoreKey(["services", service.text, "owner"])
   }
 
-  static func order(_ service: ServiceName) throws(StoreError) -> StoreKey {
-    try StoreKey(["services", service.text, "request"])
+  static func requests(_ service: ServiceName) throws(StoreError) -> StoreKey {
+    try StoreKey(["services", service.text, "requests"])
   }
 
   static func plan(_ service: ServiceName) throws(StoreError) -> StoreKey {
