@@ -11,8 +11,10 @@ struct NodeCommand: AsyncParsableCommand {
   struct Drain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Moves everything away from a node, and keeps everything from coming.",
-      discussion: "One service after the other, in the order of the node file. What has no other candidate stays, and is \
-        listed with the reason.")
+      discussion: """
+        One service after the other, in the order of the node file. What has no other candidate stays, and is \
+        listed with the reason.
+        """)
 
     @Argument(help: "The node.") var node: String
     @OptionGroup var options: RequestOptions
@@ -71,7 +73,8 @@ enum DrainTable {
     guard !status.services.isEmpty else { return head + "it owns no service\n" }
     var table = TextTable(("SERVICE", .left), ("GOES TO", .left), ("WHY", .left))
     for move in status.services {
-      table.add(.init(move.service), .init(move.to ?? "stays", move.to == nil ? .doubtful : .plain), .init(move.why))
+      table.add(
+        .init(move.service), .init(move.to ?? "stays", move.to == nil ? .doubtful : .plain), .init(move.why))
     }
     return head + "\n" + table.render(coloured: coloured)
   }

@@ -10,8 +10,10 @@ struct ServiceCommand: AsyncParsableCommand {
   struct Open: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Brings a service into service that was never served, or was closed.",
-      discussion: "A service that was never served is opened by its home node as soon as that runs; this is for \
-        a home that does not.")
+      discussion: """
+        A service that was never served is opened by its home node as soon as that runs; this is for a home that \
+        does not.
+        """)
 
     @Argument(help: "The service.") var service: String
     @OptionGroup var options: RequestOptions
@@ -50,8 +52,10 @@ struct ServiceCommand: AsyncParsableCommand {
   struct Close: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Takes a service out of the cluster until it is opened again.",
-      discussion: "As offline; and with --forget its clients' records are removed: whoever still holds a lock is not \
-        told when the service is opened again, and loses it.")
+      discussion: """
+        As offline; and with --forget its clients' records are removed: whoever still holds a lock is not told when \
+        the service is opened again, and loses it.
+        """)
 
     @Argument(help: "The service.") var service: String
     @Flag(help: "Removes the clients' records.") var forget = false

@@ -30,7 +30,7 @@ extension NodeStatus {
         Service(
           service: "work", state: "online", owner: "b", epoch: 1, home: "b", candidates: ["b", "a"],
           candidate: true, whyNotCandidate: [], address: nil, plan: nil, mirror: nil),
-      ], warnings: [])
+      ], warnings: [], mode: "online", homeServices: 1)
   }
 }
 

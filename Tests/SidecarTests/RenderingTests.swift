@@ -9,8 +9,8 @@ struct RenderingTests {
   @Test func statusOfANodeThatIsWell() {
     #expect(
       StatusTable.render(.well, coloured: false) == """
-        NODE  STATE           UP  HEALTH            STORE
-        a     running  2 h 3 min  healthy, beating  directory:/srv/lockferry, reachable
+        NODE  STATE           UP  SERVES                     HEALTH            STORE
+        a     running  2 h 3 min  online: 1 home, 0 adopted  healthy, beating  directory:/srv/lockferry, reachable
 
         PROBE                    ANSWER  FAILURES  TOOK
         nfs v3 tcp on 127.0.0.1  ok             0  3 ms
