@@ -21,6 +21,28 @@ public struct StatusAnswer: Decodable, Sendable {
   public let callout: Callout?
   /// What the operator should know.
   public let warnings: [String]
+  /// `unknown`, `online`, `failover` or `offline`.
+  public let mode: String
+  /// Services served here whose home is here.
+  public let homeServices: Int
+  /// Services served here whose home is elsewhere.
+  public let adoptedServices: Int
+  /// How often a service came or went.
+  public let transitions: Int
+  /// Set while the cluster is paused.
+  public let paused: Mark?
+  /// Set while the node is drained.
+  public let drained: Mark?
+
+  /// What an operator has set.
+  public struct Mark: Decodable, Sendable {
+    /// Who.
+    public let actor: String
+    /// Why.
+    public let because: String
+    /// Since when.
+    public let since: String
+  }
 
   /// What statd's callout told.
   public struct Callout: Decodable, Sendable {
@@ -76,7 +98,7 @@ public struct StatusAnswer: Decodable, Sendable {
   public struct Service: Decodable, Sendable {
     /// Its name.
     public let service: String
-    /// `unowned`, `adopting`, `online`, `releasing`, `released` or `unknown`.
+    /// `unowned`, `adopting`, `online`, `releasing`, `released`, `offline`, `closed` or `unknown`.
     public let state: String
     /// Its owner.
     public let owner: String?
@@ -88,6 +110,18 @@ public struct StatusAnswer: Decodable, Sendable {
     public let plan: Plan?
     /// The mirror, on the owner.
     public let mirror: Mirror?
+    /// `online`, `failover` or `offline`: what the node does for it.
+    public let mode: String
+    /// What is asked of it and has not ended.
+    public let requests: [Request]
+  }
+
+  /// A request that has not ended.
+  public struct Request: Decodable, Sendable {
+    /// Names it.
+    public let id: String
+    /// `migrate`, `offline`, …
+    public let action: String
   }
 
   /// A running plan.
@@ -180,7 +214,7 @@ public struct HistoryAnswer: Decodable, Sendable {
   public let number: Int
   /// The service.
   public let service: String
-  /// `adoption` or `release`.
+  /// `adoption`, `release`, `request`, …
   public let kind: String
   /// The owner before.
   public let from: String?
@@ -206,6 +240,8 @@ public struct HistoryAnswer: Decodable, Sendable {
   public let clients: [Client]
   /// The names under which they were told.
   public let names: [String]?
+  /// The request that it answered.
+  public let request: String?
 
   /// One step.
   public struct Step: Decodable, Sendable {
@@ -252,6 +288,16 @@ public struct HistoryAnswer: Decodable, Sendable {
     }
     return nil
   }
+}
+
+/// `lockferry migrate`, `failback` and `service … -o json`
+public struct RequestAnswer: Decodable, Sendable {
+  /// Names it.
+  public let id: String
+  /// `planned`, `pending`, `running`, `done` or `failed`.
+  public let state: String
+  /// Why it failed.
+  public let problem: String?
 }
 
 /// `lockferry notify -o json`

@@ -26,6 +26,7 @@ extension NodeInstance {
       return ["this node is not among its candidates"]
     }
     var reasons = whyUnable(now: now)
+    if let drain = drains[settings.node] { reasons.append("this node is drained \(drain.text)") }
     for peer in peerNames {
       let differences = differences(name, with: peer)
       guard !differences.isEmpty else { continue }

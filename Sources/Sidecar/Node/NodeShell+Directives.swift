@@ -101,9 +101,9 @@ extension NodeShell {
         services.append((name, try ClusterKeys.owner(name), try ClusterKeys.requests(name)))
       }
       let pause = try ClusterKeys.pause()
-      let values = try await store.read(
-        beats.values + drains.values + services.flatMap { [$0.owner, $0.requests] } + [pause],
-        within: configuration.beats.storeTimeout)
+      let keys =
+        Array(beats.values) + Array(drains.values) + services.flatMap { [$0.owner, $0.requests] } + [pause]
+      let values = try await store.read(keys, within: configuration.beats.storeTimeout)
       for (node, key) in beats { view.beats[node] = values[key] }
       for (node, key) in drains { view.drains[node] = values[key] }
       for (name, owner, requests) in services {

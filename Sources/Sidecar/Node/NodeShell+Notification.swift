@@ -108,10 +108,10 @@ extension NodeShell {
   private func newEntry(
     _ name: ServiceName, _ epoch: UInt64, _ number: StateNumber, _ request: NotificationRequest
   ) async throws -> HistoryEntry {
-    let number = try await store.nextHistoryNumber(of: name, within: configuration.beats.storeTimeout)
+    let entryNumber = try await store.nextHistoryNumber(of: name, within: configuration.beats.storeTimeout)
     let reason = request.because.map { ": \($0)" } ?? ""
     return HistoryEntry(
-      number: number, service: name.text, kind: "notification", from: nil, to: configuration.node.text,
+      number: entryNumber, service: name.text, kind: "notification", from: nil, to: configuration.node.text,
       epoch: Int(clamping: epoch), because: "asked by \(request.actor)\(reason)", startedAt: WallClock.now,
       milliseconds: 0, outcome: "running", problem: nil, stateNumber: Int(number.value), steps: [],
       clients: [],
