@@ -117,7 +117,7 @@ extension TestHost {
 
   /// `lockferry ARGUMENTS -o json` of a verb that asks something of a service.
   public func ask(_ arguments: String...) async throws -> RequestAnswer {
-    let command = [HostTestKit.builtProgram("lockferry")] + arguments + ["-o", "json"]
+    let command = try [HostTestKit.builtProgram("lockferry")] + arguments + ["-o", "json"]
     return try answer(
       RequestAnswer.self, from: try await run(command, within: .seconds(90)).orThrow().output,
       of: "lockferry \(arguments.joined(separator: " ")) on \(name)")

@@ -68,6 +68,12 @@ extension NodeInstance {
     }
   }
 
+  /// This daemon itself has paused the cluster or resumed it: it need not look to know.
+  public mutating func onPause(_ mark: OperatorMark?) { pause = mark }
+
+  /// This daemon itself has drained `node`, or ended that.
+  public mutating func onDrain(of node: NodeName, _ mark: OperatorMark?) { drains[node] = mark }
+
   /// Who has drained `node`; nil while it is not drained.
   public func drain(of node: NodeName) -> OperatorMark? { drains[node] }
 }

@@ -5,6 +5,7 @@ import SharedStore
 extension NodeControl {
   func pause(_ request: MarkRequest, _ isPaused: Bool) async throws(ControlError) -> PauseStatus {
     let mark = try await set({ () throws(StoreError) in try ClusterKeys.pause() }, isPaused, request)
+    await daemon.shell.onPause(mark)
     return PauseStatus(paused: mark.map(NodeStatus.Mark.init))
   }
 
@@ -14,6 +15,7 @@ extension NodeControl {
     var status = try await drain(of: node)
     guard let name = NodeName(node), !request.dryRun else { return status }
     let mark = try await set({ () throws(StoreError) in try ClusterKeys.drain(name) }, isDrained, request)
+    await daemon.shell.onDrain(of: name, mark)
     status.drained = mark.map(NodeStatus.Mark.init)
     return status
   }

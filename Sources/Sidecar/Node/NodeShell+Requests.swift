@@ -60,6 +60,12 @@ extension NodeShell {
     instance.plans(for: request, of: service)
   }
 
+  /// A mark that was set or taken away through this daemon.
+  func onPause(_ mark: OperatorMark?) { instance.onPause(mark) }
+
+  /// A mark that was set or taken away through this daemon.
+  func onDrain(of node: NodeName, _ mark: OperatorMark?) { instance.onDrain(of: node, mark) }
+
   /// What a drain of `node` would move, and what it says of a node that is drained; nil where no service names it.
   func drain(of node: NodeName) -> (mark: OperatorMark?, moves: [DrainMove])? {
     guard node == configuration.node || instance.peerNames.contains(node) else { return nil }
