@@ -40,11 +40,13 @@ public struct Ownership: Sendable, Equatable {
   /// Former owners that did not release it and are not yet confirmed to be off. Whoever claims it from a claimant
   /// that died before its fence owes theirs as well.
   public var unfenced: [NodeName]
+  /// At whom the adoption that goes on has failed: they are not asked again at once.
+  public var tried: [NodeName]
 
   /// An ownership.
   public init(
     node: NodeName, epoch: UInt64, state: State, boot: String, reservedFor: NodeName? = nil,
-    unfenced: [NodeName] = []
+    unfenced: [NodeName] = [], tried: [NodeName] = []
   ) {
     self.node = node
     self.epoch = epoch
@@ -52,6 +54,7 @@ public struct Ownership: Sendable, Equatable {
     self.boot = boot
     self.reservedFor = reservedFor
     self.unfenced = unfenced
+    self.tried = tried
   }
 
   /// Nobody changes owner that often: a greater number in the store is damage, and leaves no room for the next.
@@ -65,7 +68,7 @@ public struct Ownership: Sendable, Equatable {
     else { return nil }
     self.init(
       node: node, epoch: epoch, state: state, boot: boot, reservedFor: fields["for"].flatMap(NodeName.init),
-      unfenced: (fields["unfenced"] ?? "").split(separator: " ").compactMap { NodeName(String($0)) })
+      unfenced: Self.names(fields["unfenced"]), tried: Self.names(fields["tried"]))
   }
 
   /// As it stands in the store.
@@ -77,6 +80,11 @@ public struct Ownership: Sendable, Equatable {
     fields.append("boot", boot)
     if let reservedFor { fields.append("for", reservedFor.text) }
     if !unfenced.isEmpty { fields.append("unfenced", unfenced.map(\.text).joined(separator: " ")) }
+    if !tried.isEmpty { fields.append("tried", tried.map(\.text).joined(separator: " ")) }
     return fields.bytes
+  }
+
+  private static func names(_ text: String?) -> [NodeName] {
+    (text ?? "").split(separator: " ").compactMap { NodeName(String($0)) }
   }
 }

@@ -20,12 +20,14 @@ public struct ServiceDefinition: Sendable, Equatable {
   public var movesAddress: Bool
   /// How it comes home after a failover.
   public var failback: FailbackPolicy
+  /// Commands tell whether this node could serve it.
+  public var hasChecks: Bool
 
   /// A definition; where `candidates` lacks `home`, it is added at the end.
   public init(
     name: ServiceName, home: NodeName, candidates: [NodeName], hasFence: Bool, attachesStorage: Bool = false,
     detachesStorage: Bool = false, recoversServer: Bool = false, withdrawsServer: Bool = false,
-    movesAddress: Bool = true, failback: FailbackPolicy = .manual
+    movesAddress: Bool = true, hasChecks: Bool = false, failback: FailbackPolicy = .manual
   ) {
     self.name = name
     self.home = home
@@ -37,6 +39,7 @@ public struct ServiceDefinition: Sendable, Equatable {
     self.withdrawsServer = withdrawsServer
     self.movesAddress = movesAddress
     self.failback = failback
+    self.hasChecks = hasChecks
   }
 }
 

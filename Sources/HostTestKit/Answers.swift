@@ -114,6 +114,15 @@ public struct StatusAnswer: Decodable, Sendable {
     public let mode: String
     /// What is asked of it and has not ended.
     public let requests: [Request]
+    /// Who could not take it now, and why.
+    public let ineligible: [Ineligible]
+    /// Why nobody can serve it.
+    public let stranded: String?
+
+    /// Why `node` could not take it now; empty where it could.
+    public func reasons(against node: String) -> [String] {
+      ineligible.first { $0.node == node }?.reasons ?? []
+    }
   }
 
   /// A request that has not ended.
@@ -122,6 +131,14 @@ public struct StatusAnswer: Decodable, Sendable {
     public let id: String
     /// `migrate`, `offline`, …
     public let action: String
+  }
+
+  /// A candidate that could not take a service now.
+  public struct Ineligible: Decodable, Sendable {
+    /// Its name.
+    public let node: String
+    /// Why.
+    public let reasons: [String]
   }
 
   /// A running plan.

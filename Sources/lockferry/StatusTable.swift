@@ -128,8 +128,9 @@ enum StatusTable {
         lines.append("\(name): \(plan.kind), step \(plan.done + 1) of \(plan.steps): \(plan.step)")
         if let problem = plan.problem { lines.append("\(name): \(plan.step) is tried again: \(problem)") }
       }
-      if service.owner != status.node {
-        lines += service.whyNotCandidate.map { "\(name): not a candidate here: \($0)" }
+      if let stranded = service.stranded { lines.append("\(name): STRANDED: \(stranded)") }
+      lines += service.ineligible.map {
+        "\(name): \($0.node) can't take it: \($0.reasons.joined(separator: "; "))"
       }
       guard let mirror = service.mirror else { continue }
       if let problem = mirror.problem { lines.append("\(name): mirror: \(problem)") }

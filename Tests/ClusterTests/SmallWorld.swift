@@ -29,6 +29,8 @@ struct SmallWorld {
 
   var store = SimulatedStore()
   var nodes: [NodeName: Node] = [:]
+  /// What the nodes say of themselves in the store.
+  var eligibility: [NodeName: Eligibility] = [:]
   var now = at(.seconds(1000))
   var timings = BeatTimings()
   var services: [ServiceDefinition] = [.named()]
@@ -72,6 +74,16 @@ struct SmallWorld {
     }
     if let due = nodes[name]?.instance.giveUpAt, due <= now { watchLease(name) }
     input(name) { $0.onTick(now: $1) }
+    exchangeEligibility(name)
+  }
+
+  /// What `name` says of itself reaches those who look at the store.
+  private mutating func exchangeEligibility(_ name: NodeName) {
+    guard nodes[name]?.isCut == false else { return }
+    if nodes[name]?.isReadOnly == false { eligibility[name] = nodes[name]?.instance.eligibility(now: now) }
+    for (peer, said) in eligibility where peer != name {
+      nodes[name]?.instance.onEligibility(of: peer, said)
+    }
   }
 
   /// A tick without its look.

@@ -89,6 +89,8 @@ public enum PlanOutcome: Sendable, Equatable {
   case done(Ownership)
   /// A release that could not go on.
   case gaveUp(String)
+  /// An adoption that fails here in a step that another candidate may be able to do.
+  case handOn(String)
   /// The epoch is another's.
   case lost
   /// It was told to stop.

@@ -6,6 +6,7 @@ extension NodeInstance {
     switch state.activity {
     case .claiming, .lettingGo, .plan: return []
     case .serving: return decideAsOwner(state, now: now)
+    case .handingOn: return handOn(name, now: now)
     case .none, .givenUp: break
     }
     guard state.hasBeenSeen, whyUnable(now: now).isEmpty else { return [] }
@@ -13,7 +14,7 @@ extension NodeInstance {
       return state.ownerBytes == nil ? decideUnowned(state) : []
     }
     if ownership.node == settings.node, ownership.state.isOwned { return takeUp(state, ownership) }
-    return decideAsCandidate(state, ownership)
+    return decideAsCandidate(state, ownership, now: now)
   }
 
   /// This node owns the service by the store and does not serve it: the daemon or the machine was away, or
@@ -61,12 +62,13 @@ extension NodeInstance {
         return isJudge(of: state) ? shelve(state, from: .none, request) : []
       }
       if let target = target(of: request, state), whyNotTarget(target, state) == nil {
-        return target == settings.node ? open(state, because: request.reason, isAsked: true) : []
+        guard target == settings.node, whyUnchecked(state).isEmpty else { return [] }
+        return open(state, because: request.reason, isAsked: true)
       }
     }
-    guard state.definition.home == settings.node, pause == nil, drains[settings.node] == nil else {
-      return []
-    }
+    guard state.definition.home == settings.node, pause == nil, drains[settings.node] == nil,
+      whyUnchecked(state).isEmpty
+    else { return [] }
     return open(state, because: "opened for the first time", isAsked: false)
   }
 
@@ -85,8 +87,7 @@ extension NodeInstance {
     }
     if let request = state.request { return carryOut(request, asOwnerOf: state, ownership) }
     guard pause == nil else { return [] }
-    if case .unhealthy(let problems) = health, let heir = aliveCandidates(state, besides: settings.node).first
-    {
+    if case .unhealthy(let problems) = health, let heir = heirs(state, besides: settings.node).first {
       return release(
         state, ownership, to: heir,
         because: "\(settings.node) is unhealthy: \(problems.joined(separator: "; "))")
@@ -105,33 +106,42 @@ extension NodeInstance {
     return transition(state, plan, to: .releasing, reservedFor: target, isAsked: request != nil)
   }
 
-  private mutating func decideAsCandidate(_ state: ServiceState, _ ownership: Ownership) -> [NodeDirective] {
+  private mutating func decideAsCandidate(
+    _ state: ServiceState, _ ownership: Ownership, now: BootInstant
+  ) -> [NodeDirective] {
     guard state.definition.candidates.contains(settings.node) else { return [] }
+    let isEligible = whyNotEligible(state, now: now).isEmpty
     switch ownership.state {
-    case .offline, .closed: return decideIdle(state, ownership)
-    case .released: return decideReleased(state, ownership)
+    case .offline, .closed: return decideIdle(state, ownership, isEligible: isEligible)
+    case .released: return decideReleased(state, ownership, isEligible: isEligible)
     case .adopting, .online, .releasing: break
     }
     let verdict = peers[ownership.node]?.verdict ?? .unknown
-    let ordered = orderedHere(state)
-    if let ordered, ordered.isForced, verdict != .alive, state.definition.hasFence || ordered.fenceConfirmed {
+    if isEligible, let ordered = orderedHere(state), ordered.isForced, verdict != .alive,
+      state.definition.hasFence || ordered.fenceConfirmed
+    {
       return claim(
         state, from: .unaccounted(ownership.node, fenceConfirmedByOperator: ordered.fenceConfirmed),
         because: ordered.reason, isAsked: true)
     }
-    guard case .dead(let missed) = verdict, differences(state.definition.name, with: ownership.node).isEmpty,
-      aliveCandidates(state, besides: ownership.node).first == settings.node
-    else { return [] }
+    guard case .dead(let missed) = verdict else { return [] }
     let former = FormerOwner.unaccounted(ownership.node, fenceConfirmedByOperator: false)
-    if let request = state.request, request.action.stops { return shelve(state, from: former, request) }
-    guard pause == nil else { return [] }
+    if let request = state.request, request.action.stops {
+      return isJudge(of: state) ? shelve(state, from: former, request) : []
+    }
+    guard isEligible, heirs(state, besides: ownership.node).first == settings.node, pause == nil else {
+      return []
+    }
     return claim(state, from: former, because: "\(ownership.node) missed \(missed) beats")
   }
 
-  private mutating func decideReleased(_ state: ServiceState, _ ownership: Ownership) -> [NodeDirective] {
+  private mutating func decideReleased(
+    _ state: ServiceState, _ ownership: Ownership, isEligible: Bool
+  ) -> [NodeDirective] {
     if let request = state.request, request.action.stops {
       return isJudge(of: state) ? shelve(state, from: .released(ownership.node), request) : []
     }
+    guard isEligible else { return [] }
     let ordered = orderedHere(state)
     let named = state.request.flatMap { target(of: $0, state) }
     if pause != nil, named.map({ whyNotTarget($0, state) != nil }) ?? true {
@@ -146,23 +156,19 @@ extension NodeInstance {
       because: ordered?.reason ?? "\(ownership.node) released it", isAsked: ordered != nil)
   }
 
-  /// A released service goes to whom it was released for, else to the best candidate that lives; the one who
+  /// A released service goes to whom it was released for, else to the best candidate that can take it; the one who
   /// released it comes last.
   private func isHeir(_ state: ServiceState, _ ownership: Ownership) -> Bool {
     if let heir = ownership.reservedFor, drains[heir] == nil {
       if heir == settings.node { return true }
       switch peers[heir]?.verdict ?? .unknown {
-      case .alive, .late, .unknown: return false
-      case .dead, .stopped: break
+      case .late, .unknown: return false
+      case .alive where whyNotEligible(heir, for: state.definition.name).isEmpty: return false
+      case .alive, .dead, .stopped: break
       }
     }
-    let others = aliveCandidates(state, besides: ownership.node).filter { $0 != ownership.reservedFor }
+    let others = heirs(state, besides: ownership.node).filter { $0 != ownership.reservedFor }
     return others.first == settings.node || (others.isEmpty && ownership.node == settings.node)
-  }
-
-  /// The candidates that beat and take something, best first; this node counts as alive.
-  func aliveCandidates(_ state: ServiceState, besides excluded: NodeName) -> [NodeName] {
-    livingCandidates(state).filter { $0 != excluded && drains[$0] == nil }
   }
 
   /// The candidates that beat, drained ones among them.
@@ -182,7 +188,8 @@ extension NodeInstance {
       request: orderedHere(state)?.id, owed: owed)
     return transition(
       state, plan, to: .adopting, silentBeat: silentBeat(of: former),
-      unfenced: former.unfenced(state.definition, owed: owed), isAsked: isAsked)
+      unfenced: former.unfenced(state.definition, owed: owed), tried: state.ownership?.tried ?? [],
+      isAsked: isAsked)
   }
 
   /// The service, of which nothing runs here, goes offline.
@@ -205,13 +212,14 @@ extension NodeInstance {
 
   mutating func transition(
     _ state: ServiceState, _ plan: Plan, to target: Ownership.State, reservedFor: NodeName? = nil,
-    silentBeat: Transition.SilentBeat? = nil, unfenced: [NodeName] = [], isAsked: Bool
+    silentBeat: Transition.SilentBeat? = nil, unfenced: [NodeName] = [], tried: [NodeName] = [],
+    isAsked: Bool
   ) -> [NodeDirective] {
-    let isServed = state.activity == .serving
+    let isServed = [.serving, .handingOn].contains(state.activity)
     services[state.definition.name]?.activity = isServed ? .lettingGo : .claiming
     let ownership = Ownership(
       node: settings.node, epoch: plan.epoch, state: target, boot: settings.boot, reservedFor: reservedFor,
-      unfenced: unfenced)
+      unfenced: unfenced, tried: tried)
     let comesHere = target == .adopting && state.ownership?.node != settings.node
     return [
       .transition(

@@ -23,11 +23,14 @@ public struct NodeInstance: Sendable {
     /// What a daemon before this one gave up since the boot: to be remembered on the machine from a
     /// ``NodeDirective/withdraw(_:because:)`` until an adoption or opening has ended online.
     public var withdrawn: Set<ServiceName>
+    /// How long this node tries to adopt a service before another one may.
+    public var adoption: AdoptionPolicy
 
     /// Settings.
     public init(
       node: NodeName, instance: DaemonInstance, boot: String, timings: BeatTimings, staleness: Duration,
-      services: [ServiceDefinition], withdrawn: Set<ServiceName> = []
+      services: [ServiceDefinition], withdrawn: Set<ServiceName> = [],
+      adoption: AdoptionPolicy = AdoptionPolicy()
     ) {
       self.node = node
       self.instance = instance
@@ -36,6 +39,7 @@ public struct NodeInstance: Sendable {
       self.staleness = staleness
       self.services = services
       self.withdrawn = withdrawn
+      self.adoption = adoption
     }
   }
 
@@ -63,21 +67,18 @@ public struct NodeInstance: Sendable {
     case serving
     /// Still the owner by the store, but has stopped serving because the lease could not be renewed.
     case givenUp
+    /// An adoption has failed here, and another candidate shall try.
+    case handingOn
 
     var isServing: Bool {
       switch self {
-      case .plan, .serving, .lettingGo: true
+      case .plan, .serving, .lettingGo, .handingOn: true
       case .none, .claiming, .givenUp: false
       }
     }
 
     /// Clients are served, and nothing is under way.
-    var isUp: Bool {
-      switch self {
-      case .serving, .lettingGo: true
-      case .none, .claiming, .plan, .givenUp: false
-      }
-    }
+    var isUp: Bool { self == .serving }
   }
 
   struct ServiceState {
@@ -112,6 +113,12 @@ public struct NodeInstance: Sendable {
     /// Transitions that failed one after the other.
     var failedAttempts = 0
     var nextAttemptAt: BootInstant?
+    /// What the operator's checks found on this node; nil before they have answered.
+    var checkProblems: [String]?
+    /// The step of its plan that fails.
+    var failing: FailingStep?
+    /// Why the adoption was given up here.
+    var handOnProblem: String?
   }
 
   let settings: Settings
@@ -126,6 +133,8 @@ public struct NodeInstance: Sendable {
   var ownBeat: BeatDetector
   var peers: [NodeName: BeatDetector] = [:]
   var disagreements: [NodeName: [ServiceName: [String]]] = [:]
+  var peerEligibility: [NodeName: Eligibility] = [:]
+  var loopLag: LoopLag
   var services: [ServiceName: ServiceState] = [:]
   /// `config/pause`.
   public internal(set) var pause: OperatorMark?
@@ -137,6 +146,7 @@ public struct NodeInstance: Sendable {
     self.settings = settings
     startedAt = now
     lease = OwnerLease(timings: settings.timings)
+    loopLag = LoopLag(timings: settings.timings)
     ownBeat = BeatDetector(timings: settings.timings, staleness: settings.staleness, now: now)
     for definition in settings.services {
       services[definition.name] = ServiceState(
@@ -150,6 +160,7 @@ public struct NodeInstance: Sendable {
   /// Due every beat interval.
   public mutating func onTick(now: BootInstant) -> [NodeDirective] {
     guard phase != .refused else { return [] }
+    loopLag.onTick(now: now)
     var directives = onLeaseWatch(now: now)
     if let renewal = renewal() { directives.append(.renew(renewal)) }
     directives.append(.look)
@@ -291,12 +302,14 @@ public struct NodeInstance: Sendable {
       state.planRequest = transition.plan.request
       state.failedAttempts = 0
       state.nextAttemptAt = nil
+      state.failing = nil
+      state.handOnProblem = nil
       services[name] = state
       return [.run(transition.plan)]
     case .conflict, .failed:
       // What is true now is seen at the next look; a write with an unknown end is seen there too.
       if state.activity == .lettingGo {
-        state.activity = .serving
+        state.activity = state.handOnProblem == nil ? .serving : .handingOn
       } else {
         // Its own service, which it had stopped serving, stays so.
         state.activity = state.ownership?.node == settings.node ? .givenUp : .none
@@ -320,8 +333,23 @@ public struct NodeInstance: Sendable {
       state.ownerBytes = ownership.bytes
       state.activity = ownership.state == .online ? .serving : .none
       state.servedSince = ownership.state == .online ? now : nil
+      state.failing = nil
       services[name] = state
       return []
+    case .handOn(let problem):
+      state.activity = .handingOn
+      state.handOnProblem = problem
+      services[name] = state
+      var directives: [NodeDirective] = [
+        .note("\(name) can't be adopted here, another candidate shall try: \(problem)")
+      ]
+      // A request to come here can't be carried out, and would call the service back from whoever can serve it.
+      if let request = state.request, request.isBound(to: settings.node, home: state.definition.home) {
+        let problem = "\(settings.node) could not adopt it: \(problem)"
+        services[name]?.failedRequest = (request.id, problem)
+        directives.append(end(request, state, .failed(problem)))
+      }
+      return directives + handOn(name, now: now)
     case .gaveUp(let problem):
       // The release is undone by adopting anew: what it had already stopped is recovered.
       // Whatever of it is left must not outlive the lease, which is not watched for it any longer.
@@ -397,7 +425,7 @@ extension NodeInstance {
     }
     let isOurs = ownership?.node == settings.node && ownership?.epoch == before?.epoch
     switch state.activity {
-    case .plan, .serving, .lettingGo:
+    case .plan, .serving, .lettingGo, .handingOn:
       guard !isOurs else { return [] }
       // Should the key come back as it was: what is withdrawn now needs more than a resumption.
       let owner = ownership.map { "\($0.node) with epoch \($0.epoch)" } ?? "nobody"

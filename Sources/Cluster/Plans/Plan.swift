@@ -35,6 +35,8 @@ public struct Plan: Sendable, Equatable, Codable {
   public var request: String?
   /// What the owner key says after the last step.
   public var outcome: Ownership.State
+  /// A release after a failed adoption: nobody serves the service meanwhile.
+  public var isHandOn: Bool?
   /// The steps in order.
   public var steps: [PlanStep]
 }

@@ -1,3 +1,14 @@
+extension ServiceRequest {
+  /// It names `node`, not just some node.
+  func isBound(to node: NodeName, home: NodeName) -> Bool {
+    switch action {
+    case .migrate(let target): target == node
+    case .failback: home == node
+    case .open, .online, .offline, .close: false
+    }
+  }
+}
+
 /// What becomes of the request whose turn it is.
 extension NodeInstance {
   /// Whoever owns the service carries its requests out, or says why they can't be.
@@ -36,13 +47,15 @@ extension NodeInstance {
   }
 
   /// The service is offline or closed: only a request changes that.
-  mutating func decideIdle(_ state: ServiceState, _ ownership: Ownership) -> [NodeDirective] {
+  mutating func decideIdle(
+    _ state: ServiceState, _ ownership: Ownership, isEligible: Bool
+  ) -> [NodeDirective] {
     guard let request = state.request else { return [] }
     let name = state.definition.name
     switch (ownership.state, request.action) {
     case (.offline, .online), (.closed, .open):
       // With nobody to take it, it waits.
-      guard target(of: request, state) == settings.node else { return [] }
+      guard isEligible, target(of: request, state) == settings.node else { return [] }
       return claim(state, from: .released(ownership.node), because: request.reason, isAsked: true)
     case (.offline, .close(let forgets)):
       return isJudge(of: state) ? close(state, request, forgets: forgets) : []
@@ -110,8 +123,13 @@ extension NodeInstance {
     if let drain = drains[target] {
       return "\(target) is drained \(drain.text); `lockferry node undrain \(target)` ends that"
     }
-    guard target != settings.node else { return nil }
+    if target == settings.node {
+      let problems = whyUnchecked(state)
+      return problems.isEmpty ? nil : "\(target) can't take it: \(problems.joined(separator: "; "))"
+    }
     guard case .alive? = peers[target]?.verdict else { return "\(target) does not beat" }
+    let reasons = whyNotEligible(target, for: state.definition.name)
+    guard reasons.isEmpty else { return "\(target) can't take it: \(reasons.joined(separator: "; "))" }
     let differences = differences(state.definition.name, with: target)
     guard differences.isEmpty else {
       return

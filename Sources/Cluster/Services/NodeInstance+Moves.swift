@@ -21,7 +21,8 @@ extension NodeInstance {
     orderedServices.first { name in
       guard let state = services[name] else { return false }
       switch state.activity {
-      case .claiming, .lettingGo, .plan(.adoption), .plan(.opening), .plan(.release), .plan(.closing):
+      case .claiming, .lettingGo, .handingOn, .plan(.adoption), .plan(.opening), .plan(.release),
+        .plan(.closing):
         return true
       case .none, .serving, .givenUp, .plan(.resumption): break
       }

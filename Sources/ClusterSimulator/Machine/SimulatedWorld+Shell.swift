@@ -170,7 +170,7 @@ extension SimulatedWorld {
       world.schedule(after: length, for: node) { world in
         guard world.runs(token, service, on: node) else { return }
         if !next.isSkipped, !world.isCalm, world.numbers.chance(8) {
-          return world.retry(service, token, on: node, progress)
+          return world.retry(service, token, on: node, progress, isItsOwn: true)
         }
         if !next.isSkipped { world.act(next.kind, plan, service, on: node) }
         var after = progress
@@ -194,12 +194,18 @@ extension SimulatedWorld {
   private var isCalmFactor: Int { isCalm ? 50_000 : 600_000 }
 
   private mutating func retry(
-    _ service: ServiceName, _ token: Int, on node: NodeName, _ progress: PlanProgress
+    _ service: ServiceName, _ token: Int, on node: NodeName, _ progress: PlanProgress, isItsOwn: Bool = false
   ) {
     var failed = progress
     switch failed.onStepFailed() {
     case .giveUp: end(service, token, on: node, .gaveUp("it failed"))
     case .retry(let delay):
+      let (failures, own) = (failed.failures, clock(node))
+      if isItsOwn, let step = failed.next?.kind,
+        machines[node]?.instance?.onStepFailed(service, step, failures: failures, now: own) == true
+      {
+        return end(service, token, on: node, .handOn("\(step) failed"))
+      }
       schedule(after: trueTime(delay, on: node), for: node) { $0.step(service, token, on: node, failed) }
     }
   }

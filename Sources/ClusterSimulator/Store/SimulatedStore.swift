@@ -94,7 +94,7 @@ struct SimulatedStore {
     ownership.state = plan.outcome
     ownership.reservedFor = plan.kind == .release ? plan.to.flatMap(NodeName.init) : nil
     ownership.boot = boot ?? ownership.boot
-    if plan.outcome == .online { ownership.unfenced = [] }
+    if plan.outcome == .online { (ownership.unfenced, ownership.tried) = ([], []) }
     set(service, ownership)
     journals[service] = nil
     if let request = queue(service).answered(by: plan) { remove(request, service, nil) }

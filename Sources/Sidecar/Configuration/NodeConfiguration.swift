@@ -24,6 +24,8 @@ public struct NodeConfiguration: Sendable, Equatable {
   public var health: HealthConfiguration
   /// Beats and the lease they renew.
   public var beats: BeatTimings
+  /// When this node adopts, and how long it tries.
+  public var adoption: AdoptionConfiguration
   /// `callout.limit`: how long a new client's lock waits for its record to be durable. Default 2 s, 10 ms to 30 s.
   public var calloutLimit: Duration
   /// `statd.when_not_mirrored`: what `lockferry statd` answers for a client whose record isn't durable in the store
@@ -33,6 +35,17 @@ public struct NodeConfiguration: Sendable, Equatable {
   public var mirror: MirrorTimings
   /// The services this node knows, in the order of the file.
   public var services: [ServiceConfiguration]
+}
+
+/// `adoption:` of the node file.
+public struct AdoptionConfiguration: Sendable, Equatable {
+  /// `check_interval`: from one round of `storage.check` and `recovery.check` to the next. Default 5 s.
+  public var checkInterval = Duration.seconds(5)
+  /// What the core decides by.
+  public var policy = AdoptionPolicy()
+
+  /// The defaults.
+  public init() {}
 }
 
 /// `statd.when_not_mirrored:` of the node file.
@@ -106,10 +119,14 @@ public struct ServiceConfiguration: Sendable, Equatable {
   public var attachStorage: CommandConfiguration?
   /// `storage.detach`: takes it away again.
   public var detachStorage: CommandConfiguration?
+  /// `storage.check`: tells whether this node could attach it.
+  public var storageCheck: CommandConfiguration?
   /// `recovery.server`: makes the NFS server enter its grace period with the exports of the service.
   public var serverRecovery: CommandConfiguration?
   /// `recovery.withdraw`: makes the NFS server stop serving the service.
   public var serverWithdrawal: CommandConfiguration?
+  /// `recovery.check`: tells whether this node could serve its exports.
+  public var recoveryCheck: CommandConfiguration?
   /// `recovery.notify`: who tells the clients. Default `built-in`.
   public var notification: NotificationConfiguration
   /// `failback`: how it comes home after a failover. Default manual.

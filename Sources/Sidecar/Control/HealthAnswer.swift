@@ -149,6 +149,11 @@ extension NodeStatus {
         "service \(service.service): the mirror lags \(mirror.lagMilliseconds) ms, more than"
           + " \(HealthAnswer.mostLagMilliseconds) ms" + (mirror.problem.map { ": \($0)" } ?? ""))
     }
+    for service in services {
+      if let stranded = service.stranded {
+        reasons.append("service \(service.service) is stranded: \(stranded)")
+      }
+    }
     for peer in peers {
       reasons += peer.disagreements.map { "node \(peer.node) is configured differently: \($0)" }
     }

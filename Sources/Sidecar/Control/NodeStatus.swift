@@ -133,6 +133,10 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var transitions = 0
     /// What is asked of it and has not ended, oldest first.
     public var requests: [Request] = []
+    /// The candidates that could not take it now, each with its reasons; the owner is not among them.
+    public var ineligible: [Ineligible] = []
+    /// Why nobody can serve it; nil while somebody does.
+    public var stranded: String?
   }
 
   /// A request that has not ended.
@@ -149,6 +153,14 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var because: String
     /// When, wall clock, ISO 8601.
     public var askedAt: String
+  }
+
+  /// A candidate that could not take a service now.
+  public struct Ineligible: Codable, Sendable, Equatable {
+    /// Its name.
+    public var node: String
+    /// Why.
+    public var reasons: [String]
   }
 
   /// A running plan.

@@ -235,7 +235,8 @@ extension NodeShell {
       stateDirectory: configuration.stateDirectory, mirror: mirror, notifications: notifications,
       gracePeriod: configuration.mirror.gracePeriod, jobs: jobs,
       ownerBytes: { await self.ownerBytes($0, $1) }, onOwnerSeen: { await self.onOwnerSeen($0, $1) },
-      onProgress: { await self.onProgress($0, $1) }, log: log)
+      onProgress: { await self.onProgress($0, $1) },
+      onStepFailed: { await self.onStepFailed($0, $1, failures: $2) }, log: log)
     jobs.start {
       await self.waitForRoom(name)
       await run.stop.whileNotStopped {

@@ -65,7 +65,11 @@ extension NodeShell {
       whyNotCandidate: reasons, address: service.address?.address, plan: planStatus[service.name],
       mirror: nil,
       mode: instance.mode(of: service.name).rawValue, transitions: instance.transitions(of: service.name),
-      requests: standing.requests.map(NodeStatus.Request.init))
+      requests: standing.requests.map(NodeStatus.Request.init),
+      ineligible: instance.ineligible(service.name, now: now).map {
+        NodeStatus.Ineligible(node: $0.node.text, reasons: $0.reasons)
+      },
+      stranded: instance.whyStranded(service.name, now: now))
   }
 
   private var lookWarnings: [String] {

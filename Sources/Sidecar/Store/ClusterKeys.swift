@@ -16,6 +16,10 @@ enum ClusterKeys {
     try StoreKey(["nodes", node.text, "drain"])
   }
 
+  static func eligibility(_ node: NodeName) throws(StoreError) -> StoreKey {
+    try StoreKey(["nodes", node.text, "eligibility"])
+  }
+
   static func pause() throws(StoreError) -> StoreKey {
     try StoreKey(["config", "pause"])
   }
