@@ -92,6 +92,8 @@ public struct StatusAnswer: Decodable, Sendable {
     public let node: String
     /// `unknown`, `alive`, `late`, `dead` or `stopped`.
     public let beat: String
+    /// Why it is not taken for dead.
+    public let degraded: [String]
   }
 
   /// One service.
@@ -118,6 +120,8 @@ public struct StatusAnswer: Decodable, Sendable {
     public let ineligible: [Ineligible]
     /// Why nobody can serve it.
     public let stranded: String?
+    /// Why it is not moved.
+    public let held: String?
 
     /// Why `node` could not take it now; empty where it could.
     public func reasons(against node: String) -> [String] {

@@ -14,6 +14,10 @@ public struct NodeFile: Sendable {
   public var beats: String?
   /// `adoption`, as written; nil leaves it out.
   public var adoption: String?
+  /// `overload`, as written; nil leaves it out.
+  public var overload: String?
+  /// `health.report_token_file`; nil leaves it out.
+  public var reportTokenFile: String?
   /// `health.listen`
   public var healthListen = "127.0.0.1:\(Self.healthPort)"
   /// `mirror`, as written; nil leaves it out.
@@ -105,8 +109,10 @@ public struct NodeFile: Sendable {
       "  listen: \(quoted(healthListen))",
       "  probes: [\(probes.joined(separator: ", "))]",
     ]
+    if let reportTokenFile { lines.append("  report_token_file: \(quoted(reportTokenFile))") }
     if let beats { lines.append("beats: \(beats)") }
     if let adoption { lines.append("adoption: \(adoption)") }
+    if let overload { lines.append("overload: \(overload)") }
     if let mirror { lines.append("mirror: \(mirror)") }
     if let callout { lines.append("callout: \(callout)") }
     if let statd { lines.append("statd: \(statd)") }

@@ -17,7 +17,8 @@ struct Lockferry: AsyncParsableCommand {
     subcommands: [
       InitCommand.self, RunCommand.self, StatusCommand.self, RecordsCommand.self, ServiceCommand.self,
       MigrateCommand.self, FailbackCommand.self, NodeCommand.self, PauseCommand.self, ResumeCommand.self,
-      ThawCommand.self, NotifyCommand.self, DrillCommand.self, HistoryCommand.self, ValidateCommand.self,
+      ThawCommand.self, UnholdCommand.self, ReportCommand.self, NotifyCommand.self, DrillCommand.self,
+      HistoryCommand.self, ValidateCommand.self,
       StatdCommand.self, DoctorCommand.self,
     ])
 

@@ -138,8 +138,9 @@ extension HostTests {
           // A move is a release and an adoption, a closing a release and a closing; anything else is one entry.
           let kinds = history.filter { $0.request == request.id }.map(\.kind)
           #expect(
-            [["request"], ["release", "adoption"], ["release", "closing"], ["closing"], ["adoption"]].contains(
-              kinds), "\(kinds)")
+            [["request"], ["release", "adoption"], ["release", "closing"], ["closing"], ["adoption"]]
+              .contains(
+                kinds), "\(kinds)")
         }
         #expect(history.map(\.number).sorted() == Array(1...history.count))
       }

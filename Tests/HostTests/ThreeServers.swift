@@ -6,6 +6,8 @@ struct ThreeServers {
   let network: TestNetwork
   let servers: [TestHost]
   let store: String
+  /// In the order of the servers.
+  let daemons: [HostProgram]
 
   var a: TestHost { servers[0] }
   var b: TestHost { servers[1] }
@@ -20,13 +22,13 @@ struct ThreeServers {
       try network.name(TwoServers.address, TwoServers.serverName, "nfs")
       var servers: [TestHost] = []
       for name in ["a", "b", "c"] { servers.append(try await network.addHost(name)) }
-      let site = ThreeServers(network: network, servers: servers, store: network.sharedPath("lockferry"))
-      try network.makeFolder(site.store)
+      let store = network.sharedPath("lockferry")
+      try network.makeFolder(store)
       try "lockferry directory store, format 1\n".write(
-        toFile: site.store + "/.lockferry-store", atomically: true, encoding: .utf8)
+        toFile: store + "/.lockferry-store", atomically: true, encoding: .utf8)
       for host in servers {
         var file = NodeFile(
-          node: host.name, store: site.store, stateDirectory: host.disk + "/state",
+          node: host.name, store: store, stateDirectory: host.disk + "/state",
           services: [
             NodeFile.Service(
               name: TwoServers.service, home: "a", candidates: ["a", "b", "c"],
@@ -38,7 +40,9 @@ struct ThreeServers {
         try await host.startPortMapper()
         try await host.startStatusMonitor()
       }
-      for host in servers { _ = try await host.startLockferry() }
+      var daemons: [HostProgram] = []
+      for host in servers { daemons.append(try await host.startLockferry()) }
+      let site = ThreeServers(network: network, servers: servers, store: store, daemons: daemons)
       try await site.waitUntil("a", owns: TwoServers.service, seenBy: site.a)
       try await eventually(within: .seconds(60), "everybody sees everybody beat") {
         for host in servers {

@@ -40,6 +40,8 @@ final class ScriptedDaemon: ControlService {
   let requests = Mutex<[RequestBody]>([])
   let marks = Mutex<[String]>([])
   let thawed = Mutex<[String]>([])
+  let unheld = Mutex<[String]>([])
+  let reports = Mutex<[(request: ReportRequest, actor: String)]>([])
   let polls = Mutex(0)
   /// How often a migration is still running when asked for.
   let pollsUntilDone: Int
@@ -124,6 +126,19 @@ final class ScriptedDaemon: ControlService {
 
   private static func mark(_ request: MarkRequest) -> NodeStatus.Mark {
     .init(actor: request.actor, because: request.because ?? "", since: "2026-01-01T00:00:00Z")
+  }
+
+  func unhold(service: String) async throws(ControlError) {
+    guard service == "home" else { throw ControlError(.noSuchObject, "no service \(service)") }
+    unheld.withLock { $0.append(service) }
+  }
+
+  func report(_ request: ReportRequest, actor: String) async throws(ControlError) -> NodeStatus.Report {
+    guard request.node != "none" else { throw ControlError(.noSuchObject, "no node none") }
+    reports.withLock { $0.append((request, actor)) }
+    return NodeStatus.Report(
+      node: request.node, source: request.source ?? "", state: request.state, because: request.because,
+      actor: actor, at: "2026-11-21T12:00:00.000Z", secondsLeft: 600)
   }
 
   func thaw(service: String) async throws(ControlError) {

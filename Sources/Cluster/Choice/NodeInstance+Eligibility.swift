@@ -13,7 +13,8 @@ extension NodeInstance {
 
   /// What this node says of itself.
   public func eligibility(now: BootInstant) -> Eligibility {
-    var said = Eligibility(node: whyUnable(now: now) + (loopLag.reason(now: now).map { [$0] } ?? []))
+    var said = Eligibility(
+      node: whyUnable(now: now) + whyReported(now: now) + (loopLag.reason(now: now).map { [$0] } ?? []))
     for (name, state) in services where state.definition.candidates.contains(settings.node) {
       let reasons = whyNotHere(state)
       if !reasons.isEmpty { said.services[name.text] = reasons }
@@ -23,7 +24,15 @@ extension NodeInstance {
 
   /// Why this node should not take `name` from another one now; empty when it should.
   func whyNotEligible(_ state: ServiceState, now: BootInstant) -> [String] {
-    whyUnable(now: now) + (loopLag.reason(now: now).map { [$0] } ?? []) + whyNotHere(state)
+    let reported = isLastResort(state) ? [] : whyReported(now: now)
+    return whyUnable(now: now) + reported + (loopLag.reason(now: now).map { [$0] } ?? []) + whyNotHere(state)
+  }
+
+  /// Nobody else could take it: better a node that somebody has reported than none.
+  private func isLastResort(_ state: ServiceState) -> Bool {
+    state.definition.candidates.allSatisfy { candidate in
+      candidate == settings.node || !whyNotEligible(candidate, for: state.definition.name).isEmpty
+    }
   }
 
   /// What stands against this service alone.

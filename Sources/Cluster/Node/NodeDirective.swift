@@ -19,6 +19,9 @@ public enum NodeDirective: Sendable, Equatable {
   /// Take the request from the queue and write its end into the history. What becomes of it is seen at the next
   /// look.
   case endRequest(RequestEnd)
+  /// Ask whoever can be asked whether the owner serves the service, and report by
+  /// ``NodeInstance/onWitness(_:of:_:now:)``, also where there is nobody.
+  case askWitness(ServiceName, owner: NodeName)
   /// End the daemon with this error.
   case refuse(String)
   /// Tell the operator.

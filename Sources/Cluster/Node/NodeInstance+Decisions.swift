@@ -13,13 +13,15 @@ extension NodeInstance {
     guard let ownership = state.ownership else {
       return state.ownerBytes == nil ? decideUnowned(state) : []
     }
-    if ownership.node == settings.node, ownership.state.isOwned { return takeUp(state, ownership) }
+    if ownership.node == settings.node, ownership.state.isOwned { return takeUp(state, ownership, now: now) }
     return decideAsCandidate(state, ownership, now: now)
   }
 
   /// This node owns the service by the store and does not serve it: the daemon or the machine was away, or
   /// the service was given up.
-  private mutating func takeUp(_ state: ServiceState, _ ownership: Ownership) -> [NodeDirective] {
+  private mutating func takeUp(
+    _ state: ServiceState, _ ownership: Ownership, now: BootInstant
+  ) -> [NodeDirective] {
     let name = state.definition.name
     services[name]?.mayBeLeftOver = false
     services[name]?.hasWithdrawn = false
@@ -41,7 +43,7 @@ extension NodeInstance {
       }
       let because =
         state.activity == .givenUp ? "\(settings.node) can serve again" : "\(settings.node) has rebooted"
-      return claim(state, from: .here(settings.node), because: because)
+      return claim(state, from: .here(settings.node), because: because, now: now)
     }
   }
 
@@ -52,7 +54,7 @@ extension NodeInstance {
       .withdraw(name, because: "the journal of its plan is gone from the store"),
       .note("the journal of \(name) is gone from the store; the service is adopted from the start"),
     ]
-      + claim(state, from: .here(settings.node), because: "the journal of the last plan is gone")
+      + claim(state, from: .here(settings.node), because: "the journal of the last plan is gone", now: now)
   }
 
   /// Nobody ever owned it: its home opens it, or who is asked to.
@@ -87,10 +89,15 @@ extension NodeInstance {
     }
     if let request = state.request { return carryOut(request, asOwnerOf: state, ownership) }
     guard pause == nil else { return [] }
-    if case .unhealthy(let problems) = health, let heir = heirs(state, besides: settings.node).first {
-      return release(
-        state, ownership, to: heir,
-        because: "\(settings.node) is unhealthy: \(problems.joined(separator: "; "))")
+    if let because = whyGiveAway(state.definition.name, now: now),
+      let heir = heirs(state, besides: settings.node).first, whyFlapping(state, now: now) == nil
+    {
+      if health == .healthy,
+        !reports.current(of: settings.node, now: now).contains(where: { $0.state == .unhealthy })
+      {
+        lastRelief = now
+      }
+      return release(state, ownership, to: heir, because: because)
     }
     return moveByItself(state, ownership, now: now)
   }
@@ -112,8 +119,8 @@ extension NodeInstance {
     guard state.definition.candidates.contains(settings.node) else { return [] }
     let isEligible = whyNotEligible(state, now: now).isEmpty
     switch ownership.state {
-    case .offline, .closed: return decideIdle(state, ownership, isEligible: isEligible)
-    case .released: return decideReleased(state, ownership, isEligible: isEligible)
+    case .offline, .closed: return decideIdle(state, ownership, isEligible: isEligible, now: now)
+    case .released: return decideReleased(state, ownership, isEligible: isEligible, now: now)
     case .adopting, .online, .releasing: break
     }
     let verdict = peers[ownership.node]?.verdict ?? .unknown
@@ -122,21 +129,28 @@ extension NodeInstance {
     {
       return claim(
         state, from: .unaccounted(ownership.node, fenceConfirmedByOperator: ordered.fenceConfirmed),
-        because: ordered.reason, isAsked: true)
+        because: ordered.reason, isAsked: true, now: now)
+    }
+    let isFirst = isEligible && heirs(state, besides: ownership.node).first == settings.node && pause == nil
+    if case .late = verdict, isFirst, !state.definition.hasFence {
+      return askWitness(state.definition.name, of: ownership.node, now: now)
     }
     guard case .dead(let missed) = verdict else { return [] }
     let former = FormerOwner.unaccounted(ownership.node, fenceConfirmedByOperator: false)
     if let request = state.request, request.action.stops {
       return isJudge(of: state) ? shelve(state, from: former, request) : []
     }
-    guard isEligible, heirs(state, besides: ownership.node).first == settings.node, pause == nil else {
-      return []
-    }
-    return claim(state, from: former, because: "\(ownership.node) missed \(missed) beats")
+    guard isFirst else { return [] }
+    let (isAllowed, questions) = mayAdopt(state, ownership, now: now)
+    guard isAllowed else { return questions }
+    return claim(
+      state, from: former,
+      because: "\(ownership.node) missed \(missed) beats" + evidence(against: ownership.node, now: now),
+      now: now)
   }
 
   private mutating func decideReleased(
-    _ state: ServiceState, _ ownership: Ownership, isEligible: Bool
+    _ state: ServiceState, _ ownership: Ownership, isEligible: Bool, now: BootInstant
   ) -> [NodeDirective] {
     if let request = state.request, request.action.stops {
       return isJudge(of: state) ? shelve(state, from: .released(ownership.node), request) : []
@@ -148,12 +162,13 @@ extension NodeInstance {
       // What was on its way when the pause came goes back to where it was: nothing changes hands by itself.
       guard ownership.node == settings.node else { return [] }
       return claim(
-        state, from: .released(ownership.node), because: "the cluster was paused before anybody took it")
+        state, from: .released(ownership.node), because: "the cluster was paused before anybody took it",
+        now: now)
     }
     guard isHeir(state, ownership) else { return [] }
     return claim(
       state, from: .released(ownership.node),
-      because: ordered?.reason ?? "\(ownership.node) released it", isAsked: ordered != nil)
+      because: ordered?.reason ?? "\(ownership.node) released it", isAsked: ordered != nil, now: now)
   }
 
   /// A released service goes to whom it was released for, else to the best candidate that can take it; the one who
@@ -180,16 +195,21 @@ extension NodeInstance {
   ///
   /// - Parameter isAsked: an operator asked for it, so that a pause does not stop it.
   mutating func claim(
-    _ state: ServiceState, from former: FormerOwner, because: String, isAsked: Bool = false
+    _ state: ServiceState, from former: FormerOwner, because: String, isAsked: Bool = false,
+    now: BootInstant
   ) -> [NodeDirective] {
     let owed = state.owedFences(by: settings.node)
     let plan = Plan.adoption(
       of: state.definition, by: settings.node, epoch: state.nextEpoch, from: former, because: because,
       request: orderedHere(state)?.id, owed: owed)
+    // What nobody asked for counts; what cascades counts once, and what stays where it was not at all.
+    let isMovedUnasked =
+      !isAsked && former.node.map { $0 != settings.node && drains[$0] == nil } ?? false
+    let isAutomatic = isMovedUnasked && state.ownership?.tried.isEmpty != false
     return transition(
       state, plan, to: .adopting, silentBeat: silentBeat(of: former),
       unfenced: former.unfenced(state.definition, owed: owed), tried: state.ownership?.tried ?? [],
-      isAsked: isAsked)
+      automatic: (isAutomatic ? [0] : []) + automaticAges(state, now: now), isAsked: isAsked)
   }
 
   /// The service, of which nothing runs here, goes offline.
@@ -213,13 +233,13 @@ extension NodeInstance {
   mutating func transition(
     _ state: ServiceState, _ plan: Plan, to target: Ownership.State, reservedFor: NodeName? = nil,
     silentBeat: Transition.SilentBeat? = nil, unfenced: [NodeName] = [], tried: [NodeName] = [],
-    isAsked: Bool
+    automatic: [Int]? = nil, isAsked: Bool
   ) -> [NodeDirective] {
     let isServed = [.serving, .handingOn].contains(state.activity)
     services[state.definition.name]?.activity = isServed ? .lettingGo : .claiming
     let ownership = Ownership(
       node: settings.node, epoch: plan.epoch, state: target, boot: settings.boot, reservedFor: reservedFor,
-      unfenced: unfenced, tried: tried)
+      unfenced: unfenced, tried: tried, automatic: automatic ?? state.ownership?.automatic ?? [])
     let comesHere = target == .adopting && state.ownership?.node != settings.node
     return [
       .transition(

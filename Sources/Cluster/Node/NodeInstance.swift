@@ -115,6 +115,10 @@ public struct NodeInstance: Sendable {
     var nextAttemptAt: BootInstant?
     /// What the operator's checks found on this node; nil before they have answered.
     var checkProblems: [String]?
+    /// What was heard of its owner while that is silent.
+    var witness = Witness()
+    /// When this node first saw the owner's epoch.
+    var epochSeenAt: BootInstant?
     /// The step of its plan that fails.
     var failing: FailingStep?
     /// Why the adoption was given up here.
@@ -135,6 +139,10 @@ public struct NodeInstance: Sendable {
   var disagreements: [NodeName: [ServiceName: [String]]] = [:]
   var peerEligibility: [NodeName: Eligibility] = [:]
   var loopLag: LoopLag
+  var stormGuard: StormGuard
+  var reports = ReportBook()
+  /// When this node last gave a service away because it was overloaded.
+  var lastRelief: BootInstant?
   var services: [ServiceName: ServiceState] = [:]
   /// `config/pause`.
   public internal(set) var pause: OperatorMark?
@@ -147,6 +155,7 @@ public struct NodeInstance: Sendable {
     startedAt = now
     lease = OwnerLease(timings: settings.timings)
     loopLag = LoopLag(timings: settings.timings)
+    stormGuard = StormGuard(timings: settings.timings)
     ownBeat = BeatDetector(timings: settings.timings, staleness: settings.staleness, now: now)
     for definition in settings.services {
       services[definition.name] = ServiceState(
@@ -249,6 +258,7 @@ public struct NodeInstance: Sendable {
     for peer in peers.keys { peers[peer]?.onLook(view.beats[peer], now: now) }
     pause = view.pause.map(OperatorMark.init(reading:))
     drains = view.drains.mapValues(OperatorMark.init(reading:))
+    stormGuard.onLook(peers.mapValues(\.verdict), now: now)
     var directives = settleLeftOvers(view)
     if phase == .checkingName {
       directives += checkName(view.beats[settings.node], now: now)
@@ -296,6 +306,7 @@ public struct NodeInstance: Sendable {
     switch outcome {
     case .done:
       state.ownerBytes = transition.ownership.bytes
+      if state.ownership?.epoch != transition.ownership.epoch { state.epochSeenAt = now }
       state.ownership = transition.ownership
       state.activity = .plan(transition.plan.kind)
       state.hasWithdrawn = false
@@ -418,6 +429,7 @@ extension NodeInstance {
     let before = state.ownership
     let ownership = bytes.flatMap(Ownership.init(bytes:))
     services[name]?.ownership = ownership
+    if ownership?.epoch != before?.epoch { services[name]?.epochSeenAt = now }
     var directives: [NodeDirective] = []
     if bytes != nil, ownership == nil, state.ownerBytes != bytes {
       directives.append(

@@ -48,7 +48,7 @@ extension NodeInstance {
 
   /// The service is offline or closed: only a request changes that.
   mutating func decideIdle(
-    _ state: ServiceState, _ ownership: Ownership, isEligible: Bool
+    _ state: ServiceState, _ ownership: Ownership, isEligible: Bool, now: BootInstant
   ) -> [NodeDirective] {
     guard let request = state.request else { return [] }
     let name = state.definition.name
@@ -56,7 +56,7 @@ extension NodeInstance {
     case (.offline, .online), (.closed, .open):
       // With nobody to take it, it waits.
       guard isEligible, target(of: request, state) == settings.node else { return [] }
-      return claim(state, from: .released(ownership.node), because: request.reason, isAsked: true)
+      return claim(state, from: .released(ownership.node), because: request.reason, isAsked: true, now: now)
     case (.offline, .close(let forgets)):
       return isJudge(of: state) ? close(state, request, forgets: forgets) : []
     case (.closed, .close(forgets: true)):

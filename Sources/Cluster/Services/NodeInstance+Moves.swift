@@ -38,7 +38,7 @@ extension NodeInstance {
     let home = state.definition.home
     guard case .automatic(let after) = state.definition.failback else { return "failback is manual" }
     guard home != settings.node else { return "it is home" }
-    if let problem = whyNotTarget(home, state) { return problem }
+    if let problem = whyNotTarget(home, state) ?? whyFlapping(state, now: now) { return problem }
     guard let wellSince = peers[home]?.aliveSince, now - wellSince >= after else {
       return "\(home) has not been well for \(DurationText.text(after)) yet"
     }

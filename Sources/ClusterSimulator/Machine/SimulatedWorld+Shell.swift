@@ -66,6 +66,9 @@ extension SimulatedWorld {
     case .withdraw(let service, let because):
       withdraw(service, on: node, because: because)
       rest(&self)
+    case .askWitness(let service, let owner):
+      askWitness(service, owner, from: node)
+      rest(&self)
     case .endRequest(let end):
       call(from: node, { $0.store.end(end) }) { _, _ in }
       rest(&self)
@@ -73,6 +76,17 @@ extension SimulatedWorld {
       violations.append("\(node) is refused: \(problem)")
     case .note:
       rest(&self)
+    }
+  }
+
+  /// An address that is on a running machine answers, whatever its daemon does.
+  private mutating func askWitness(_ service: ServiceName, _ owner: NodeName, from node: NodeName) {
+    schedule(after: numbers.number(500...1_000_000), for: node) { world in
+      let serves =
+        world.machines[owner].map { $0.isOn && $0.pausedUntil <= world.now && $0.holds.contains(service) }
+        ?? false
+      world.input(
+        node, { $0.onWitness(service, of: owner, serves ? .seen("its address") : .notSeen, now: $1) })
     }
   }
 

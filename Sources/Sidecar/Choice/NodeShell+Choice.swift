@@ -51,9 +51,32 @@ extension NodeShell {
     instance.onStepFailed(service, step, failures: failures, now: .now)
   }
 
+  /// Asks whether the owner serves the service.
+  func askWitness(_ name: ServiceName, of owner: NodeName) {
+    guard let service = configuration.services.first(where: { $0.name == name }) else { return }
+    let round = WitnessRound(
+      service: service, owner: owner, probes: configuration.adoption.witnesses,
+      limit: configuration.adoption.policy.witnessTimeout, store: store,
+      storeTimeout: configuration.beats.storeTimeout)
+    jobs.start {
+      let answer = await round.ask()
+      await self.onWitness(name, of: owner, answer)
+    }
+  }
+
+  private func onWitness(_ name: ServiceName, of owner: NodeName, _ answer: WitnessAnswer) async {
+    log.debug("a witness", metadata: ["service": "\(name)", "owner": "\(owner)", "answer": "\(answer)"])
+    await carryOut(instance.onWitness(name, of: owner, answer, now: .now))
+  }
+
   /// Raises the alarm once for each reason, and says when it is over.
   private func tellOfStranded() {
     for name in configuration.services.map(\.name) {
+      let held = instance.whyHeld(name, now: .now)
+      if let held, toldHeld[name] == nil {
+        log.error("a service is held", metadata: ["service": "\(name)", "because": "\(held)"])
+      }
+      toldHeld[name] = held
       let reason = instance.whyStranded(name, now: .now)
       if let reason, toldStranded[name] == nil {
         log.critical("a service is stranded", metadata: ["service": "\(name)", "because": "\(reason)"])

@@ -15,6 +15,8 @@ public import ServiceLifecycle
 /// | `POST /v1/nodes/NAME/drain`, `POST /v1/nodes/NAME/undrain` with ``MarkRequest`` | ``DrainStatus`` |
 /// | `GET /v1/nodes/NAME/drain` | ``DrainStatus`` |
 /// | `POST /v1/services/NAME/thaw` | 204 |
+/// | `POST /v1/services/NAME/unhold` | 204 |
+/// | `POST /v1/health-reports` with ``ReportRequest`` | ``NodeStatus/Report`` |
 /// | `POST /v1/services/NAME/notify` with ``NotificationRequest`` | ``NotificationStatus``, 202 |
 /// | `GET /v1/services/NAME/notification` | ``NotificationStatus`` |
 /// | `POST /v1/services/NAME/drill` with ``DrillRequest`` | ``DrillReport`` |
@@ -95,6 +97,14 @@ public struct ControlEndpoint: Service {
       case .thaw(let name):
         try await service.thaw(service: name)
         return HTTPAnswer(code: 204)
+      case .unhold(let name):
+        try await service.unhold(service: name)
+        return HTTPAnswer(code: 204)
+      case .report:
+        var request: ReportRequest = try body(of: question, "health report")
+        let actor = request.actor ?? "the control socket"
+        request.source = request.source ?? "operator"
+        return HTTPAnswer(code: 200, json: try await service.report(request, actor: actor))
       case .notify(let name):
         let status = try await service.notify(
           service: name, try body(of: question, "request for a notification"))
@@ -110,7 +120,7 @@ public struct ControlEndpoint: Service {
     }
   }
 
-  private static func body<Request: Decodable>(
+  static func body<Request: Decodable>(
     of question: HTTPQuestion, _ what: String
   ) throws(ControlError) -> Request {
     do {

@@ -21,6 +21,10 @@ public protocol ControlService: Sendable {
   func drain(of node: String) async throws(ControlError) -> DrainStatus
   /// Lets the mirror of a service delete again; what is missing then departs after the usual delay.
   func thaw(service: String) async throws(ControlError)
+  /// Lets a service be adopted automatically again.
+  func unhold(service: String) async throws(ControlError)
+  /// Writes down what somebody says of a node's health.
+  func report(_ request: ReportRequest, actor: String) async throws(ControlError) -> NodeStatus.Report
   /// Tells every client of a service again, with a new number, and says how far it is at once.
   func notify(service: String, _ request: NotificationRequest) async throws(ControlError)
     -> NotificationStatus

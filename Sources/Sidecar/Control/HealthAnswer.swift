@@ -150,6 +150,7 @@ extension NodeStatus {
           + " \(HealthAnswer.mostLagMilliseconds) ms" + (mirror.problem.map { ": \($0)" } ?? ""))
     }
     for service in services {
+      if let held = service.held { reasons.append("service \(service.service) is held: \(held)") }
       if let stranded = service.stranded {
         reasons.append("service \(service.service) is stranded: \(stranded)")
       }

@@ -38,6 +38,8 @@ extension NodeShell {
       break
     case .endRequest(let end):
       await self.end(end)
+    case .askWitness(let service, let owner):
+      askWitness(service, of: owner)
     case .refuse(let problem):
       log.critical("\(problem)")
       onRefusal(problem)

@@ -11,7 +11,8 @@ extension NodeShell {
       uptimeSeconds: (now - startedAt).wholeMilliseconds / 1000, health: healthStatus(now: now),
       store: store.status, peers: instance.peerNames.map { peerStatus($0, now: now) },
       services: configuration.services.map { serviceStatus($0, now: now) },
-      warnings: lookWarnings + queueWarnings, mode: instance.mode(now: now).rawValue,
+      reports: reportStatus(now: now), warnings: lookWarnings + queueWarnings,
+      mode: instance.mode(now: now).rawValue,
       homeServices: modes.count { $0 == .online }, adoptedServices: modes.count { $0 == .failover },
       transitions: configuration.services.reduce(0) { $0 + instance.transitions(of: $1.name) },
       paused: instance.pause.map(NodeStatus.Mark.init),
@@ -46,7 +47,7 @@ extension NodeShell {
     return NodeStatus.Peer(
       node: peer.text, beat: beat, missedBeats: missed,
       lastBeatMilliseconds: detector?.lastChange.map { (now - $0).wholeMilliseconds },
-      disagreements: instance.disagreementsWith(peer),
+      disagreements: instance.disagreementsWith(peer), degraded: instance.whyDegraded(peer),
       drained: instance.drain(of: peer).map(NodeStatus.Mark.init))
   }
 
@@ -69,7 +70,7 @@ extension NodeShell {
       ineligible: instance.ineligible(service.name, now: now).map {
         NodeStatus.Ineligible(node: $0.node.text, reasons: $0.reasons)
       },
-      stranded: instance.whyStranded(service.name, now: now))
+      stranded: instance.whyStranded(service.name, now: now), held: instance.whyHeld(service.name, now: now))
   }
 
   private var lookWarnings: [String] {

@@ -48,6 +48,8 @@ actor NodeShell {
   var lastTick: BootInstant
   /// What was logged last of the store, so that an outage is told once and not twice a second.
   var toldBeatProblem: String?
+  /// What is held and was logged, and why.
+  var toldHeld: [ServiceName: String] = [:]
   /// Services whose alarm was raised, and why.
   var toldStranded: [ServiceName: String] = [:]
   /// Why the last look failed.
@@ -107,6 +109,8 @@ actor NodeShell {
       group.addTask { await self.compareDefinitions() }
       group.addTask { await self.exchangeEligibility() }
       group.addTask { await self.check() }
+      group.addTask { await self.readReports() }
+      group.addTask { await self.watchLoad() }
     }
   }
 

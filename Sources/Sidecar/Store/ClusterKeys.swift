@@ -24,6 +24,13 @@ enum ClusterKeys {
     try StoreKey(["config", "pause"])
   }
 
+  /// All of them lie together, since each look wants all.
+  static func reports() throws(StoreError) -> StoreKey { try StoreKey(["reports"]) }
+
+  static func report(_ key: ReportKey) throws(StoreError) -> StoreKey {
+    try StoreKey(["reports", key.node.text, key.source])
+  }
+
   static func owner(_ service: ServiceName) throws(StoreError) -> StoreKey {
     try StoreKey(["services", service.text, "owner"])
   }
