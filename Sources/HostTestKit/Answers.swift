@@ -221,7 +221,7 @@ public struct DoctorAnswer: Decodable, Sendable {
   public let checks: [Check]
 }
 
-/// One line of `nsm-peer register`.
+/// One line of `nsm-peer monitor-many --each`.
 public struct RegistrationAnswer: Decodable, Sendable {
   /// The peer that is monitored now.
   public let monName: String
