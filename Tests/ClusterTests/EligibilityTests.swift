@@ -94,7 +94,7 @@ struct EligibilityTests {
     world.nodes["b"]?.instance.onChecks(of: "home", problems: ["no disk"])
     world.pass(.seconds(1))
     world.ask(.move(to: "b"))
-    world.pass(.seconds(1))
+    world.pass(.seconds(6))
     #expect(world.isServed(by: "a"))
     #expect(world.store.problem("home") == "b can't take it: no disk; nothing was released")
   }

@@ -20,6 +20,7 @@ extension HostTests {
         #expect(try await site.primary.status().homeServices == 0)
         // Nor when who had it is gone: the lease is 4 s.
         try await site.primary.powerCut()
+        try await settled(site.adoptive, "offline")
         try await always(for: .seconds(7), "nobody adopts what is offline") {
           try await site.adoptive.status().service(TwoServers.service)?.state == "offline"
         }
@@ -33,6 +34,14 @@ extension HostTests {
         let status = try await site.adoptive.status()
         #expect(status.mode == "failover" && status.adoptedServices == 1 && status.transitions == 1)
         #expect(status.service(TwoServers.service)?.mode == "failover")
+      }
+    }
+
+    /// A node sees what others did at its next look.
+    private func settled(_ host: TestHost, _ state: String) async throws {
+      try await eventually(within: .seconds(60), "\(host.name) sees that the service is \(state)") {
+        let service = try await host.status().service(TwoServers.service)
+        return service?.state == state && service?.requests.isEmpty == true
       }
     }
 
@@ -50,8 +59,8 @@ extension HostTests {
           "service", "close", TwoServers.service, "--forget", "--forget-confirmed", "--wait")
         #expect(forgotten.state == "done")
         #expect(site.storedRecord(TwoServers.clientName) == nil)
+        try await settled(site.primary, "closed")
         let closed = try await site.primary.status().service(TwoServers.service)
-        #expect(closed?.state == "closed")
         let online = try await site.primary.lockferry("service", "online", TwoServers.service)
         #expect(online.end == .exited(113), "\(online.errors)")
         #expect(try await site.adoptive.ask("service", "open", TwoServers.service, "--wait").state == "done")

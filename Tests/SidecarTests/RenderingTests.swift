@@ -59,6 +59,7 @@ struct RenderingTests {
     status.services[0].mirror?.problem = "no space left"
     status.warnings = ["sm is root's"]
     status.mode = "failover"
+    status.homeServices = 0
     status.adoptedServices = 1
     status.paused = .init(actor: "root", because: "", since: "2026-01-01T00:00:00Z")
     status.peers[0].drained = .init(actor: "root", because: "disks", since: "2026-01-02T00:00:00Z")

@@ -87,7 +87,11 @@ extension NodeInstance {
       services[state.definition.name]?.activity = .plan(.release)
       return [.resumePlan(state.definition.name, epoch: ownership.epoch, fromStart: false)]
     }
-    if let request = state.request { return carryOut(request, asOwnerOf: state, ownership) }
+    if let request = state.request,
+      let directives = carryOut(request, asOwnerOf: state, ownership, now: now)
+    {
+      return directives
+    }
     guard pause == nil else { return [] }
     if let because = whyGiveAway(state.definition.name, now: now),
       let heir = heirs(state, besides: settings.node).first, whyFlapping(state, now: now) == nil

@@ -106,6 +106,8 @@ public struct NodeInstance: Sendable {
     var canReadRequests = true
     /// Whose turn it is.
     var request: ServiceRequest? { requests.first }
+    /// Which request's turn it is, and since when this node knows.
+    var turn: (id: String, since: BootInstant)?
     /// The request for which the running plan was made.
     var planRequest: String?
     /// A request that could not be carried out, and why: told again until its end is in the store.
@@ -270,6 +272,7 @@ public struct NodeInstance: Sendable {
       let queue = RequestQueue(bytes: view.requests[name] ?? [])
       services[name]?.requests = queue ?? RequestQueue()
       services[name]?.canReadRequests = queue != nil
+      if queue?.first?.id != state.turn?.id { services[name]?.turn = queue?.first.map { ($0.id, now) } }
       directives += onOwner(name, view.owners[name], now: now)
       directives += decide(name, now: now)
     }

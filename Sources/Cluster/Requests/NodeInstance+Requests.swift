@@ -12,9 +12,11 @@ extension ServiceRequest {
 /// What becomes of the request whose turn it is.
 extension NodeInstance {
   /// Whoever owns the service carries its requests out, or says why they can't be.
+  ///
+  /// - Returns: nil where it waits, and what else there is to decide may be decided.
   mutating func carryOut(
-    _ request: ServiceRequest, asOwnerOf state: ServiceState, _ ownership: Ownership
-  ) -> [NodeDirective] {
+    _ request: ServiceRequest, asOwnerOf state: ServiceState, _ ownership: Ownership, now: BootInstant
+  ) -> [NodeDirective]? {
     let name = state.definition.name
     if let failed = state.failedRequest, failed.id == request.id {
       return [end(request, state, .failed(failed.problem))]
@@ -31,15 +33,23 @@ extension NodeInstance {
     case .migrate(to: settings.node):
       return [end(request, state, .failed("\(settings.node) owns it already"))]
     case .migrate(let target):
-      return move(request, state, ownership, to: target)
+      return move(request, state, ownership, to: target, now: now)
     case .failback:
-      return move(request, state, ownership, to: state.definition.home)
+      return move(request, state, ownership, to: state.definition.home, now: now)
     }
   }
 
   private mutating func move(
-    _ request: ServiceRequest, _ state: ServiceState, _ ownership: Ownership, to target: NodeName
-  ) -> [NodeDirective] {
+    _ request: ServiceRequest, _ state: ServiceState, _ ownership: Ownership, to target: NodeName,
+    now: BootInstant
+  ) -> [NodeDirective]? {
+    // A target that beats may only just have started, and not have said yet that it is well.
+    if peers[target]?.verdict == .alive, drains[target] == nil,
+      !whyNotEligible(target, for: state.definition.name).isEmpty,
+      let turn = services[state.definition.name]?.turn, now - turn.since < settings.timings.lease
+    {
+      return nil
+    }
     if let problem = whyNotTarget(target, state) {
       return [end(request, state, .failed("\(problem); nothing was released"))]
     }
