@@ -254,12 +254,3 @@ extension NodeInstance {
     ]
   }
 }
-
-extension NodeInstance.ServiceState {
-  var nextEpoch: UInt64 { (ownership?.epoch ?? 0) + 1 }
-
-  /// Whom `claimant` has to fence for claimants before it.
-  func owedFences(by claimant: NodeName) -> [NodeName] {
-    ownership?.unfenced.filter { $0 != claimant } ?? []
-  }
-}
