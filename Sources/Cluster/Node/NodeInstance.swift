@@ -53,62 +53,6 @@ public struct NodeInstance: Sendable {
     case refused
   }
 
-  /// What this node does with a service.
-  enum Activity: Equatable {
-    /// Nothing; somebody else's, or nobody's.
-    case none
-    /// A claim is under way.
-    case claiming
-    /// Served, and the transition to its release is under way.
-    case lettingGo
-    /// A plan of this kind runs.
-    case plan(Plan.Kind)
-    /// Served, nothing to do.
-    case serving
-    /// Still the owner by the store, but has stopped serving because the lease could not be renewed.
-    case givenUp
-    /// An adoption has failed here, and another candidate shall try.
-    case handingOn
-
-    var isServing: Bool {
-      switch self {
-      case .plan, .serving, .lettingGo, .handingOn: true
-      case .none, .claiming, .givenUp: false
-      }
-    }
-  }
-
-  struct ServiceState {
-    let definition: ServiceDefinition
-    var activity = Activity.none
-    /// The owner key as last known.
-    var ownerBytes: [UInt8]?
-    var ownership: Ownership?
-    var hasBeenSeen = false
-    /// A daemon before this one may have left it running on this machine: as long as that is not settled, it
-    /// ends with the lease like what is served.
-    var mayBeLeftOver = true
-    /// A release goes on though the lease is over: what it serves is withdrawn already.
-    var hasWithdrawn = false
-    /// When this node last changed the owner key: a look that began earlier is out of date.
-    var changedAt: BootInstant?
-    var orderBytes: [UInt8]?
-    var order: MigrationOrder?
-    /// Transitions that failed one after the other.
-    var failedAttempts = 0
-    var nextAttemptAt: BootInstant?
-    /// What the operator's checks found on this node; nil before they have answered.
-    var checkProblems: [String]?
-    /// What was heard of its owner while that is silent.
-    var witness = Witness()
-    /// When this node first saw the owner's epoch.
-    var epochSeenAt: BootInstant?
-    /// The step of its plan that fails.
-    var failing: FailingStep?
-    /// Why the adoption was given up here.
-    var handOnProblem: String?
-  }
-
   let settings: Settings
   let startedAt: BootInstant
   /// Where the node stands.
@@ -128,6 +72,10 @@ public struct NodeInstance: Sendable {
   /// When this node last gave a service away because it was overloaded.
   var lastRelief: BootInstant?
   var services: [ServiceName: ServiceState] = [:]
+  /// `config/pause`.
+  public internal(set) var pause: OperatorMark?
+  /// `nodes/<node>/drain`, of the nodes that have it.
+  var drains: [NodeName: OperatorMark] = [:]
 
   /// A node that starts at `now`.
   public init(settings: Settings, now: BootInstant) {
@@ -236,6 +184,8 @@ public struct NodeInstance: Sendable {
     guard phase != .refused else { return [] }
     hasLooked = true
     for peer in peers.keys { peers[peer]?.onLook(view.beats[peer], now: now) }
+    pause = view.pause.map(OperatorMark.init(reading:))
+    drains = view.drains.mapValues(OperatorMark.init(reading:))
     stormGuard.onLook(peers.mapValues(\.verdict), now: now)
     var directives = settleLeftOvers(view)
     if phase == .checkingName {
@@ -245,8 +195,10 @@ public struct NodeInstance: Sendable {
     for name in orderedServices {
       guard let state = services[name] else { continue }
       if let changedAt = state.changedAt, view.startedAt <= changedAt { continue }
-      services[name]?.orderBytes = view.orders[name]
-      services[name]?.order = view.orders[name].flatMap(MigrationOrder.init(bytes:))
+      let queue = RequestQueue(bytes: view.requests[name] ?? [])
+      services[name]?.requests = queue ?? RequestQueue()
+      services[name]?.canReadRequests = queue != nil
+      if queue?.first?.id != state.turn?.id { services[name]?.turn = queue?.first.map { ($0.id, now) } }
       directives += onOwner(name, view.owners[name], now: now)
       directives += decide(name, now: now)
     }
@@ -287,6 +239,7 @@ public struct NodeInstance: Sendable {
       state.ownership = transition.ownership
       state.activity = .plan(transition.plan.kind)
       state.hasWithdrawn = false
+      state.planRequest = transition.plan.request
       state.failedAttempts = 0
       state.nextAttemptAt = nil
       state.failing = nil
@@ -319,6 +272,7 @@ public struct NodeInstance: Sendable {
       state.ownership = ownership
       state.ownerBytes = ownership.bytes
       state.activity = ownership.state == .online ? .serving : .none
+      state.servedSince = ownership.state == .online ? now : nil
       state.failing = nil
       services[name] = state
       return []
@@ -329,12 +283,11 @@ public struct NodeInstance: Sendable {
       var directives: [NodeDirective] = [
         .note("\(name) can't be adopted here, another candidate shall try: \(problem)")
       ]
-      // An order to come here can't be carried out, and would call the service back from whoever can serve it.
-      if let bytes = state.orderBytes, var order = state.order, order.problem == nil,
-        order.to == settings.node
-      {
-        order.problem = "\(settings.node) could not adopt it: \(problem)"
-        directives.append(.refuseOrder(name, expected: bytes, order))
+      // A request to come here can't be carried out, and would call the service back from whoever can serve it.
+      if let request = state.request, request.isBound(to: settings.node, home: state.definition.home) {
+        let problem = "\(settings.node) could not adopt it: \(problem)"
+        services[name]?.failedRequest = (request.id, problem)
+        directives.append(end(request, state, .failed(problem)))
       }
       return directives + handOn(name, now: now)
     case .gaveUp(let problem):
@@ -346,9 +299,9 @@ public struct NodeInstance: Sendable {
         .withdraw(name, because: "its release failed half-way"),
         .note("\(name) is taken up again here: its release failed: \(problem)"),
       ]
-      if let bytes = state.orderBytes, var order = state.order, order.problem == nil {
-        order.problem = problem
-        directives.append(.refuseOrder(name, expected: bytes, order))
+      if let request = state.request, request.id == state.planRequest {
+        services[name]?.failedRequest = (request.id, problem)
+        directives.append(end(request, state, .failed(problem)))
       }
       return directives
     case .lost:

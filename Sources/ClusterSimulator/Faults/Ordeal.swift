@@ -75,12 +75,11 @@ struct Ordeal {
 
   private mutating func order(_ target: NodeName) {
     let service = world.services[world.numbers.number(0...world.services.count - 1)].name
-    guard world.store.order(service).map({ $0.problem != nil }) ?? true else { return }
+    guard world.store.requests[service] == nil else { return }
     let owner = world.store.ownership(service)?.node
-    var order = MigrationOrder(
-      id: "m-\(world.now)", to: target, isForced: world.numbers.chance(50), fenceConfirmed: false,
-      actor: "root",
-      because: "at random")
+    var order = ServiceRequest(
+      id: "m-\(world.now)", .migrate(to: target), isForced: world.numbers.chance(50), actor: "root",
+      because: "at random", askedAt: "")
     // An operator confirms only what is so, and keeps it so.
     if order.isForced, let owner, owner != target, world.machines[owner]?.isOn == false {
       order.fenceConfirmed = true
@@ -88,12 +87,12 @@ struct Ordeal {
     }
     world.note(
       "an order to \(target)\(order.isForced ? ", forced" : "")\(order.fenceConfirmed ? ", off" : "")")
-    world.store.orders[service] = order.bytes
+    world.store.ask(order, service)
   }
 
   /// A confirmed order that is gone lets its machine go on.
   private mutating func letGo() {
-    for (node, service) in world.keptOff where world.store.order(service)?.fenceConfirmed != true {
+    for (node, service) in world.keptOff where world.store.queue(service).first?.fenceConfirmed != true {
       world.keptOff[node] = nil
       world.powerOn(node)
     }
@@ -141,8 +140,8 @@ struct Ordeal {
     if world.machines[owner.node]?.instance?.isServing(service) != true {
       world.violations.append("\(owner.node) does not know that it serves \(service)")
     }
-    if let order = world.store.order(service), order.problem == nil {
-      world.violations.append("\(service): the order \(order.id) to \(order.to) is not answered")
+    if let request = world.store.queue(service).first {
+      world.violations.append("\(service): \(request.id), \(request.action), has not ended")
     }
   }
 }

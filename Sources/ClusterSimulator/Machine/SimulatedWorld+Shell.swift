@@ -69,13 +69,8 @@ extension SimulatedWorld {
     case .askWitness(let service, let owner):
       askWitness(service, owner, from: node)
       rest(&self)
-    case .refuseOrder(let service, let expected, let order):
-      call(
-        from: node,
-        { world in
-          if world.store.orders[service] == expected { world.store.orders[service] = order.bytes }
-        }
-      ) { _, _ in }
+    case .endRequest(let end):
+      call(from: node, { $0.store.end(end) }) { _, _ in }
       rest(&self)
     case .refuse(let problem):
       violations.append("\(node) is refused: \(problem)")
