@@ -26,12 +26,16 @@ extension NodeInstance {
     let name = state.definition.name
     services[name]?.mayBeLeftOver = false
     services[name]?.hasWithdrawn = false
-    let hasStopped = state.activity == .givenUp || ownership.boot != settings.boot
+    let hasGivenUp =
+      (state.needsRecovery || state.activity == .givenUp) && !timings.has(.givenUpIsResumption)
+    let hasStopped = hasGivenUp || ownership.boot != settings.boot && !timings.has(.rebootIsResumption)
     switch ownership.state {
     case .adopting:
       // Also after a reboot the journal is what counts: it knows whether the old owner had to be fenced.
       services[name]?.activity = .plan(.adoption)
-      return [.resumePlan(name, epoch: ownership.epoch, fromStart: hasStopped)]
+      return [
+        .resumePlan(name, epoch: ownership.epoch, fromStart: hasStopped && !timings.has(.rebootTrustsJournal))
+      ]
     case .releasing where !hasStopped:
       services[name]?.activity = .plan(.release)
       return [.resumePlan(name, epoch: ownership.epoch, fromStart: false)]
@@ -40,14 +44,16 @@ extension NodeInstance {
       return [.run(Plan.resumption(of: state.definition, by: settings.node, epoch: ownership.epoch))]
     case .online, .releasing, .released:
       let because =
-        state.activity == .givenUp ? "\(settings.node) can serve again" : "\(settings.node) has rebooted"
+        hasGivenUp ? "\(settings.node) can serve again" : "\(settings.node) has rebooted"
       return claim(state, from: .here(settings.node), because: because)
     }
   }
 
   /// There is no journal of a plan for the epoch that this node holds: somebody removed it.
   public mutating func onNoJournal(_ name: ServiceName, now: BootInstant) -> [NodeDirective] {
-    guard let state = services[name], case .plan = state.activity else { return [] }
+    guard let state = services[name], case .plan = state.activity, !timings.has(.lostJournalIsIgnored) else {
+      return []
+    }
     return [
       .withdraw(name, because: "the journal of its plan is gone from the store"),
       .note("the journal of \(name) is gone from the store; the service is adopted from the start"),
@@ -169,12 +175,14 @@ extension NodeInstance {
   private mutating func claim(
     _ state: ServiceState, from former: FormerOwner, because: String
   ) -> [NodeDirective] {
-    let owed = state.ownership?.unfenced.filter { $0 != settings.node } ?? []
+    let before = timings.has(.fenceDebtIsForgotten) ? nil : state.ownership?.unfenced
+    let owed = before?.filter { $0 != settings.node } ?? []
     let plan = Plan.adoption(
-      of: state.definition, by: settings.node, epoch: (state.ownership?.epoch ?? 0) + 1, from: former,
+      of: state.definition, by: settings.node,
+      epoch: (state.ownership?.epoch ?? 0) + (timings.has(.epochStays) ? 0 : 1), from: former,
       because: because, request: orderedHere(state)?.id, owed: owed)
     var silentBeat: Transition.SilentBeat?
-    if case .unaccounted(let old, _) = former, let peer = peers[old] {
+    if case .unaccounted(let old, _) = former, let peer = peers[old], !timings.has(.claimComparesNoBeat) {
       silentBeat = Transition.SilentBeat(node: old, bytes: peer.observed)
     }
     return transition(
@@ -187,6 +195,7 @@ extension NodeInstance {
     silentBeat: Transition.SilentBeat? = nil, unfenced: [NodeName] = []
   ) -> [NodeDirective] {
     services[state.definition.name]?.activity = target == .releasing ? .lettingGo : .claiming
+    let plan = planted(in: plan)
     let ownership = Ownership(
       node: settings.node, epoch: plan.epoch, state: target, boot: settings.boot, reservedFor: reservedFor,
       unfenced: unfenced)

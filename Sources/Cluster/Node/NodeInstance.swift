@@ -84,6 +84,8 @@ public struct NodeInstance: Sendable {
     var mayBeLeftOver = true
     /// A release goes on though the lease is over: what it serves is withdrawn already.
     var hasWithdrawn = false
+    /// It was withdrawn here since it was last adopted: its locks are gone, whatever the owner key says meanwhile.
+    var needsRecovery = false
     /// When this node last changed the owner key: a look that began earlier is out of date.
     var changedAt: BootInstant?
     var orderBytes: [UInt8]?
@@ -94,6 +96,7 @@ public struct NodeInstance: Sendable {
   }
 
   let settings: Settings
+  var timings: BeatTimings { settings.timings }
   let startedAt: BootInstant
   /// Where the node stands.
   public internal(set) var phase = Phase.checkingName
@@ -113,9 +116,13 @@ public struct NodeInstance: Sendable {
     startedAt = now
     lease = OwnerLease(timings: settings.timings)
     ownBeat = BeatDetector(timings: settings.timings, staleness: settings.staleness, now: now)
+    func isWithdrawn(_ name: ServiceName) -> Bool {
+      settings.withdrawn.contains(name) && !settings.timings.has(.withdrawnIsForgotten)
+    }
     for definition in settings.services {
       services[definition.name] = ServiceState(
-        definition: definition, activity: settings.withdrawn.contains(definition.name) ? .givenUp : .none)
+        definition: definition, activity: isWithdrawn(definition.name) ? .givenUp : .none,
+        needsRecovery: isWithdrawn(definition.name))
       for peer in definition.candidates where peer != settings.node {
         peers[peer] = BeatDetector(timings: settings.timings, staleness: settings.staleness, now: now)
       }
@@ -134,7 +141,7 @@ public struct NodeInstance: Sendable {
   /// Due at ``giveUpAt``, whatever else hangs: gives up what can't be served any longer.
   public mutating func onLeaseWatch(now: BootInstant) -> [NodeDirective] {
     var directives: [NodeDirective] = []
-    if !lease.isHeld(now: now) {
+    if !lease.isHeld(now: now), !timings.has(.leaseIsNotWatched) {
       let because = "the lease could not be renewed in time"
       for name in orderedServices {
         guard let state = services[name], state.activity.isServing, !state.hasWithdrawn else { continue }
@@ -157,6 +164,7 @@ public struct NodeInstance: Sendable {
       for name in orderedServices where services[name]?.mayBeLeftOver == true {
         services[name]?.mayBeLeftOver = false
         services[name]?.activity = .givenUp
+        services[name]?.needsRecovery = true
         directives.append(.withdraw(name, because: because))
       }
     }
@@ -185,7 +193,7 @@ public struct NodeInstance: Sendable {
     switch outcome {
     case .renewed:
       beatBytes = renewal.beat
-      lease.onRenewed(sentAt: sentAt)
+      lease.onRenewed(sentAt: timings.has(.leaseCountsFromAnswer) ? now : sentAt)
       return []
     case .failed:
       return []
@@ -219,6 +227,7 @@ public struct NodeInstance: Sendable {
     for name in orderedServices {
       guard let state = services[name] else { continue }
       if let changedAt = state.changedAt, view.startedAt <= changedAt { continue }
+      if isOlderThanKnown(view.owners[name], state) { continue }
       services[name]?.orderBytes = view.orders[name]
       services[name]?.order = view.orders[name].flatMap(MigrationOrder.init(bytes:))
       directives += onOwner(name, view.owners[name], now: now)
@@ -230,7 +239,18 @@ public struct NodeInstance: Sendable {
   /// A plan of this node read the owner key before a step.
   public mutating func onOwnerKey(_ name: ServiceName, _ bytes: [UInt8]?, now: BootInstant) -> [NodeDirective]
   {
-    onOwner(name, bytes, now: now)
+    guard let state = services[name], !isOlderThanKnown(bytes, state) else { return [] }
+    return onOwner(name, bytes, now: now)
+  }
+
+  /// What was read is older than what this node has itself written: a cache of the file system showed it, since epochs
+  /// only grow. An owner is deposed by a newer epoch, or by a transaction that finds the key changed.
+  private func isOlderThanKnown(_ bytes: [UInt8]?, _ state: ServiceState) -> Bool {
+    guard state.activity.isServing, let known = state.ownership, known.node == settings.node else {
+      return false
+    }
+    guard let bytes else { return true }
+    return Ownership(bytes: bytes).map { $0.epoch < known.epoch } ?? false
   }
 
   /// The probes' judgement.
@@ -260,6 +280,7 @@ public struct NodeInstance: Sendable {
       state.ownership = transition.ownership
       state.activity = .plan(transition.plan.kind)
       state.hasWithdrawn = false
+      state.needsRecovery = false
       state.failedAttempts = 0
       state.nextAttemptAt = nil
       services[name] = state
@@ -296,6 +317,7 @@ public struct NodeInstance: Sendable {
       // The release is undone by adopting anew: what it had already stopped is recovered.
       // Whatever of it is left must not outlive the lease, which is not watched for it any longer.
       state.activity = .givenUp
+      state.needsRecovery = true
       services[name] = state
       var directives: [NodeDirective] = [
         .withdraw(name, because: "its release failed half-way"),
@@ -308,6 +330,7 @@ public struct NodeInstance: Sendable {
       return directives
     case .lost:
       state.activity = .none
+      state.needsRecovery = true
       services[name] = state
       return [.withdraw(name, because: "another node owns it now")]
     case .stopped:
@@ -343,12 +366,15 @@ extension NodeInstance {
       instance: settings.instance, counter: counter,
       leaseMilliseconds: settings.timings.lease.wholeMilliseconds)
     var owners: [ServiceName: [UInt8]] = [:]
-    for (name, state) in services where state.activity.isServing { owners[name] = state.ownerBytes }
+    for (name, state) in services where state.activity.isServing && !timings.has(.beatCarriesNoOwners) {
+      owners[name] = state.ownerBytes
+    }
     return Renewal(expectedBeat: beatBytes, beat: beat.bytes, owners: owners)
   }
 
   mutating func giveUp(_ name: ServiceName, because: String) -> [NodeDirective] {
     services[name]?.activity = .givenUp
+    services[name]?.needsRecovery = true
     return [.stopPlan(name), .withdraw(name, because: because)]
   }
 
@@ -368,7 +394,7 @@ extension NodeInstance {
     let isOurs = ownership?.node == settings.node && ownership?.epoch == before?.epoch
     switch state.activity {
     case .plan, .serving, .lettingGo:
-      guard !isOurs else { return [] }
+      guard !isOurs, !timings.has(.lostEpochIsIgnored) else { return [] }
       // Should the key come back as it was: what is withdrawn now needs more than a resumption.
       let owner = ownership.map { "\($0.node) with epoch \($0.epoch)" } ?? "nobody"
       return directives + giveUp(name, because: "the store says that it belongs to \(owner)")

@@ -1,4 +1,5 @@
 import Cluster
+import StatusMonitor
 
 /// The shared store as the core sees it: beats, owner keys, orders and journals, and compare-and-set.
 struct SimulatedStore {
@@ -7,6 +8,14 @@ struct SimulatedStore {
   var orders: [ServiceName: [UInt8]] = [:]
   /// The running plan of a service.
   var journals: [ServiceName: Plan] = [:]
+  /// How many of its steps are done.
+  var journalsDone: [ServiceName: Int] = [:]
+  /// The state number that it chose.
+  var journalsNumber: [ServiceName: Int32] = [:]
+  /// Records, byte for byte.
+  var records: [ServiceName: [ClientName: [UInt8]]] = [:]
+  /// The highest state number that clients may have been told.
+  var stateNumbers: [ServiceName: Int32] = [:]
   /// Every value that an owner key has had.
   var ownerHistory: [ServiceName: [Ownership]] = [:]
 
@@ -36,6 +45,8 @@ struct SimulatedStore {
     if let silent = transition.silentBeat, beats[silent.node] != silent.bytes { return .conflict }
     set(transition.service, transition.ownership)
     journals[transition.service] = transition.plan
+    journalsDone[transition.service] = 0
+    journalsNumber[transition.service] = nil
     return .done
   }
 
