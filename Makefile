@@ -3,8 +3,8 @@
 SWIFT ?= swift
 sources = Package.swift $(wildcard Sources Tests Benchmarks)
 
-.PHONY: build release demo lab lab-programs test lint format bench bench-callout bench-notify bench-statd soak soak-messages soak-callout \
-  clean dependencies
+.PHONY: build release demo lab lab-programs test lint format bench bench-callout bench-notify bench-statd soak \
+  soak-messages soak-callout soak-statd clean dependencies
 .DEFAULT_GOAL := build
 
 build: dependencies
@@ -24,6 +24,7 @@ demo: dependencies
 
 lab-programs: dependencies
 	$(SWIFT) build --product lockferry
+	$(SWIFT) build --product lockferry-callout
 	$(SWIFT) build --product lab-locks
 	$(SWIFT) build --product lab-straggler
 	$(SWIFT) build --product lockferry-lab
@@ -37,6 +38,7 @@ lab: lab-programs
 # Host tests and the kernel lab need root; without it, or without QEMU, they say so and are skipped. The lab is first
 # and alone: five machines beside other tests would disturb each other.
 test: dependencies
+	scripts/unpack-packages .build/ganesha nfs-ganesha nfs-ganesha-mem || echo "no NFS-Ganesha here: its tests are skipped"
 	$(SWIFT) build --build-tests
 	"$$($(SWIFT) build --show-bin-path)/lockferry-lab" --scenario crash --kernel 6.1 --where-possible
 	$(SWIFT) test --skip-build
@@ -64,11 +66,16 @@ bench: dependencies
 	scripts/bench/notify
 	scripts/bench/callout
 
-# 500 power cuts under a stream of registrations, about a quarter of an hour. Needs root.
+# 500 power cuts under a stream of registrations: with rpc.statd and lockferry-callout, and with lockferry statd. About a
+# quarter of an hour each; `make test` plays a few. Needs root.
 soak-callout: dependencies
 	$(SWIFT) build --build-tests
-	LOCKFERRY_CALLOUT_ROUNDS=500 LOCKFERRY_HOST_TESTS=required \
-	  $(SWIFT) test --skip-build --filter CalloutPowerCut
+	LOCKFERRY_POWER_CUTS=500 LOCKFERRY_HOST_TESTS=required $(SWIFT) test --skip-build --filter CalloutPowerCut
+
+soak-statd: dependencies
+	$(SWIFT) build --build-tests
+	LOCKFERRY_POWER_CUTS=500 LOCKFERRY_HOST_TESTS=required \
+	  $(SWIFT) test --skip-build --filter RefusingStatusMonitor/powerCuts
 
 # Not part of `bench` before it has run as a whole, see docs/benchmarks.md.
 bench-callout: dependencies

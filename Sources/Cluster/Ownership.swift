@@ -28,11 +28,16 @@ public struct Ownership: Sendable, Equatable {
   /// Former owners that did not release it and are not yet confirmed to be off. Whoever claims it from a claimant
   /// that died before its fence owes theirs as well.
   public var unfenced: [NodeName]
+  /// At whom the adoption that goes on has failed: they are not asked again at once.
+  public var tried: [NodeName]
+  /// The last adoptions that nobody had asked for, as seconds before the claim of this epoch: whoever adds the time
+  /// since then needs no clock that all nodes share.
+  public var automatic: [Int]
 
   /// An ownership.
   public init(
     node: NodeName, epoch: UInt64, state: State, boot: String, reservedFor: NodeName? = nil,
-    unfenced: [NodeName] = []
+    unfenced: [NodeName] = [], tried: [NodeName] = [], automatic: [Int] = []
   ) {
     self.node = node
     self.epoch = epoch
@@ -40,6 +45,8 @@ public struct Ownership: Sendable, Equatable {
     self.boot = boot
     self.reservedFor = reservedFor
     self.unfenced = unfenced
+    self.tried = tried
+    self.automatic = automatic
   }
 
   /// Nobody changes owner that often: a greater number in the store is damage, and leaves no room for the next.
@@ -53,7 +60,10 @@ public struct Ownership: Sendable, Equatable {
     else { return nil }
     self.init(
       node: node, epoch: epoch, state: state, boot: boot, reservedFor: fields["for"].flatMap(NodeName.init),
-      unfenced: (fields["unfenced"] ?? "").split(separator: " ").compactMap { NodeName(String($0)) })
+      unfenced: Self.names(fields["unfenced"]), tried: Self.names(fields["tried"]),
+      automatic: (fields["automatic"] ?? "").split(separator: " ").prefix(FlapLimit.most).compactMap {
+        Int($0).flatMap { (0...1_000_000_000).contains($0) ? $0 : nil }
+      })
   }
 
   /// As it stands in the store.
@@ -65,6 +75,12 @@ public struct Ownership: Sendable, Equatable {
     fields.append("boot", boot)
     if let reservedFor { fields.append("for", reservedFor.text) }
     if !unfenced.isEmpty { fields.append("unfenced", unfenced.map(\.text).joined(separator: " ")) }
+    if !tried.isEmpty { fields.append("tried", tried.map(\.text).joined(separator: " ")) }
+    if !automatic.isEmpty { fields.append("automatic", automatic.map(String.init).joined(separator: " ")) }
     return fields.bytes
+  }
+
+  private static func names(_ text: String?) -> [NodeName] {
+    (text ?? "").split(separator: " ").compactMap { NodeName(String($0)) }
   }
 }

@@ -18,12 +18,14 @@ public struct ServiceDefinition: Sendable, Equatable {
   public var withdrawsServer: Bool
   /// Its address moves with it.
   public var movesAddress: Bool
+  /// Commands tell whether this node could serve it.
+  public var hasChecks: Bool
 
   /// A definition; where `candidates` lacks `home`, it is added at the end.
   public init(
     name: ServiceName, home: NodeName, candidates: [NodeName], hasFence: Bool, attachesStorage: Bool = false,
     detachesStorage: Bool = false, recoversServer: Bool = false, withdrawsServer: Bool = false,
-    movesAddress: Bool = true
+    movesAddress: Bool = true, hasChecks: Bool = false
   ) {
     self.name = name
     self.home = home
@@ -34,5 +36,6 @@ public struct ServiceDefinition: Sendable, Equatable {
     self.recoversServer = recoversServer
     self.withdrawsServer = withdrawsServer
     self.movesAddress = movesAddress
+    self.hasChecks = hasChecks
   }
 }

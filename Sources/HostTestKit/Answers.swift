@@ -70,6 +70,8 @@ public struct StatusAnswer: Decodable, Sendable {
     public let node: String
     /// `unknown`, `alive`, `late`, `dead` or `stopped`.
     public let beat: String
+    /// Why it is not taken for dead.
+    public let degraded: [String]
   }
 
   /// One service.
@@ -88,6 +90,25 @@ public struct StatusAnswer: Decodable, Sendable {
     public let plan: Plan?
     /// The mirror, on the owner.
     public let mirror: Mirror?
+    /// Who could not take it now, and why.
+    public let ineligible: [Ineligible]
+    /// Why nobody can serve it.
+    public let stranded: String?
+    /// Why it is not moved.
+    public let held: String?
+
+    /// Why `node` could not take it now; empty where it could.
+    public func reasons(against node: String) -> [String] {
+      ineligible.first { $0.node == node }?.reasons ?? []
+    }
+  }
+
+  /// A candidate that could not take a service now.
+  public struct Ineligible: Decodable, Sendable {
+    /// Its name.
+    public let node: String
+    /// Why.
+    public let reasons: [String]
   }
 
   /// A running plan.
@@ -166,7 +187,7 @@ public struct DoctorAnswer: Decodable, Sendable {
   public let checks: [Check]
 }
 
-/// One line of `nsm-peer register`.
+/// One line of `nsm-peer monitor-many --each`.
 public struct RegistrationAnswer: Decodable, Sendable {
   /// The peer that is monitored now.
   public let monName: String

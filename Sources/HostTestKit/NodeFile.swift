@@ -12,6 +12,14 @@ public struct NodeFile: Sendable {
   public var probes = ["{program: status, transport: udp, host: 127.0.0.1, timeout: 1s}"]
   /// `beats`, as written; nil leaves it out.
   public var beats: String?
+  /// `adoption`, as written; nil leaves it out.
+  public var adoption: String?
+  /// `overload`, as written; nil leaves it out.
+  public var overload: String?
+  /// `health.report_token_file`; nil leaves it out.
+  public var reportTokenFile: String?
+  /// `health.listen`
+  public var healthListen = "127.0.0.1:\(Self.healthPort)"
   /// `mirror`, as written; nil leaves it out.
   public var mirror: String?
   /// `callout`, as written; nil leaves it out.
@@ -39,6 +47,8 @@ public struct NodeFile: Sendable {
     public var attachStorage: Command?
     /// `storage.detach`
     public var detachStorage: Command?
+    /// `storage.check`
+    public var storageCheck: Command?
     /// `recovery.server`
     public var serverRecovery: Command?
     /// `recovery.withdraw`
@@ -94,10 +104,13 @@ public struct NodeFile: Sendable {
       "state_directory: \(quoted(stateDirectory))",
       "run_directory: /run/lockferry",
       "health:",
-      "  listen: 127.0.0.1:\(Self.healthPort)",
+      "  listen: \(quoted(healthListen))",
       "  probes: [\(probes.joined(separator: ", "))]",
     ]
+    if let reportTokenFile { lines.append("  report_token_file: \(quoted(reportTokenFile))") }
     if let beats { lines.append("beats: \(beats)") }
+    if let adoption { lines.append("adoption: \(adoption)") }
+    if let overload { lines.append("overload: \(overload)") }
     if let mirror { lines.append("mirror: \(mirror)") }
     if let callout { lines.append("callout: \(callout)") }
     if let statd { lines.append("statd: \(statd)") }
@@ -126,9 +139,10 @@ extension NodeFile.Service {
       lines += ["    address: \(address)", "    interface: eth0"]
     }
     lines.append("    fence: \(fence.text)")
-    if attachStorage != nil || detachStorage != nil {
+    if attachStorage != nil || detachStorage != nil || storageCheck != nil {
       lines.append("    storage:")
       lines += command("attach", attachStorage) + command("detach", detachStorage)
+      lines += command("check", storageCheck)
     }
     let notify = notification?.text ?? (notifiesBySmNotify ? "sm-notify" : nil)
     let recovery =

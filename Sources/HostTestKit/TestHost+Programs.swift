@@ -30,6 +30,12 @@ extension TestHost {
   /// Starts `lockferry statd` in its place and waits until it is registered.
   @discardableResult
   public func startOwnStatusMonitor(_ options: String...) async throws -> HostProgram {
+    try await startOwnStatusMonitor(options)
+  }
+
+  /// The same.
+  @discardableResult
+  public func startOwnStatusMonitor(_ options: [String]) async throws -> HostProgram {
     let program = try await start([HostTestKit.builtProgram("lockferry"), "statd"] + options, as: "statd")
     try await eventually("\(program.name) is registered") {
       if let end = program.end { throw HostTestError("\(program.name): \(end): \(program.errors)") }
@@ -171,13 +177,14 @@ extension TestHost {
     return try answer(MonitorAnswer.self, from: try result.orThrow().output, of: result.command)
   }
 
-  /// Has it monitor `count` peers, one after the other, from 10.78.0.0 + `first` on; returns who was answered and how
-  /// fast. Does not end before all are.
+  /// Has it monitor `count` peers, `window` at a time, from 10.78.0.0 + `first` on; returns who was answered and how fast.
+  /// Does not end before all are.
   @discardableResult
   public func register(
-    _ count: Int, from first: Int = 0, as myName: String, within limit: Duration = .seconds(120)
+    _ count: Int, from first: Int = 0, as myName: String, window: Int = 1,
+    within limit: Duration = .seconds(120)
   ) async throws -> [RegistrationAnswer] {
-    let program = try await startRegistering(count, from: first, as: myName)
+    let program = try await startRegistering(count, from: first, as: myName, window: window)
     let end = try await program.waitForEnd(within: limit)
     guard end.succeeded else { throw HostTestError("\(program.name): \(end): \(program.errors)") }
     return try Self.registrations(in: program.output)
@@ -185,31 +192,29 @@ extension TestHost {
 
   /// The same, without waiting for the end.
   public func startRegistering(
-    _ count: Int, from first: Int = 0, as myName: String
+    _ count: Int, from first: Int = 0, as myName: String, window: Int = 1
   ) async throws -> HostProgram {
-    try await start([
-      HostTestKit.builtProgram("nsm-peer"), "register", "--count", "\(count)", "--first", "\(first)",
-      "--my-name",
-      myName, "--limit", "60",
-    ])
+    try await start(registering(count, from: first, as: myName) + ["--window", "\(window)", "--each"])
   }
 
-  /// The whole lines of what `nsm-peer register` printed: the last one may have been cut off with the power.
+  /// The whole lines of what it printed: the last one may have been cut off with the power.
   public static func registrations(in output: String) throws -> [RegistrationAnswer] {
     try output.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map {
-      try answer(RegistrationAnswer.self, from: String($0), of: "nsm-peer register")
+      try answer(RegistrationAnswer.self, from: String($0), of: "nsm-peer monitor-many")
     }
   }
 
   /// Has it monitor those peers no more.
   public func unregister(_ count: Int, from first: Int = 0, as myName: String) async throws {
-    try await run(
-      [
-        HostTestKit.builtProgram("nsm-peer"), "register", "--remove", "--count", "\(count)", "--first",
-        "\(first)",
-        "--my-name", myName,
-      ], within: .seconds(120)
-    ).orThrow()
+    try await run(registering(count, from: first, as: myName) + ["--remove"], within: .seconds(120)).orThrow()
+  }
+
+  private func registering(_ count: Int, from first: Int, as myName: String) throws -> [String] {
+    let address = "10.\(78 + (first >> 16)).\(first >> 8 & 255).\(first & 255)"
+    return [
+      try HostTestKit.builtProgram("nsm-peer"), "monitor-many", "--first", address, "--count", "\(count)",
+      "--my-name", myName, "--limit", "3600",
+    ]
   }
 
   /// Asks it to monitor `peer` no more.

@@ -3,6 +3,7 @@ import Glibc
 /// Takes POSIX record locks as any program would, in the guests of the lab, and writes down what the kernel answers.
 ///
 ///     lab-locks hold LOG LOCK...     takes all, keeps them, and goes on writing to the first file
+///     lab-locks keep LOG LOCK...     takes all and keeps them
 ///     lab-locks ask LOG LOCK         asks for one again and again, and gives it back at once when it gets it
 ///
 /// A LOCK is `NAME:FILE:r|w:START:LENGTH`; a length of 0 reaches to the end of the file, however far that is. Every line
@@ -13,7 +14,7 @@ struct LabLocks {
     signal(SIGPIPE, SIG_IGN)
     let arguments = Array(CommandLine.arguments.dropFirst())
     guard arguments.count >= 3, let log = Log(path: arguments[1]) else {
-      refuse("usage: lab-locks hold|ask LOG LOCK...")
+      refuse("usage: lab-locks hold|keep|ask LOG LOCK...")
     }
     let locks = arguments.dropFirst(2).map { text in
       guard let lock = RecordLock(text) else { refuse("\(text) is no NAME:FILE:r|w:START:LENGTH") }
@@ -21,12 +22,16 @@ struct LabLocks {
     }
     switch arguments[0] {
     case "hold": hold(locks, log)
+    case "keep":
+      _ = takeAll(locks, log)
+      while true { pause() }
     case "ask": ask(locks[0], log)
-    default: refuse("hold or ask, not \(arguments[0])")
+    default: refuse("hold, keep or ask, not \(arguments[0])")
     }
   }
 
-  private static func hold(_ locks: [RecordLock], _ log: Log) -> Never {
+  /// Takes all of them, whenever they can be had, and returns the descriptor of the first one's file.
+  private static func takeAll(_ locks: [RecordLock], _ log: Log) -> Int32 {
     // One descriptor for each file, never closed: closing any gives up all locks of the file (fcntl(2)).
     var descriptors: [String: Int32] = [:]
     for lock in locks {
@@ -41,6 +46,11 @@ struct LabLocks {
     }
     guard let first = locks.first, let descriptor = descriptors[first.file] else { refuse("no lock to hold") }
     log.write("all", "held")
+    return descriptor
+  }
+
+  private static func hold(_ locks: [RecordLock], _ log: Log) -> Never {
+    let descriptor = takeAll(locks, log)
     var number = 0
     while true {
       number += 1

@@ -37,16 +37,7 @@ enum LabTools {
     let folder = "\(cache)/\(name)"
     if FileManager.default.fileExists(atPath: folder) { return folder }
     say("Fetching \(packages.joined(separator: ", ")) …")
-    try await Shell.run(
-      """
-      folder=$1; shift
-      rm -rf "$folder.new" && mkdir -p "$folder.new/packages" && cd "$folder.new/packages"
-      needed() { apt-get -s install --no-install-recommends "$@" | sed -n 's/^Inst \\([^ ]*\\) .*/\\1/p'; }
-      get() { apt-get -qq -o APT::Sandbox::User=root download "$@" $(needed "$@"); }
-      get "$@" || { apt-get -qq update && get "$@"; }
-      for package in *.deb; do dpkg -x "$package" ..; done
-      cd / && rm -rf "$folder.new/packages" && mv "$folder.new" "$folder"
-      """, [folder] + packages)
+    try await Shell.run("scripts/unpack-packages \"$@\"", [folder] + packages)
     return folder
   }
 }

@@ -58,6 +58,7 @@ struct Rack: Sendable {
       lab_grace=\(rack.graceSeconds)
       lab_fence='\(setting.isFenced ? powerFence : "none")'
       lab_notify='\(setting.notify)'
+      lab_status_monitor=\(setting.statusMonitor.rawValue)
       lab_shares_disk=\(setting.sharesDisk)
       lab_cluster_tools=/host\(place.clusterTools ?? "")
       export LD_LIBRARY_PATH=\(libraries)

@@ -6,12 +6,24 @@ struct Setting: Sendable {
   var isFenced = true
   /// Both servers mount the service's disk, all the time, by a cluster file system.
   var sharesDisk = false
+  /// Who keeps the records.
+  var statusMonitor = StatusMonitor.statd
   /// `recovery.notify` of the node files.
   var notify = "built-in"
   /// lockd's grace period. It must be longer than the service is away: TCP waits about as long again before it tries to
   /// send once more what was under way when the server died, and a reclaim behind that comes too late. A slow machine
   /// is to lose no lock by this, so it is far longer than lockd's default of 50 s; the lab ends it when all is reclaimed.
   var graceSeconds = 150
+
+  /// A status monitor, as `lab/guest/common.sh` knows it.
+  enum StatusMonitor: String, Sendable {
+    /// rpc.statd everywhere, alone.
+    case statd
+    /// rpc.statd everywhere, on servers with `lockferry-callout`.
+    case callout
+    /// `lockferry statd` everywhere, on servers with `when_not_mirrored: refuse`.
+    case lockferry
+  }
 }
 
 /// One story that ends with the kernels' verdict.
@@ -34,7 +46,7 @@ struct Scenario: Sendable {
     crash, hang, hangUnfenced, pauseUnfenced, cutOff, serverStops, migrate, daemonDies, adopterDies,
     clientReboots,
     ownClients,
-    pinned, gracefulStop, untold,
+    pinned, gracefulStop, untold, mirroredUntilTheCut, refusedUntilMirrored, ownStatusMonitor,
   ]
 
   /// Those that the comparison plays, too.

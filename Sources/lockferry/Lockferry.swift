@@ -16,7 +16,8 @@ struct Lockferry: AsyncParsableCommand {
       """,
     subcommands: [
       InitCommand.self, RunCommand.self, StatusCommand.self, RecordsCommand.self, MigrateCommand.self,
-      ThawCommand.self, NotifyCommand.self, DrillCommand.self, HistoryCommand.self, ValidateCommand.self,
+      ThawCommand.self, UnholdCommand.self, ReportCommand.self,
+      NotifyCommand.self, DrillCommand.self, HistoryCommand.self, ValidateCommand.self,
       StatdCommand.self, DoctorCommand.self,
     ])
 

@@ -42,6 +42,10 @@ struct StatdCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    guard Terminal.isRoot else {
+      throw CommandFailure(
+        .notPermitted, "start it as root: it binds its ports and then becomes the owner of sm/ by itself")
+    }
     let node = try nodeConfiguration()
     let log = logging.logger("lockferry-statd")
     do {

@@ -107,6 +107,12 @@ enum StatusTable {
       if let problem = callout.problem { lines.append("callout: not heard: \(problem)") }
       if callout.refused > 0 { lines.append("callout: \(callout.refused) refused, see the log") }
     }
+    for peer in status.peers { lines += peer.degraded.map { "node \(peer.node) is degraded: \($0)" } }
+    for report in status.reports {
+      lines.append(
+        "node \(report.node) is reported \(report.state) by \(report.source) (\(report.actor), \(report.at), for another"
+          + " \(Elapsed.text(milliseconds: report.secondsLeft * 1000))): \(report.because)")
+    }
     for peer in status.peers { lines += peer.disagreements.map { "node \(peer.node) differs: \($0)" } }
     for service in status.services {
       let name = "service \(service.service)"
@@ -114,8 +120,10 @@ enum StatusTable {
         lines.append("\(name): \(plan.kind), step \(plan.done + 1) of \(plan.steps): \(plan.step)")
         if let problem = plan.problem { lines.append("\(name): \(plan.step) is tried again: \(problem)") }
       }
-      if service.owner != status.node {
-        lines += service.whyNotCandidate.map { "\(name): not a candidate here: \($0)" }
+      if let held = service.held { lines.append("\(name): HELD: \(held)") }
+      if let stranded = service.stranded { lines.append("\(name): STRANDED: \(stranded)") }
+      lines += service.ineligible.map {
+        "\(name): \($0.node) can't take it: \($0.reasons.joined(separator: "; "))"
       }
       guard let mirror = service.mirror else { continue }
       if let problem = mirror.problem { lines.append("\(name): mirror: \(problem)") }

@@ -8,8 +8,7 @@ struct Listen: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Stands in for this host's lock manager and prints the callbacks of its status monitor.",
     discussion: """
-      Serves 127.0.0.1 over UDP from a privileged port, registered with the local rpcbind as nlockmgr (100021) \
-      versions 1, 3 and 4. Ends with exit status 0 after --count callbacks, with 1 at the --timeout or at \
+      Serves UDP, registered with the local rpcbind as nlockmgr (100021) versions 1, 3 and 4. Ends with exit status 0 after --count callbacks, with 1 at the --timeout or at \
       SIGTERM or SIGINT, and takes its registrations back. Refuses to start where a lock manager answers.
       """)
 
@@ -29,25 +28,22 @@ struct Listen: AsyncParsableCommand {
     }
   }
 
-  /// Why waiting ends, or that it doesn't.
-  private enum Event: Sendable {
-    case callback(LockManagerCallbacks.Callback)
-    case timeout
-    case signal(Int32)
-  }
-
   func run() async throws {
     try await refuseSecondLockManager()
-    let (callbacks, heard) = AsyncStream.makeStream(of: LockManagerCallbacks.Callback.self)
-    let lockManager = LockManagerCallbacks(heard: heard)
-    let service = try RPCDatagramService(isPrivileged: true) { lockManager.answer($0) }
-    defer { service.stop() }
+    let server = try RPCServer(port: nil, messageLimit: 4_096)
+    guard let port = server.endpoints.first(where: { $0.netID == RPCProtocol.udp.rawValue })?.port else {
+      throw NSMPeerError("no UDP port over IPv4")
+    }
     // From here on a signal must not end the process before the registrations are taken back.
-    let (signals, signalled) = AsyncStream.makeStream(of: Int32.self)
+    var ends: [Int32] = [0, 0]
+    guard pipe(&ends) == 0 else { throw NSMPeerError("no pipe: \(String(cString: strerror(errno)))") }
+    let (signalled, signalling) = (ends[0], ends[1])
     let sources = [SIGTERM, SIGINT].map { number in
       signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler { signalled.yield(number) }
+      source.setEventHandler { [byte = UInt8(number)] in
+        _ = withUnsafeBytes(of: byte) { write(signalling, $0.baseAddress, 1) }
+      }
       source.resume()
       return source
     }
@@ -59,10 +55,10 @@ struct Listen: AsyncParsableCommand {
         try await PortMapper.unregister(
           program: LockManagerCallbacks.program, version: version, protocol: .udp)
         try await PortMapper.register(
-          program: LockManagerCallbacks.program, version: version, protocol: .udp, port: service.port)
+          program: LockManagerCallbacks.program, version: version, protocol: .udp, port: port)
       }
-      try WholeFile.writeReady(ready, port: service.port)
-      outcome = .success(await receive(callbacks, signals))
+      try WholeFile.writeReady(ready, port: port)
+      outcome = .success(receive(from: server, until: signalled))
     } catch {
       outcome = .failure(error)
     }
@@ -77,39 +73,31 @@ struct Listen: AsyncParsableCommand {
     if try !outcome.get() { throw ExitCode.failure }
   }
 
-  /// True after the last callback.
-  private func receive(
-    _ callbacks: AsyncStream<LockManagerCallbacks.Callback>, _ signals: AsyncStream<Int32>
-  ) async -> Bool {
-    let (events, event) = AsyncStream.makeStream(of: Event.self)
-    return await withTaskGroup(of: Void.self) { group in
-      group.addTask { for await callback in callbacks { event.yield(.callback(callback)) } }
-      group.addTask { for await number in signals { event.yield(.signal(number)) } }
-      if let timeout {
-        group.addTask {
-          // Cancelled as soon as the callbacks are complete.
-          guard (try? await Task.sleep(for: .seconds(timeout))) != nil else { return }
-          event.yield(.timeout)
-        }
+  /// True after the last callback. Blocks its thread, which has nothing else to do.
+  private func receive(from server: RPCServer, until signalled: Int32) -> Bool {
+    let deadline = timeout.map { ContinuousClock.now + .seconds($0) }
+    var lockManager = LockManagerCallbacks()
+    var missing = count
+    while missing > 0 {
+      let left = deadline.map { ContinuousClock.now.duration(to: $0) }
+      if let left, left <= .zero {
+        complain("\(missing) of \(count) callbacks didn't come within \(timeout ?? 0) seconds")
+        return false
       }
-      defer { group.cancelAll() }
-      var missing = count
-      for await event in events {
-        switch event {
-        case .callback(let callback):
-          callback.line.printNow()
-          missing -= 1
-          if missing == 0 { return true }
-        case .timeout:
-          complain("\(missing) of \(count) callbacks didn't come within \(timeout ?? 0) seconds")
-          return false
-        case .signal(let number):
-          complain("ended by signal \(number), \(missing) of \(count) callbacks missing")
-          return false
-        }
+      let (arrivals, readable) = server.wait(for: left, beside: [signalled])
+      for arrival in arrivals where missing > 0 {
+        let (reply, callback) = lockManager.answer(arrival)
+        server.answer(arrival.request, reply)
+        guard let callback else { continue }
+        callback.line.printNow()
+        missing -= 1
       }
-      return false
+      if readable.contains(signalled), missing > 0 {
+        complain("ended by a signal, \(missing) of \(count) callbacks missing")
+        return false
+      }
     }
+    return true
   }
 
   /// A lock manager that answers must keep its registration; one that doesn't left it behind.

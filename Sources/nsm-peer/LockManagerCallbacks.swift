@@ -2,10 +2,9 @@ import Glibc
 import ONCRPC
 import RPCTransport
 import StatusMonitor
-import Synchronization
 
 /// What a lock manager answers its status monitor, and what it heard.
-final class LockManagerCallbacks: Sendable {
+struct LockManagerCallbacks {
   /// The lock manager, in the versions that lockd registers.
   static let program: UInt32 = 100_021
   static let versions: [UInt32] = [1, 3, 4]
@@ -13,7 +12,7 @@ final class LockManagerCallbacks: Sendable {
   static let procedures: Set<UInt32> = [16, 24]
 
   /// A callback, and when it came.
-  struct Callback: Sendable {
+  struct Callback {
     let call: RPCCall
     let content: RestartCallback
     let realTime: timespec
@@ -28,31 +27,28 @@ final class LockManagerCallbacks: Sendable {
     }
   }
 
-  private let heard: AsyncStream<Callback>.Continuation
-  private let answered = Mutex<Set<String>>([])
+  private var answered: Set<String> = []
 
-  init(heard: AsyncStream<Callback>.Continuation) { self.heard = heard }
-
-  func answer(_ request: RPCDatagramService.Request) -> RPCReply.Outcome {
-    let call = request.call
-    guard call.program == Self.program else { return .programUnavailable }
+  /// The answer to a call, and the callback where it is one that has not been heard yet.
+  mutating func answer(_ arrival: RPCServer.Arrival) -> (outcome: RPCReply.Outcome, callback: Callback?) {
+    let call = arrival.call
+    guard call.program == Self.program else { return (.programUnavailable, nil) }
     guard Self.versions.contains(call.version) else {
-      return .programMismatch(low: Self.versions[0], high: Self.versions[Self.versions.count - 1])
+      return (.programMismatch(low: Self.versions[0], high: Self.versions[Self.versions.count - 1]), nil)
     }
-    if call.procedure == 0 { return .success([]) }
-    guard Self.procedures.contains(call.procedure) else { return .procedureUnavailable }
+    if call.procedure == 0 { return (.success([]), nil) }
+    guard Self.procedures.contains(call.procedure) else { return (.procedureUnavailable, nil) }
     do throws(XDRError) {
-      let content = try RestartCallback(arguments: request.arguments)
+      let content = try RestartCallback(arguments: arrival.arguments)
       // statd sends the same call again where it missed the answer.
-      let isNew = answered.withLock { $0.insert("\(call.transactionID) \(request.source)").inserted }
-      if isNew {
-        heard.yield(
-          Callback(
-            call: call, content: content, realTime: now(CLOCK_REALTIME), bootNanoseconds: bootNanoseconds()))
+      guard answered.insert("\(call.transactionID) \(arrival.caller)").inserted else {
+        return (.success([]), nil)
       }
-      return .success([])
+      let callback = Callback(
+        call: call, content: content, realTime: now(CLOCK_REALTIME), bootNanoseconds: bootNanoseconds())
+      return (.success([]), callback)
     } catch {
-      return .garbageArguments
+      return (.garbageArguments, nil)
     }
   }
 }

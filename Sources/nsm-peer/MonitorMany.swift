@@ -11,9 +11,10 @@ struct MonitorMany: AsyncParsableCommand {
     abstract:
       "Asks this host's status monitor to watch many peers (SM_MON), one datagram each, and measures it.",
     discussion: """
-      The peers are addresses counted up from --first. Prints one line with the number of answers, the seconds they took \
-      and the latencies in microseconds; exit status 1 where answers are missing or refused. lockd asks for one peer at \
-      a time; --window asks for several at once.
+      The peers are addresses counted up from --first. Prints one line with the number of answers, the microseconds they \
+      took and the quantiles of their latencies; or, with --each, a line for each peer. Exit status 1 where answers are \
+      missing or refused. lockd asks for one peer at a time; --window asks for several at once. With --remove it asks for \
+      nobody to be watched any more (SM_UNMON).
       """)
 
   @Option(help: "The first peer.")
@@ -31,9 +32,11 @@ struct MonitorMany: AsyncParsableCommand {
   @Option(help: "Seconds after which missing answers are given up.")
   var limit = 60.0
 
-  @Flag(
-    help: "Print each peer that was answered with success, at once, on a line of its own before the result.")
+  @Flag(help: "Print each peer, as soon as it is answered with success, and the nanoseconds it took.")
   var each = false
+
+  @Flag(help: "Cease to watch them.")
+  var remove = false
 
   func validate() throws {
     guard HostAddress(literal: first.utf8)?.isIPv6 == false else {
@@ -50,18 +53,20 @@ struct MonitorMany: AsyncParsableCommand {
         program: StatusMonitorProgram.number, version: StatusMonitorProgram.version, protocol: .udp,
         host: "127.0.0.1", within: .seconds(10))
     else { throw NSMPeerError("rpcbind knows no status monitor on this host") }
-    var stream = try MonitorStream(port: port, myName: Array(myName.utf8), first: first, prints: each)
+    var stream = try MonitorStream(
+      port: port, myName: Array(myName.utf8), first: first, removes: remove, prints: each)
     try stream.run(count: count, window: window, limit: .seconds(limit))
-    stream.line.printNow()
+    if !each { stream.line.printNow() }
     if stream.granted != count { throw ExitCode.failure }
   }
 }
 
-/// Many SM_MON calls over one socket.
+/// Many SM_MON or SM_UNMON calls over one socket.
 private struct MonitorStream {
   private let descriptor: Int32
   private let myName: [UInt8]
   private let first: UInt32
+  private let removes: Bool
   private let prints: Bool
   /// By transaction, which is the peer's number.
   private var sent: [UInt32: (at: ContinuousClock.Instant, first: ContinuousClock.Instant)] = [:]
@@ -70,8 +75,9 @@ private struct MonitorStream {
   private(set) var granted = 0
   private var refused = 0
 
-  init(port: UInt16, myName: [UInt8], first: String, prints: Bool) throws {
+  init(port: UInt16, myName: [UInt8], first: String, removes: Bool, prints: Bool) throws {
     self.myName = myName
+    self.removes = removes
     self.first = first.split(separator: ".").reduce(0) { $0 << 8 | (UInt32($1) ?? 0) }
     self.prints = prints
     let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -110,19 +116,23 @@ private struct MonitorStream {
   }
 
   private mutating func send(_ number: UInt32, again first: ContinuousClock.Instant?) throws {
-    let request = MonitorRequest(
-      identity: MonitorIdentity(
-        monName: Array(HostAddress(ipv4: self.first &+ number).description.utf8),
-        target: CallbackTarget(myName: myName)),
-      cookie: [UInt8](repeating: 0, count: 12) + withUnsafeBytes(of: number.bigEndian) { Array($0) })
+    let identity = MonitorIdentity(monName: Array(peer(number).utf8), target: CallbackTarget(myName: myName))
+    // Of the peer, so that asking again is asking for the same.
+    let cookie =
+      [UInt8](repeating: 0, count: 12) + withUnsafeBytes(of: (self.first &+ number).bigEndian) { Array($0) }
+    let procedure: StatusMonitorProgram.Procedure = removes ? .unmonitor : .monitor
     let call = RPCCall(
       transactionID: number, program: StatusMonitorProgram.number, version: StatusMonitorProgram.version,
-      procedure: StatusMonitorProgram.Procedure.monitor.rawValue)
-    let message = try call.message(arguments: try request.encoded())
+      procedure: procedure.rawValue)
+    let message = try call.message(
+      arguments: removes
+        ? try identity.encoded() : try MonitorRequest(identity: identity, cookie: cookie).encoded())
     let now = ContinuousClock.now
     sent[number] = (now, first ?? now)
     _ = Glibc.send(descriptor, message, message.count, 0)
   }
+
+  private func peer(_ number: UInt32) -> String { HostAddress(ipv4: first &+ number).description }
 
   private mutating func receive() throws {
     var buffer = [UInt8](repeating: 0, count: 1_024)
@@ -130,27 +140,34 @@ private struct MonitorStream {
     guard count > 0 else { return }
     let reply = try RPCReply.parse(Array(buffer[..<count]))
     guard let times = sent.removeValue(forKey: reply.transactionID) else { return }
-    guard case .success(let results) = reply.outcome, try MonitorResult(results: results).isSuccess else {
+    // SM_UNMON has no word for failure.
+    guard case .success(let results) = reply.outcome,
+      try removes || MonitorResult(results: results).isSuccess
+    else {
       refused += 1
       return
     }
-    latencies.append(times.first.duration(to: .now))
+    let took = times.first.duration(to: .now)
+    latencies.append(took)
     granted += 1
     if prints {
-      JSONLine().with("peer", HostAddress(ipv4: first &+ reply.transactionID).description).printNow()
+      JSONLine().with("mon_name", peer(reply.transactionID)).with("nanoseconds", nanoseconds(took)).printNow()
     }
+  }
+
+  private func nanoseconds(_ duration: Duration) -> Int64 {
+    let (seconds, attoseconds) = duration.components
+    return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
   }
 
   var line: JSONLine {
     let sorted = latencies.sorted()
-    func microseconds(_ part: Double) -> Int {
+    func microseconds(_ part: Double) -> Int64 {
       guard !sorted.isEmpty else { return 0 }
-      let (seconds, attoseconds) = sorted[min(Int(Double(sorted.count) * part), sorted.count - 1)].components
-      return Int(seconds) * 1_000_000 + Int(attoseconds / 1_000_000_000_000)
+      return nanoseconds(sorted[min(Int(Double(sorted.count) * part), sorted.count - 1)]) / 1_000
     }
-    let (seconds, attoseconds) = took.components
     return JSONLine().with("granted", granted).with("refused", refused)
-      .with("microseconds", Int(seconds) * 1_000_000 + Int(attoseconds / 1_000_000_000_000))
+      .with("microseconds", nanoseconds(took) / 1_000)
       .with("p50", microseconds(0.5)).with("p90", microseconds(0.9)).with("p99", microseconds(0.99))
   }
 }

@@ -14,7 +14,8 @@ struct NodeAdoptionTests {
     world.pass(until: { $0.owner()?.node == "b" }, "adopted")
     #expect(world.now - diedAt <= .seconds(5))
     #expect(world.now - diedAt >= .seconds(4))
-    #expect(world.owner() == Ownership(node: "b", epoch: 2, state: .adopting, boot: "b-1"))
+    #expect(
+      world.owner() == Ownership(node: "b", epoch: 2, state: .adopting, boot: "b-1", automatic: [0]))
     let claim = try #require(world.transitions("b").first)
     #expect(claim.expected == owner)
     #expect(claim.silentBeat == Transition.SilentBeat(node: "a", bytes: beat))
@@ -196,9 +197,9 @@ struct NodeAdoptionTests {
     for _ in 0..<200 {
       world.now = world.now + .milliseconds(500)
       let view = world.store.view(startedAt: world.now + .nanoseconds(1))
-      let directives = world.nodes["b"]?.instance.onLook(view, now: world.now) ?? []
+      let transitions = world.look("b", view)
       world.beat("b")
-      for case .transition(let transition) in directives {
+      for transition in transitions {
         moments.append(world.now.sinceBoot)
         world.input("b") { $0.onTransition(transition, .failed("store full"), now: $1) }
       }
@@ -246,9 +247,7 @@ struct NodeAdoptionTests {
       let view = start.store.view(startedAt: start.now + .nanoseconds(1))
       for node: NodeName in ["b", "c"] {
         start.beat(node)
-        for case .transition(let claim) in start.nodes[node]?.instance.onLook(view, now: start.now) ?? [] {
-          found.append((node, claim))
-        }
+        found += start.look(node, view).map { (node, $0) }
       }
     }
     #expect(Set(found.map(\.0)) == ["b", "c"])

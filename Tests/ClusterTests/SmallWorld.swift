@@ -29,6 +29,13 @@ struct SmallWorld {
 
   var store = SimulatedStore()
   var nodes: [NodeName: Node] = [:]
+  /// What the nodes say of themselves in the store.
+  var eligibility: [NodeName: Eligibility] = [:]
+  /// What witnesses say of a node; `.notSeen` where it is not here, no answer at all where it is nil.
+  var witnesses: [NodeName: WitnessAnswer?] = [:]
+  /// How often they were asked.
+  var questions = 0
+  var adoption = AdoptionPolicy()
   var now = at(.seconds(1000))
   var timings = BeatTimings()
   var services: [ServiceDefinition] = [.named()]
@@ -43,7 +50,7 @@ struct SmallWorld {
     let instance = DaemonInstance(place: place ?? "\(name)/boot-\(boot)", run: run)
     let settings = NodeInstance.Settings(
       node: name, instance: instance, boot: "\(name)-\(boot)", timings: timings, staleness: .zero,
-      services: services, withdrawn: withdrawn)
+      services: services, withdrawn: withdrawn, adoption: adoption)
     var node = Node(instance: NodeInstance(settings: settings, now: now))
     #expect(node.instance.onHealth(health, now: now) == [])
     nodes[name] = node
@@ -72,6 +79,16 @@ struct SmallWorld {
     }
     if let due = nodes[name]?.instance.giveUpAt, due <= now { watchLease(name) }
     input(name) { $0.onTick(now: $1) }
+    exchangeEligibility(name)
+  }
+
+  /// What `name` says of itself reaches those who look at the store.
+  private mutating func exchangeEligibility(_ name: NodeName) {
+    guard nodes[name]?.isCut == false else { return }
+    if nodes[name]?.isReadOnly == false { eligibility[name] = nodes[name]?.instance.eligibility(now: now) }
+    for (peer, said) in eligibility where peer != name {
+      nodes[name]?.instance.onEligibility(of: peer, said)
+    }
   }
 
   /// A tick without its look.
@@ -79,6 +96,21 @@ struct SmallWorld {
     input(name) { instance, now in
       instance.onTick(now: now).filter { if case .look = $0 { false } else { true } }
     }
+  }
+
+  /// A look of `name` at `view`, and what witnesses say; returns the transitions that follow, which are not made.
+  mutating func look(_ name: NodeName, _ view: NodeView) -> [Transition] {
+    var open = nodes[name]?.instance.onLook(view, now: now) ?? []
+    var found: [Transition] = []
+    while !open.isEmpty {
+      switch open.removeFirst() {
+      case .transition(let transition): found.append(transition)
+      case .askWitness(let service, let owner):
+        open += nodes[name]?.instance.onWitness(service, of: owner, .notSeen, now: now) ?? []
+      default: break
+      }
+    }
+    return found
   }
 
   mutating func watchLease(_ name: NodeName) { input(name) { $0.onLeaseWatch(now: $1) } }
@@ -128,6 +160,11 @@ struct SmallWorld {
     case .stopPlan(let service):
       nodes[name]?.directives.append(directive)
       nodes[name]?.plans[service] = nil
+    case .askWitness(let service, let owner):
+      questions += 1
+      if let answer = witnesses[owner] ?? .some(.notSeen) {
+        input(name) { $0.onWitness(service, of: owner, answer, now: $1) }
+      }
     case .refuseOrder(let service, let expected, let order):
       nodes[name]?.directives.append(directive)
       if store.orders[service] == expected { store.orders[service] = order.bytes }

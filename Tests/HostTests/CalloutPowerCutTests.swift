@@ -1,5 +1,3 @@
-import Foundation
-import Glibc
 import HostTestKit
 import Testing
 
@@ -7,9 +5,7 @@ extension HostTests {
   /// M2 B1: whatever statd has answered is in the store, whenever the power goes.
   @Suite("Power cuts under a stream of registrations") struct CalloutPowerCut {
     /// How often; `make soak-callout` says 500.
-    private static var rounds: Int {
-      ProcessInfo.processInfo.environment["LOCKFERRY_CALLOUT_ROUNDS"].flatMap(Int.init) ?? 24
-    }
+    private static let rounds = CalloutSite.powerCuts ?? 24
 
     /// Every process of the host gets SIGKILL at once: rpc.statd, the daemon, rpcbind, a callout if one runs. That is a
     /// power cut without the loss of what the kernel had not written yet; the store's own tests stand for its fsync.
@@ -33,15 +29,8 @@ extension HostTests {
           for client in clients where !site.isDurable(client) {
             Issue.record("round \(round): \(client) was answered and is not in the store")
           }
-          // The next round begins with nothing: what an adoption does with records is shown elsewhere.
-          for folder in ["sm", "sm.bak"] {
-            let path = "\(site.server.statusDirectory)/\(folder)"
-            for name in try FileManager.default.contentsOfDirectory(atPath: path) {
-              unlink("\(path)/\(name)")
-            }
-          }
-          try FileManager.default.removeItem(atPath: site.store)
-          try site.makeStore()
+          // What an adoption does with records is shown elsewhere.
+          try site.forgetEverything()
           if round < Self.rounds { try await site.server.powerOn() }
         }
         note("\(Self.rounds) power cuts: \(answered) answered, \(unanswered) written and not answered")

@@ -41,6 +41,19 @@ struct CalloutSite {
       toFile: store + "/.lockferry-store", atomically: true, encoding: .utf8)
   }
 
+  /// How many power cuts a test plays, where `LOCKFERRY_POWER_CUTS` says so.
+  static let powerCuts = ProcessInfo.processInfo.environment["LOCKFERRY_POWER_CUTS"].flatMap { Int($0) }
+
+  /// The switched off server and the store are as they were at first: the next round begins with nothing.
+  func forgetEverything() throws {
+    for folder in ["sm", "sm.bak"] {
+      let path = "\(server.statusDirectory)/\(folder)"
+      for name in try FileManager.default.contentsOfDirectory(atPath: path) { unlink("\(path)/\(name)") }
+    }
+    try FileManager.default.removeItem(atPath: store)
+    try makeStore()
+  }
+
   @discardableResult
   func startStatusMonitor() async throws -> HostProgram {
     try await server.startPortMapper()

@@ -301,64 +301,6 @@ extension HostTests {
       return nil
     }
 
-    /// Each thing that can be wrong with the callout, and nothing wrong.
-    @Test func doctorSaysWhatIsWrongWithTheCallout() async throws {
-      try await withCalloutSite { site in
-        let conf = site.server.disk + "/nfs.conf"
-        func diagnose() async throws -> (ProgramEnd, [String: String]) {
-          let (end, answer) = try await site.server.doctor("--nfs-conf", conf)
-          return (end, Dictionary(uniqueKeysWithValues: answer.checks.map { ($0.check, $0.result) }))
-        }
-        let daemon = try await site.startDaemon()
-        try "[statd]\nha-callout=\(site.callout)\n".write(toFile: conf, atomically: true, encoding: .utf8)
-        #expect(
-          try await diagnose()
-            == (
-              .exited(0),
-              [
-                "callout-configured": "ok", "callout-executable": "ok", "callout-answered": "ok",
-                "callout-run-directory": "ok",
-              ]
-            ))
-        chmod(site.callout, 0o700)
-        #expect(try await diagnose().1["callout-executable"] == "failed")
-        chmod(site.callout, 0o755)
-        daemon.pause()
-        let hung = try await diagnose()
-        #expect(hung.0 == .exited(1))
-        #expect(hung.1["callout-answered"] == "failed")
-        daemon.resume()
-        try await daemon.terminate()
-        #expect(try await diagnose().1["callout-answered"] == "failed")
-        try "[statd]\nha-callout=/bin/true\n".write(toFile: conf, atomically: true, encoding: .utf8)
-        let foreign = try await diagnose()
-        #expect(foreign.1["callout-configured"] == "failed")
-        #expect(foreign.1["callout-executable"] == "skipped")
-      }
-    }
-
-    /// What the command line of a running rpc.statd says counts as well; without either nothing is configured.
-    @Test func doctorSeesTheCalloutOfARunningStatd() async throws {
-      try await withCalloutSite { site in
-        try await site.startDaemon()
-        let empty = site.server.disk + "/empty.conf"
-        try "".write(toFile: empty, atomically: true, encoding: .utf8)
-        #expect(try await site.server.doctor("--nfs-conf", empty).end == .exited(0))
-      }
-      try await withTestNetwork { network in
-        let site = try await CalloutSite(in: network)
-        try await site.server.startPortMapper()
-        try await site.server.startStatusMonitor()
-        let empty = site.server.disk + "/empty.conf"
-        try "".write(toFile: empty, atomically: true, encoding: .utf8)
-        let (end, answer) = try await site.server.doctor("--nfs-conf", empty)
-        #expect(end == .exited(1))
-        let first = try #require(answer.checks.first)
-        #expect(first.check == "callout-configured")
-        #expect(first.remedy?.contains("ha-callout=/usr/local/sbin/lockferry-callout") == true)
-      }
-    }
-
     /// The socket's mode keeps strangers out, and so do the kernel's credentials where the mode does not.
     @Test func onlyStatdsUserAndRootAreHeard() async throws {
       try await withCalloutSite { site in

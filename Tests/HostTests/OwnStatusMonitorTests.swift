@@ -162,20 +162,14 @@ extension HostTests {
         var answered: Set<String> = []
         for round in 0..<8 {
           let monitor = try await host.startOwnStatusMonitor()
-          let stream = try await host.start([
-            HostTestKit.builtProgram("nsm-peer"), "monitor-many", "--first", "10.64.\(round * 16).1",
-            "--count",
-            "4000", "--my-name", "server", "--window", "\(round.isMultiple(of: 2) ? 1 : 64)", "--each",
-          ])
+          let stream = try await host.startRegistering(
+            4000, from: round * 4096, as: "server", window: round.isMultiple(of: 2) ? 1 : 64)
           try await eventually("some are answered") {
             stream.output.split(separator: "\n").count > 20 + round * 40 || !stream.isRunning
           }
           try await monitor.kill()
           try await stream.kill()
-          let peers = stream.output.split(separator: "\n").compactMap { line in
-            line.hasPrefix("{\"peer\":\"") && line.hasSuffix("\"}")
-              ? String(line.dropFirst(9).dropLast(2)) : nil
-          }
+          let peers = try TestHost.registrations(in: stream.output).map(\.monName)
           #expect(peers.count > 20)
           answered.formUnion(peers)
           let missing = answered.subtracting(host.recordNames)

@@ -80,7 +80,18 @@ struct CalloutSpoolTests {
       (["--no-notify", "-F", "-H", "/a", "-p", "1"], "/a"), (["--no-notify"], nil), (["-H"], nil),
     ] as [([String], String?)])
   func theCalloutIsFoundAsGetoptFindsIt(arguments: [String], callout: String?) {
-    #expect(StatusMonitorProcess.callout(in: arguments) == callout)
+    #expect(StatusMonitorProcess.value(of: ["-H", "--ha-callout"], in: arguments) == callout)
+  }
+
+  @Test("lockferry statd is a status monitor, lockferry's other verbs are none")
+  func ours() {
+    #expect(StatusMonitorProcess.isLockferry(["/usr/sbin/rpc.statd", "-H", "/x"]) == false)
+    #expect(StatusMonitorProcess.isLockferry(["/usr/local/sbin/lockferry", "statd"]) == true)
+    for other in [["lockferry", "run"], ["lockferry"], ["statd"], []] {
+      #expect(StatusMonitorProcess.isLockferry(other) == nil)
+    }
+    let options = ["--log-level", "debug", "--config=/etc/node.yaml"]
+    #expect(StatusMonitorProcess.value(of: ["--config"], in: options) == "/etc/node.yaml")
   }
 
   @Test func theCalloutOfNfsConfIsFound() throws {

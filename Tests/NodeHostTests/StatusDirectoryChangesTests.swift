@@ -138,6 +138,44 @@ import Testing
     writer.stop()
   }
 
+  @Test("B1 M5 a record that was written since it was read is not replaced, and the others are")
+  func overtaken() throws {
+    let folder = try TemporaryFolder()
+    let directory = try folder.statusDirectory()
+    let names = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"]
+    for (name, content) in [
+      (names[0], "as read"), (names[1], "written since"), (names[2], ""), (names[4], ""),
+    ] {
+      try writeFile("\(directory.records)/\(name)", content.utf8)
+    }
+    let bases: [[UInt8]?] = [Array("as read".utf8), Array("read".utf8), [], nil, nil]
+    let replacements = try zip(names, bases).map { name, basis in
+      (try ClientName(name), StatusDirectory.Replacement(Array("new".utf8), for: basis))
+    }
+    let overtaken = try directory.replaceAll(Dictionary(uniqueKeysWithValues: replacements))
+    #expect(overtaken.map(\.text).sorted() == [names[1], names[4]])
+    for (name, content) in zip(names, ["new", "written since", "new", "new", ""]) {
+      #expect(try readFile("\(directory.records)/\(name)") == Array(content.utf8), "\(name)")
+    }
+    #expect(try fileNames(directory.records) == Set(names))
+  }
+
+  @Test("whoever writes while another program of ours does waits, and no longer than its limit")
+  func writersLock() throws {
+    let folder = try TemporaryFolder()
+    let directory = try folder.statusDirectory()
+    let writing = try directory.open(.records)
+    let waiting = try directory.open(.records)
+    try writing.lock(within: .zero)
+    let error = #expect(throws: NodeHostError.self) { try waiting.lock(within: .milliseconds(20)) }
+    #expect(error?.code == .held)
+    #expect(error?.message.contains("is it stopped?") == true)
+    writing.unlock()
+    try waiting.lock(within: .zero)
+    // Not the lock of a status monitor's whole life.
+    _ = try directory.lock()
+  }
+
   @Test("one status monitor of ours works on a directory at a time")
   func lock() throws {
     let folder = try TemporaryFolder()

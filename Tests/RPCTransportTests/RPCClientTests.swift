@@ -28,9 +28,9 @@ import Testing
   ) async throws {
     switch transport {
     case .udp:
-      let service = try RPCDatagramService(isPrivileged: false) { Self.answer($0.call, $0.arguments) }
-      defer { service.stop() }
-      try await body(RPCClient(host: "127.0.0.1", over: .udp, port: service.port))
+      let server = try await AnsweringServer.start(Self.answer)
+      try await body(RPCClient(host: "127.0.0.1", over: .udp, port: server.port))
+      withExtendedLifetime(server) {}
     case .tcp:
       let server = try StreamServer { call, arguments in
         let reply = RPCReply(transactionID: call.transactionID, Self.answer(call, arguments))
@@ -155,10 +155,10 @@ import Testing
 
   @Test("IPv4-only services are found through a name that has an IPv6 address too")
   func severalAddresses() async throws {
-    let service = try RPCDatagramService(isPrivileged: false) { Self.answer($0.call, $0.arguments) }
-    defer { service.stop() }
-    let client = RPCClient(host: "localhost", over: .udp, port: service.port)
+    let server = try await AnsweringServer.start(Self.answer)
+    let client = RPCClient(host: "localhost", over: .udp, port: server.port)
     #expect(try await call(client, 1, [1, 2, 3, 4]) == [1, 2, 3, 4])
+    withExtendedLifetime(server) {}
   }
 
   @Test("bytes that aren't XDR aren't sent")

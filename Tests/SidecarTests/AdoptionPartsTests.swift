@@ -37,8 +37,8 @@ import Testing
   }
 
   private func text(_ merge: StatusDirectory.Merge) -> String? {
-    guard case .install(let bytes) = merge else { return nil }
-    return String(decoding: bytes, as: UTF8.self)
+    guard case .install(let replacement) = merge else { return nil }
+    return String(decoding: replacement.record, as: UTF8.self)
   }
 
   /// M5
@@ -53,6 +53,41 @@ import Testing
 
   @Test func aFileThatACrashLeftEmptyIsReplaced() throws {
     #expect(text(try merged(Self.line("a"), live: "")) == Self.line("a"))
+  }
+
+  /// B1 M5: both read a record, add to it and put it back; neither may take the other's line away.
+  @Test(.timeLimit(.minutes(2)))
+  func anAdoptionAndTheStatusMonitorOfThisNodeWriteOneRecordAtOnce() async throws {
+    let folder = try Folder()
+    let directory = StatusDirectory(path: folder.path)
+    let client = try ClientName("10.0.0.11")
+    for round in 0..<40 {
+      // From no file, from an empty one, and from one with a line.
+      unlink("\(directory.records)/\(client)")
+      if round % 3 > 0 { try folder.write(round % 3 == 1 ? "" : Self.line("before"), "sm/10.0.0.11") }
+      async let monitored: Void = OwnThread.run("statd") {
+        for number in 0..<6 {
+          let line = try MonitorLine(parsing: Array(Self.line("own-\(number)").utf8.dropLast()))
+          for result in directory.make([RecordChange(client: client, adding: [line])]) { try result.get() }
+        }
+      }
+      async let adopted: Void = OwnThread.run("adoption") {
+        for number in 0..<6 {
+          let left = try directory.adopt([client: Array(Self.line("adopted-\(number)").utf8)]).left
+          #expect(left.isEmpty)
+        }
+      }
+      _ = try await (monitored, adopted)
+      guard case .record(let bytes) = try directory.read(client) else {
+        Issue.record("round \(round): no record")
+        continue
+      }
+      let names = Set(MonitorRecord(parsing: bytes).monitorLines.map(\.myName))
+      let expected = Set(
+        (0..<6).flatMap { ["own-\($0)", "adopted-\($0)"] } + (round % 3 == 2 ? ["before"] : []))
+      #expect(names == expected, "round \(round)")
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.records) == [client.text])
   }
 
   @Test func oneRecordThatCanNotBeInstalledSaysSo() throws {

@@ -40,6 +40,8 @@ struct ConfigurationDocumentationTests {
       zzzzzzzzzz: 1
       health: {zzzzzzzzzz: 1, probes: [{zzzzzzzzzz: 1}]}
       beats: {zzzzzzzzzz: 1}
+      adoption: {zzzzzzzzzz: 1, witness: [{zzzzzzzzzz: 1}]}
+      overload: {zzzzzzzzzz: 1}
       mirror: {zzzzzzzzzz: 1}
       callout: {zzzzzzzzzz: 1}
       statd: {zzzzzzzzzz: 1}

@@ -39,6 +39,8 @@ final class ScriptedDaemon: ControlService {
   let node: Mutex<NodeStatus>
   let migrations = Mutex<[MigrationRequest]>([])
   let thawed = Mutex<[String]>([])
+  let unheld = Mutex<[String]>([])
+  let reports = Mutex<[(request: ReportRequest, actor: String)]>([])
   let polls = Mutex(0)
   /// How often a migration is still running when asked for.
   let pollsUntilDone: Int
@@ -91,6 +93,19 @@ final class ScriptedDaemon: ControlService {
     return MigrationStatus(
       id: id, service: "home", state: isDone ? outcome : "running", steps: [],
       problem: isDone && outcome == "failed" ? "the fence said no" : nil)
+  }
+
+  func unhold(service: String) async throws(ControlError) {
+    guard service == "home" else { throw ControlError(.noSuchObject, "no service \(service)") }
+    unheld.withLock { $0.append(service) }
+  }
+
+  func report(_ request: ReportRequest, actor: String) async throws(ControlError) -> NodeStatus.Report {
+    guard request.node != "none" else { throw ControlError(.noSuchObject, "no node none") }
+    reports.withLock { $0.append((request, actor)) }
+    return NodeStatus.Report(
+      node: request.node, source: request.source ?? "", state: request.state, because: request.because,
+      actor: actor, at: "2026-11-21T12:00:00.000Z", secondsLeft: 600)
   }
 
   func thaw(service: String) async throws(ControlError) {

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import NodeHost
 import ServiceLifecycle
 import Synchronization
 import Testing
@@ -27,6 +28,24 @@ struct ControlHTTPTests {
       }
       group.cancelAll()
       try await group.waitForAll()
+    }
+  }
+
+  /// What a candidate asks of a silent owner.
+  @Test func theEndpointIsAWitness() async throws {
+    try await withHealthEndpoint(ScriptedDaemon()) { _, port in
+      func status(_ port: Int, _ target: String) async throws -> Int? {
+        try await OwnThread.run("lf-test") {
+          HTTPStatusProbe.status(
+            host: "127.0.0.1", port: UInt16(clamping: port), target: target, within: .seconds(10))
+        }
+      }
+      #expect(try await status(port, "/primary?service=home") == 200)
+      #expect(try await status(port, "/primary?service=work") == 503)
+      #expect(try await status(port, "/none") == 404)
+      #expect(try await status(1, "/primary") == nil)
+      // Without a token in the node file nobody can report anything.
+      #expect(try await status(port, "/v1/health-reports") == 404)
     }
   }
 
@@ -162,6 +181,11 @@ struct ControlHTTPTests {
       #expect(try await http.ask("GET", "/v1/migrations/home%2F4").body.contains(#""state":"done""#))
       #expect(try await http.ask("POST", "/v1/services/home/thaw").code == 204)
       #expect(daemon.thawed.withLock { $0 } == ["home"])
+      #expect(try await http.ask("POST", "/v1/services/home/unhold").code == 204)
+      #expect(daemon.unheld.withLock { $0 } == ["home"])
+      let said = #"{"node": "b", "state": "unhealthy", "because": "fan", "actor": "root"}"#
+      #expect(try await http.ask("POST", "/v1/health-reports", body: said).code == 200)
+      #expect(daemon.reports.withLock { $0.map(\.actor) } == ["root"])
       let notify = NotificationRequest(force: true, actor: "root", because: "reclaims were lost")
       let notifyBody = String(decoding: try JSONEncoder().encode(notify), as: UTF8.self)
       let told = try await http.ask("POST", "/v1/services/home/notify", body: notifyBody)

@@ -45,6 +45,8 @@ struct RenderingTests {
     status.services[0].state = "adopting"
     status.services[0].owner = "b"
     status.services[0].whyNotCandidate = ["unhealthy"]
+    status.services[0].ineligible = [.init(node: "a", reasons: ["unhealthy", "no disk"])]
+    status.services[0].stranded = "its owner b does not beat"
     status.services[0].plan = .init(
       kind: "adoption", step: "fence", done: 1, steps: 9, problem: "exit status 3")
     status.services[0].mirror?.recordsMirrored = 11
@@ -72,7 +74,8 @@ struct RenderingTests {
         node b differs: home: a here, b there
         service home: adoption, step 2 of 9: fence
         service home: fence is tried again: exit status 3
-        service home: not a candidate here: unhealthy
+        service home: STRANDED: its owner b does not beat
+        service home: a can't take it: unhealthy; no disk
         service home: mirror: no space left
         service home: deletions frozen: 9 departures within 10s
         service home: file ..\\u{1b}[2J is not taken: hidden

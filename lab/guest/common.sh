@@ -1,9 +1,28 @@
 # What roles and commands share. Needs /lab/settings and $name.
 lab_bin=$lab_tools/usr/sbin
 
-start_status_monitor() { # [name by which clients know this host]
+start_status_monitor() { # [name by which clients know this host, where it is a server]
     rpcbind -w
-    rpc.statd --no-notify ${1:+-n "$1"}
+    case $lab_status_monitor in
+    lockferry)
+        if [ -n "${1:-}" ]; then write_node_file; fi
+        "$lab_programs/lockferry" statd >> "/lab/$name/statd.log" 2>&1 < /dev/null &
+        wait_for 120 rpcinfo -T tcp 127.0.0.1 status > /dev/null 2>&1 ;;
+    callout)
+        # As installed: a path that statd's user may pass.
+        if [ -n "${1:-}" ]; then install -m 0755 "$lab_programs/lockferry-callout" /usr/local/sbin/; fi
+        rpc.statd --no-notify ${1:+-n "$1" -H /usr/local/sbin/lockferry-callout} ;;
+    *)
+        rpc.statd --no-notify ${1:+-n "$1"} ;;
+    esac
+}
+
+write_node_file() { # of a server
+    case $name in a) peer=b ;; *) peer=a ;; esac
+    sed -e "s|@FENCE@|$lab_fence|g" -e "s|@NODE@|$name|g" -e "s|@PEER@|$peer|g" -e "s|@SCRIPTS@|$lab_scripts|g" \
+        -e "s|@NAME@|$lab_service_name|g" -e "s|@ADDRESS@|$lab_service_address|g" -e "s|@GRACE@|$lab_grace|g" \
+        -e "s|@NOTIFY@|$lab_notify|g" \
+        "$lab_scripts/lockferry.yaml" > /etc/lockferry/lockferry.yaml
 }
 
 end_grace() { # lockd's and nfsd's: new locks wait until both are over

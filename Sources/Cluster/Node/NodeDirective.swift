@@ -16,6 +16,9 @@ public enum NodeDirective: Sendable, Equatable {
   case stopPlan(ServiceName)
   /// Stop serving at once, whatever the store says: address away, server command.
   case withdraw(ServiceName, because: String)
+  /// Ask whoever can be asked whether the owner serves the service, and report by
+  /// ``NodeInstance/onWitness(_:of:_:now:)``, also where there is nobody.
+  case askWitness(ServiceName, owner: NodeName)
   /// The order can't be carried out: write the problem into it, guarded by the bytes seen.
   case refuseOrder(ServiceName, expected: [UInt8], MigrationOrder)
   /// End the daemon with this error.
@@ -84,6 +87,8 @@ public enum PlanOutcome: Sendable, Equatable {
   case done(Ownership)
   /// A release that could not go on.
   case gaveUp(String)
+  /// An adoption that fails here in a step that another candidate may be able to do.
+  case handOn(String)
   /// The epoch is another's.
   case lost
   /// It was told to stop.

@@ -6,23 +6,27 @@ extension NodeInstance {
     switch state.activity {
     case .claiming, .lettingGo, .plan: return []
     case .serving: return decideAsOwner(state, now: now)
+    case .handingOn: return handOn(name, now: now)
     case .none, .givenUp: break
     }
     guard state.hasBeenSeen, whyUnable(now: now).isEmpty else { return [] }
     guard let ownership = state.ownership else {
-      guard state.ownerBytes == nil, state.definition.home == settings.node || orderedHere(state) != nil
+      guard state.ownerBytes == nil, state.definition.home == settings.node || orderedHere(state) != nil,
+        whyUnchecked(state).isEmpty
       else { return [] }
       return open(state)
     }
     if ownership.node == settings.node, ownership.state != .released {
-      return takeUp(state, ownership)
+      return takeUp(state, ownership, now: now)
     }
     return decideAsCandidate(state, ownership, now: now)
   }
 
   /// This node owns the service by the store and does not serve it: the daemon or the machine was away, or
   /// the service was given up.
-  private mutating func takeUp(_ state: ServiceState, _ ownership: Ownership) -> [NodeDirective] {
+  private mutating func takeUp(
+    _ state: ServiceState, _ ownership: Ownership, now: BootInstant
+  ) -> [NodeDirective] {
     let name = state.definition.name
     services[name]?.mayBeLeftOver = false
     services[name]?.hasWithdrawn = false
@@ -33,6 +37,7 @@ extension NodeInstance {
     case .adopting:
       // Also after a reboot the journal is what counts: it knows whether the old owner had to be fenced.
       services[name]?.activity = .plan(.adoption)
+      services[name]?.needsRecovery = false
       return [
         .resumePlan(name, epoch: ownership.epoch, fromStart: hasStopped && !timings.has(.rebootTrustsJournal))
       ]
@@ -45,7 +50,7 @@ extension NodeInstance {
     case .online, .releasing, .released:
       let because =
         hasGivenUp ? "\(settings.node) can serve again" : "\(settings.node) has rebooted"
-      return claim(state, from: .here(settings.node), because: because)
+      return claim(state, from: .here(settings.node), because: because, now: now)
     }
   }
 
@@ -58,7 +63,7 @@ extension NodeInstance {
       .withdraw(name, because: "the journal of its plan is gone from the store"),
       .note("the journal of \(name) is gone from the store; the service is adopted from the start"),
     ]
-      + claim(state, from: .here(settings.node), because: "the journal of the last plan is gone")
+      + claim(state, from: .here(settings.node), because: "the journal of the last plan is gone", now: now)
   }
 
   private mutating func open(_ state: ServiceState) -> [NodeDirective] {
@@ -83,12 +88,15 @@ extension NodeInstance {
       }
       return release(state, ownership, to: order.to, because: order.reason, request: order.id)
     }
-    if case .unhealthy(let problems) = health, let heir = aliveCandidates(state, besides: settings.node).first
+    if let because = whyGiveAway(state.definition.name, now: now),
+      let heir = heirs(state, besides: settings.node).first, whyFlapping(state, now: now) == nil
     {
-      return release(
-        state, ownership, to: heir,
-        because: "\(settings.node) is unhealthy: \(problems.joined(separator: "; "))",
-        request: nil)
+      if health == .healthy,
+        !reports.current(of: settings.node, now: now).contains(where: { $0.state == .unhealthy })
+      {
+        lastRelief = now
+      }
+      return release(state, ownership, to: heir, because: because, request: nil)
     }
     return []
   }
@@ -100,6 +108,10 @@ extension NodeInstance {
     }
     guard case .alive? = peers[order.to]?.verdict else {
       return "\(order.to) does not beat; nothing was released"
+    }
+    let reasons = whyNotEligible(order.to, for: state.definition.name)
+    if !reasons.isEmpty {
+      return "\(order.to) can't take it: \(reasons.joined(separator: "; ")); nothing was released"
     }
     let differences = differences(state.definition.name, with: order.to)
     if !differences.isEmpty {
@@ -121,13 +133,14 @@ extension NodeInstance {
   private mutating func decideAsCandidate(
     _ state: ServiceState, _ ownership: Ownership, now: BootInstant
   ) -> [NodeDirective] {
-    guard state.definition.candidates.contains(settings.node) else { return [] }
+    guard state.definition.candidates.contains(settings.node), whyNotEligible(state, now: now).isEmpty
+    else { return [] }
     let order = state.order.flatMap { $0.problem == nil ? $0 : nil }
     if ownership.state == .released {
       guard isHeir(state, ownership) else { return [] }
       let because =
         order.map(\.reason) ?? "\(ownership.node) released it"
-      return claim(state, from: .released(ownership.node), because: because)
+      return claim(state, from: .released(ownership.node), because: because, now: now)
     }
     let verdict = peers[ownership.node]?.verdict ?? .unknown
     if let order, order.isForced, order.to == settings.node, verdict != .alive,
@@ -135,37 +148,34 @@ extension NodeInstance {
     {
       return claim(
         state, from: .unaccounted(ownership.node, fenceConfirmedByOperator: order.fenceConfirmed),
-        because: order.reason)
+        because: order.reason, now: now)
     }
-    guard case .dead(let missed) = verdict, differences(state.definition.name, with: ownership.node).isEmpty,
-      aliveCandidates(state, besides: ownership.node).first == settings.node
-    else { return [] }
+    guard heirs(state, besides: ownership.node).first == settings.node else { return [] }
+    if case .late = verdict, !state.definition.hasFence {
+      return askWitness(state.definition.name, of: ownership.node, now: now)
+    }
+    guard case .dead(let missed) = verdict else { return [] }
+    let (isAllowed, questions) = mayAdopt(state, ownership, now: now)
+    guard isAllowed else { return questions }
     return claim(
       state, from: .unaccounted(ownership.node, fenceConfirmedByOperator: false),
-      because: "\(ownership.node) missed \(missed) beats")
+      because: "\(ownership.node) missed \(missed) beats" + evidence(against: ownership.node, now: now),
+      now: now)
   }
 
-  /// A released service goes to whom it was released for, else to the best candidate that lives; the one who
+  /// A released service goes to whom it was released for, else to the best candidate that can take it; the one who
   /// released it comes last.
   private func isHeir(_ state: ServiceState, _ ownership: Ownership) -> Bool {
     if let heir = ownership.reservedFor, heir != settings.node {
       switch peers[heir]?.verdict ?? .unknown {
-      case .alive, .late, .unknown: return false
-      case .dead, .stopped: break
+      case .late, .unknown: return false
+      case .alive where whyNotEligible(heir, for: state.definition.name).isEmpty: return false
+      case .alive, .dead, .stopped: break
       }
     }
     if ownership.reservedFor == settings.node { return true }
-    let others = aliveCandidates(state, besides: ownership.node).filter { $0 != ownership.reservedFor }
+    let others = heirs(state, besides: ownership.node).filter { $0 != ownership.reservedFor }
     return others.first == settings.node || (others.isEmpty && ownership.node == settings.node)
-  }
-
-  /// The candidates that beat, best first; this node counts as alive.
-  func aliveCandidates(_ state: ServiceState, besides excluded: NodeName) -> [NodeName] {
-    state.definition.candidates.filter { candidate in
-      guard candidate != excluded else { return false }
-      if candidate == settings.node { return true }
-      return peers[candidate]?.verdict == .alive
-    }
   }
 
   private func orderedHere(_ state: ServiceState) -> MigrationOrder? {
@@ -173,7 +183,7 @@ extension NodeInstance {
   }
 
   private mutating func claim(
-    _ state: ServiceState, from former: FormerOwner, because: String
+    _ state: ServiceState, from former: FormerOwner, because: String, now: BootInstant
   ) -> [NodeDirective] {
     let before = timings.has(.fenceDebtIsForgotten) ? nil : state.ownership?.unfenced
     let owed = before?.filter { $0 != settings.node } ?? []
@@ -185,20 +195,29 @@ extension NodeInstance {
     if case .unaccounted(let old, _) = former, let peer = peers[old], !timings.has(.claimComparesNoBeat) {
       silentBeat = Transition.SilentBeat(node: old, bytes: peer.observed)
     }
+    // What nobody asked for counts; what cascades counts once.
+    let isAutomatic: Bool
+    switch former {
+    case .unaccounted, .released:
+      isAutomatic = orderedHere(state) == nil && state.ownership?.tried.isEmpty != false
+    case .none, .here: isAutomatic = false
+    }
     return transition(
       state, plan, to: .adopting, silentBeat: silentBeat,
-      unfenced: former.unfenced(state.definition, owed: owed))
+      unfenced: former.unfenced(state.definition, owed: owed), tried: state.ownership?.tried ?? [],
+      automatic: (isAutomatic ? [0] : []) + automaticAges(state, now: now))
   }
 
-  private mutating func transition(
+  mutating func transition(
     _ state: ServiceState, _ plan: Plan, to target: Ownership.State, reservedFor: NodeName? = nil,
-    silentBeat: Transition.SilentBeat? = nil, unfenced: [NodeName] = []
+    silentBeat: Transition.SilentBeat? = nil, unfenced: [NodeName] = [], tried: [NodeName] = [],
+    automatic: [Int]? = nil
   ) -> [NodeDirective] {
     services[state.definition.name]?.activity = target == .releasing ? .lettingGo : .claiming
     let plan = planted(in: plan)
     let ownership = Ownership(
       node: settings.node, epoch: plan.epoch, state: target, boot: settings.boot, reservedFor: reservedFor,
-      unfenced: unfenced)
+      unfenced: unfenced, tried: tried, automatic: automatic ?? state.ownership?.automatic ?? [])
     return [
       .transition(
         Transition(

@@ -25,7 +25,7 @@ extension NodeInstance {
     guard state.definition.candidates.contains(settings.node) else {
       return ["this node is not among its candidates"]
     }
-    var reasons = whyUnable(now: now)
+    var reasons = whyUnable(now: now) + (loopLag.reason(now: now).map { [$0] } ?? []) + whyUnchecked(state)
     for peer in peerNames {
       let differences = differences(name, with: peer)
       guard !differences.isEmpty else { continue }

@@ -23,11 +23,14 @@ public struct NodeInstance: Sendable {
     /// What a daemon before this one gave up since the boot: to be remembered on the machine from a
     /// ``NodeDirective/withdraw(_:because:)`` until an adoption or opening has ended online.
     public var withdrawn: Set<ServiceName>
+    /// How long this node tries to adopt a service before another one may.
+    public var adoption: AdoptionPolicy
 
     /// Settings.
     public init(
       node: NodeName, instance: DaemonInstance, boot: String, timings: BeatTimings, staleness: Duration,
-      services: [ServiceDefinition], withdrawn: Set<ServiceName> = []
+      services: [ServiceDefinition], withdrawn: Set<ServiceName> = [],
+      adoption: AdoptionPolicy = AdoptionPolicy()
     ) {
       self.node = node
       self.instance = instance
@@ -36,6 +39,7 @@ public struct NodeInstance: Sendable {
       self.staleness = staleness
       self.services = services
       self.withdrawn = withdrawn
+      self.adoption = adoption
     }
   }
 
@@ -63,10 +67,12 @@ public struct NodeInstance: Sendable {
     case serving
     /// Still the owner by the store, but has stopped serving because the lease could not be renewed.
     case givenUp
+    /// An adoption has failed here, and another candidate shall try.
+    case handingOn
 
     var isServing: Bool {
       switch self {
-      case .plan, .serving, .lettingGo: true
+      case .plan, .serving, .lettingGo, .handingOn: true
       case .none, .claiming, .givenUp: false
       }
     }
@@ -93,6 +99,16 @@ public struct NodeInstance: Sendable {
     /// Transitions that failed one after the other.
     var failedAttempts = 0
     var nextAttemptAt: BootInstant?
+    /// What the operator's checks found on this node; nil before they have answered.
+    var checkProblems: [String]?
+    /// What was heard of its owner while that is silent.
+    var witness = Witness()
+    /// When this node first saw the owner's epoch.
+    var epochSeenAt: BootInstant?
+    /// The step of its plan that fails.
+    var failing: FailingStep?
+    /// Why the adoption was given up here.
+    var handOnProblem: String?
   }
 
   let settings: Settings
@@ -108,6 +124,12 @@ public struct NodeInstance: Sendable {
   var ownBeat: BeatDetector
   var peers: [NodeName: BeatDetector] = [:]
   var disagreements: [NodeName: [ServiceName: [String]]] = [:]
+  var peerEligibility: [NodeName: Eligibility] = [:]
+  var loopLag: LoopLag
+  var stormGuard: StormGuard
+  var reports = ReportBook()
+  /// When this node last gave a service away because it was overloaded.
+  var lastRelief: BootInstant?
   var services: [ServiceName: ServiceState] = [:]
 
   /// A node that starts at `now`.
@@ -115,6 +137,8 @@ public struct NodeInstance: Sendable {
     self.settings = settings
     startedAt = now
     lease = OwnerLease(timings: settings.timings)
+    loopLag = LoopLag(timings: settings.timings)
+    stormGuard = StormGuard(timings: settings.timings)
     ownBeat = BeatDetector(timings: settings.timings, staleness: settings.staleness, now: now)
     func isWithdrawn(_ name: ServiceName) -> Bool {
       settings.withdrawn.contains(name) && !settings.timings.has(.withdrawnIsForgotten)
@@ -132,6 +156,7 @@ public struct NodeInstance: Sendable {
   /// Due every beat interval.
   public mutating func onTick(now: BootInstant) -> [NodeDirective] {
     guard phase != .refused else { return [] }
+    loopLag.onTick(now: now)
     var directives = onLeaseWatch(now: now)
     if let renewal = renewal() { directives.append(.renew(renewal)) }
     directives.append(.look)
@@ -219,6 +244,7 @@ public struct NodeInstance: Sendable {
     guard phase != .refused else { return [] }
     hasLooked = true
     for peer in peers.keys { peers[peer]?.onLook(view.beats[peer], now: now) }
+    stormGuard.onLook(peers.mapValues(\.verdict), now: now)
     var directives = settleLeftOvers(view)
     if phase == .checkingName {
       directives += checkName(view.beats[settings.node], now: now)
@@ -277,18 +303,21 @@ public struct NodeInstance: Sendable {
     switch outcome {
     case .done:
       state.ownerBytes = transition.ownership.bytes
+      if state.ownership?.epoch != transition.ownership.epoch { state.epochSeenAt = now }
       state.ownership = transition.ownership
       state.activity = .plan(transition.plan.kind)
       state.hasWithdrawn = false
       state.needsRecovery = false
       state.failedAttempts = 0
       state.nextAttemptAt = nil
+      state.failing = nil
+      state.handOnProblem = nil
       services[name] = state
       return [.run(transition.plan)]
     case .conflict, .failed:
       // What is true now is seen at the next look; a write with an unknown end is seen there too.
       if state.activity == .lettingGo {
-        state.activity = .serving
+        state.activity = state.handOnProblem == nil ? .serving : .handingOn
       } else {
         // Its own service, which it had stopped serving, stays so.
         state.activity = state.ownership?.node == settings.node ? .givenUp : .none
@@ -311,8 +340,24 @@ public struct NodeInstance: Sendable {
       state.ownership = ownership
       state.ownerBytes = ownership.bytes
       state.activity = ownership.state == .online ? .serving : .none
+      state.failing = nil
       services[name] = state
       return []
+    case .handOn(let problem):
+      state.activity = .handingOn
+      state.handOnProblem = problem
+      services[name] = state
+      var directives: [NodeDirective] = [
+        .note("\(name) can't be adopted here, another candidate shall try: \(problem)")
+      ]
+      // An order to come here can't be carried out, and would call the service back from whoever can serve it.
+      if let bytes = state.orderBytes, var order = state.order, order.problem == nil,
+        order.to == settings.node
+      {
+        order.problem = "\(settings.node) could not adopt it: \(problem)"
+        directives.append(.refuseOrder(name, expected: bytes, order))
+      }
+      return directives + handOn(name, now: now)
     case .gaveUp(let problem):
       // The release is undone by adopting anew: what it had already stopped is recovered.
       // Whatever of it is left must not outlive the lease, which is not watched for it any longer.
@@ -386,6 +431,7 @@ extension NodeInstance {
     let before = state.ownership
     let ownership = bytes.flatMap(Ownership.init(bytes:))
     services[name]?.ownership = ownership
+    if ownership?.epoch != before?.epoch { services[name]?.epochSeenAt = now }
     var directives: [NodeDirective] = []
     if bytes != nil, ownership == nil, state.ownerBytes != bytes {
       directives.append(
@@ -393,7 +439,7 @@ extension NodeInstance {
     }
     let isOurs = ownership?.node == settings.node && ownership?.epoch == before?.epoch
     switch state.activity {
-    case .plan, .serving, .lettingGo:
+    case .plan, .serving, .lettingGo, .handingOn:
       guard !isOurs, !timings.has(.lostEpochIsIgnored) else { return [] }
       // Should the key come back as it was: what is withdrawn now needs more than a resumption.
       let owner = ownership.map { "\($0.node) with epoch \($0.epoch)" } ?? "nobody"

@@ -123,6 +123,21 @@ extension Plan {
       to: target?.text, because: because, request: request, steps: steps)
   }
 
+  /// Undoes what an adoption by `node` that failed at `step` has brought about, for `target` to try.
+  public static func handOn(
+    of service: ServiceDefinition, by node: NodeName, epoch: UInt64, to target: NodeName,
+    failedAt step: PlanStep.Kind, because: String
+  ) -> Plan {
+    var plan = release(of: service, by: node, epoch: epoch, to: target, because: because)
+    plan.isHandOn = true
+    if step == .storage || step == .records {
+      plan.steps = plan.steps.map {
+        $0.kind == .mirror ? .skipped(.mirror, "no client was recorded here since the adoption began") : $0
+      }
+    }
+    return plan
+  }
+
   private static func storage(_ service: ServiceDefinition) -> PlanStep {
     service.attachesStorage
       ? PlanStep(.storage, "the file system is needed before its exports")

@@ -31,6 +31,8 @@ public struct Plan: Sendable, Equatable, Codable {
   public var because: String
   /// The operator's request that it answers.
   public var request: String?
+  /// A release after a failed adoption: nobody serves the service meanwhile.
+  public var isHandOn: Bool?
   /// The steps in order.
   public var steps: [PlanStep]
 }

@@ -38,11 +38,12 @@ public struct PlanProgress: Sendable, Equatable {
   /// The step that is ``next`` failed.
   ///
   /// An adoption never goes on past a failed step and never gives up by itself: nobody else serves the
-  /// service, so the longest pause is short. A release gives up after three tries, since the service can
-  /// still be served here.
+  /// service, so the longest pause is short (whether another candidate shall try, ``NodeInstance`` decides). A
+  /// release gives up after three tries, since the service can still be served here; after a failed adoption it
+  /// can't.
   public mutating func onStepFailed() -> FailureDirective {
     failures += 1
-    if plan.kind == .release, failures >= 3, next?.kind != .finish { return .giveUp }
+    if plan.kind == .release, plan.isHandOn != true, failures >= 3, next?.kind != .finish { return .giveUp }
     return .retry(after: .milliseconds(250) * (1 << min(failures - 1, 5)))
   }
 }

@@ -68,6 +68,7 @@ public struct Fault: Sendable, Equatable, CustomStringConvertible {
     case forcedOrder = "a forced order to migrate"
     case thaw = "an operator thaws"
     case notifyAgain = "an operator has clients told again"
+    case unhold = "an operator lets a held service go on"
     case definitionsDiffer = "has another node file"
   }
 
@@ -92,7 +93,7 @@ public struct Fault: Sendable, Equatable, CustomStringConvertible {
     return switch kind {
     case .clientReboots, .clientGone, .clientCut: "\(client?.text ?? "nobody") \(kind.rawValue) for \(length)"
     case .order, .forcedOrder: "\(kind.rawValue) \(service) to \(node)"
-    case .thaw, .notifyAgain, .ownerKeyDamaged, .journalLost: "\(kind.rawValue): \(service)"
+    case .thaw, .notifyAgain, .unhold, .ownerKeyDamaged, .journalLost: "\(kind.rawValue): \(service)"
     case .everyMachineLosesPower, .everyNodeCutFromStore, .everyBeatVanishes, .everyClientReboots,
       .storeStops,
       .storeReadOnly, .storeFull, .storeVanishes, .storeSlow, .storeRestored, .storeRestoredByTheBook:

@@ -46,7 +46,7 @@ extension SimulatedWorld {
       .clientGone,
       .clientCut, .everyClientReboots:
       strikeClients(fault)
-    case .order, .forcedOrder, .thaw, .notifyAgain, .definitionsDiffer: operate(fault)
+    case .order, .forcedOrder, .thaw, .notifyAgain, .unhold, .definitionsDiffer: operate(fault)
     default: strikeServer(fault)
     }
   }
@@ -157,6 +157,7 @@ extension SimulatedWorld {
     storeState.isFull = false
     storeState.hasVanished = false
     storeState.slowness = 0
+    for service in services { unhold(service.name) }
     for (service, (damaged, good)) in ledger.damagedKeys { mendOwnerKey(service, damaged, good) }
     for node in shape.nodes {
       machines[node]?.staysOffUntil = 0

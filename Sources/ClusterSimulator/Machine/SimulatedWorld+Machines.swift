@@ -46,7 +46,7 @@ extension SimulatedWorld {
     let settings = NodeInstance.Settings(
       node: node, instance: DaemonInstance(place: "\(node)/\(machine.boot)", run: "\(life)"),
       boot: "\(node)-\(machine.boot)", timings: timings, staleness: shape.staleness, services: services,
-      withdrawn: machine.withdrawn)
+      withdrawn: machine.withdrawn, adoption: shape.adoption)
     let instance = NodeInstance(settings: settings, now: clock(node))
     machines[node]?.instance = instance
     machines[node]?.judge = HealthJudge(probes: 1, limit: 2)
@@ -59,6 +59,7 @@ extension SimulatedWorld {
     tick(node)
     watchLease(node)
     rescanPeriodically(node)
+    exchangeEligibility(node)
   }
 
   /// The machine does nothing for a while. Its clocks go on.
@@ -75,6 +76,23 @@ extension SimulatedWorld {
   mutating func excuse(_ node: NodeName, until end: Int) {
     let before = machines[node]?.excusedUntil ?? 0
     machines[node]?.excusedUntil = max(before, end)
+  }
+
+  /// What each node says of itself, now and then.
+  private mutating func exchangeEligibility(_ node: NodeName) {
+    let said = machines[node]?.instance?.eligibility(now: clock(node))
+    call(
+      from: node, .beat,
+      { world in
+        world.store.eligibility[node] = said
+        return world.store.eligibility
+      }
+    ) { world, all in
+      for (peer, said) in all ?? [:] where peer != node {
+        world.machines[node]?.instance?.onEligibility(of: peer, said)
+      }
+      world.schedule(after: world.trueTime(.seconds(1), on: node), for: node) { $0.exchangeEligibility(node) }
+    }
   }
 
   /// A round of health probes, and what the mirror is told of the server.

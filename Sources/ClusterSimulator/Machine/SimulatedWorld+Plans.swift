@@ -88,7 +88,7 @@ extension SimulatedWorld {
         if let left = world.machines[node]?.failingSteps[next.kind], left > 0 {
           world.machines[node]?.failingSteps[next.kind] = left - 1
           world.note("\(node): step \(next.kind) of \(service) fails")
-          return world.retry(run, on: node)
+          return world.retry(run, on: node, isItsOwn: true)
         }
         world.perform(next.kind, run, on: node) { world, after in
           guard world.runs(run, on: node) else { return }
@@ -104,6 +104,7 @@ extension SimulatedWorld {
     note("\(node): step \(kind) of \(service) is done")
     var after = run
     after.progress.onStepDone()
+    machines[node]?.instance?.onStepDone(service)
     guard plan.kind != .resumption else { return step(after, on: node) }
     let guardBytes = machines[node]?.instance?.ownerBytes(of: service, epoch: plan.epoch)
     call(
@@ -123,7 +124,8 @@ extension SimulatedWorld {
     }
   }
 
-  private mutating func retry(_ run: PlanRun, on node: NodeName) {
+  /// - Parameter isItsOwn: the step failed, and not the store.
+  private mutating func retry(_ run: PlanRun, on node: NodeName, isItsOwn: Bool = false) {
     var failed = run
     if timings.has(.failedStepIsPassed), run.plan.kind == .adoption, run.progress.next?.kind != .finish {
       failed.progress.onStepDone()
@@ -132,6 +134,12 @@ extension SimulatedWorld {
     switch failed.progress.onStepFailed() {
     case .giveUp: end(run, on: node, .gaveUp("it failed"))
     case .retry(let delay):
+      let (failures, own) = (failed.progress.failures, clock(node))
+      if isItsOwn, let step = failed.progress.next?.kind,
+        machines[node]?.instance?.onStepFailed(run.service, step, failures: failures, now: own) == true
+      {
+        return end(run, on: node, .handOn("\(step) failed"))
+      }
       schedule(after: trueTime(delay, on: node), for: node) { $0.step(failed, on: node) }
     }
   }

@@ -72,6 +72,9 @@ extension SimulatedWorld {
       rest(&self)
     case .withdraw:
       rest(&self)
+    case .askWitness(let service, let owner):
+      askWitness(service, owner, from: node)
+      rest(&self)
     case .refuseOrder(let service, let expected, let order):
       call(
         from: node, .write,
@@ -84,6 +87,19 @@ extension SimulatedWorld {
       violate(.oneName, "\(node) is refused: \(problem)")
     case .note:
       rest(&self)
+    }
+  }
+
+  /// An address that is on a running machine answers, whatever its daemon does.
+  private mutating func askWitness(_ service: ServiceName, _ owner: NodeName, from node: NodeName) {
+    let delay = machines[node]?.numbers.number(500...1_000_000) ?? 0
+    schedule(after: delay, for: node) { world in
+      let serves =
+        world.machines[owner].map {
+          $0.isOn && $0.pausedUntil <= world.now && !$0.isServerDown && $0.holds(service)
+        } ?? false
+      world.input(
+        node, { $0.onWitness(service, of: owner, serves ? .seen("its address") : .notSeen, now: $1) })
     }
   }
 

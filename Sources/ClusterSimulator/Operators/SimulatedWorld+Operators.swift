@@ -12,6 +12,7 @@ extension SimulatedWorld {
       }
     case .notifyAgain:
       if let owner = store.ownership(service)?.node { notifyAgain(service, on: owner) }
+    case .unhold: unhold(service)
     case .definitionsDiffer:
       let peers = shape.nodes.filter { $0 != node }
       during(fault.length) { world, isOn in
@@ -22,6 +23,13 @@ extension SimulatedWorld {
       }
     default: break
     }
+  }
+
+  /// Its automatic adoptions are forgotten.
+  mutating func unhold(_ service: ServiceName) {
+    guard var ownership = store.ownership(service), !ownership.automatic.isEmpty else { return }
+    ownership.automatic = []
+    store.set(service, ownership)
   }
 
   private mutating func order(_ service: ServiceName, to target: NodeName, isForced: Bool) {

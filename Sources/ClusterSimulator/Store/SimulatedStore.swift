@@ -16,6 +16,8 @@ struct SimulatedStore {
   var records: [ServiceName: [ClientName: [UInt8]]] = [:]
   /// The highest state number that clients may have been told.
   var stateNumbers: [ServiceName: Int32] = [:]
+  /// What nodes say of themselves.
+  var eligibility: [NodeName: Eligibility] = [:]
   /// Every value that an owner key has had.
   var ownerHistory: [ServiceName: [Ownership]] = [:]
 
@@ -71,7 +73,7 @@ struct SimulatedStore {
     ownership.state = plan.kind == .release ? .released : .online
     ownership.reservedFor = plan.kind == .release ? plan.to.flatMap(NodeName.init) : nil
     ownership.boot = boot ?? ownership.boot
-    ownership.unfenced = []
+    if plan.kind != .release { (ownership.unfenced, ownership.tried) = ([], []) }
     set(service, ownership)
     journals[service] = nil
     if let request = plan.request, plan.kind != .release, order(service)?.id == request {

@@ -37,6 +37,8 @@ public struct ClusterShape: Sendable, Equatable {
   public var timings: BeatTimings
   /// When the mirror deletes.
   public var mirror: MirrorTimings
+  /// When a candidate lets another one try, and when nobody adopts any more without an operator.
+  public var adoption: AdoptionPolicy
   /// How long the store may show an old value, as the nodes were told.
   public var staleness: Duration
   /// The store.
@@ -77,6 +79,9 @@ public struct ClusterShape: Sendable, Equatable {
       timings.stopTime = numbers.milliseconds(200...1500)
       timings.lease = timings.smallestLease
     }
+    adoption = AdoptionPolicy(
+      tries: 2, time: .seconds(6), rest: .seconds(9),
+      flap: numbers.chance(40) ? FlapLimit(adoptions: 3, window: .seconds(3600)) : nil)
     store = numbers.chance(70) ? .directory : .consensus
     staleness = store == .directory && numbers.chance(30) ? numbers.milliseconds(500...4000) : .zero
     // Shorter than in life, so that a minute has room for departures; in the same proportions.

@@ -113,6 +113,29 @@ struct OpenDirectory: ~Copyable {
     }
   }
 
+  /// Keeps other programs of ours that ask for the same from writing here, until ``unlock()``. Only who may read the
+  /// directory can hold it: for `sm/`, root and statd's user.
+  ///
+  /// - Throws: ``NodeHostError``: `held` where another one does not let go of it within the limit.
+  func lock(within limit: Duration) throws(NodeHostError) {
+    let end = BootClock.now + limit
+    while true {
+      let failure = lfh_lock(descriptor.number)
+      if failure == 0 { return }
+      guard failure == -EWOULDBLOCK else { throw NodeHostError(-failure, path) }
+      guard BootClock.now < end else {
+        throw NodeHostError(
+          .held,
+          "another program of lockferry has been writing into \(path) for \(limit); is it stopped? "
+            + "see fuser -v \(path)")
+      }
+      usleep(500)
+    }
+  }
+
+  /// Not left to the closing of the descriptor: a child that is just being started has it, too, until its exec.
+  func unlock() { lfh_unlock(descriptor.number) }
+
   /// Renames within the directory, over whatever is there.
   func rename(_ old: String, to new: String) throws(NodeHostError) {
     guard renameat(descriptor.number, old, descriptor.number, new) == 0 else {

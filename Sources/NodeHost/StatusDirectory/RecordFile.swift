@@ -60,6 +60,20 @@ struct RecordFile: Sendable {
     return .refused(reason: "changes while it is read, \(Self.attempts) times in a row")
   }
 
+  /// The bytes of the file, also of one that a crash left empty; `.some(nil)` where there is none, nil where what is there
+  /// can't be read.
+  func content(in directory: borrowing OpenDirectory) -> [UInt8]?? {
+    switch read(in: directory) {
+    case .read(let bytes, _): return .some(bytes)
+    case .absent: return .some(nil)
+    case .refused:
+      guard let status = try? directory.status(of: client.text), status.st_mode & S_IFMT == S_IFREG,
+        status.st_size == 0
+      else { return nil }
+      return .some([])
+    }
+  }
+
   /// Nil where the file changed meanwhile.
   private func readOnce(in directory: borrowing OpenDirectory) throws(SystemError) -> Reading? {
     var now = timespec()

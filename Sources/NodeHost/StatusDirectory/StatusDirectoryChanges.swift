@@ -13,6 +13,9 @@ extension StatusDirectory {
   /// which nobody was promised anything. Removed files are not waited for: one that a power cut brings back costs its
   /// client a notification too many.
   ///
+  /// From the reading of a record to its replacement no other program of ours writes into `sm/`: an adoption's lines
+  /// would be lost, or the lines that an adoption read would come back without these.
+  ///
   /// - Parameter changes: made in this order; more than one for the same client are made as one.
   /// - Returns: for each change whether all of its lines are on the disk, or why not.
   public func make(_ changes: [RecordChange]) -> [Result<Void, NodeHostError>] {
@@ -33,7 +36,7 @@ extension StatusDirectory {
   private func make(share changes: [RecordChange]) -> [Result<Void, NodeHostError>] {
     var batch: RecordBatch
     do {
-      batch = RecordBatch(try open(.records))
+      batch = try RecordBatch(open(.records))
     } catch {
       return changes.map { _ in .failure(error) }
     }
@@ -72,13 +75,17 @@ private struct RecordBatch: ~Copyable {
   private var writings: [Writing] = []
   private(set) var failures: [ClientName: NodeHostError] = [:]
 
-  init(_ directory: consuming OpenDirectory) {
+  init(_ directory: consuming OpenDirectory) throws(NodeHostError) {
+    try directory.lock(within: StatusDirectory.patience)
     // As root, before privileges were dropped or where they weren't, the files are still statd's.
     owner = geteuid() == 0 ? (try? directory.status()).map(FileOwner.init) : nil
     self.directory = directory
   }
 
-  deinit { for writing in writings { close(writing.file) } }
+  deinit {
+    directory.unlock()
+    for writing in writings { close(writing.file) }
+  }
 
   /// Removes the record, or writes the new one under a temporary name.
   mutating func prepare(_ client: ClientName, _ changes: [RecordChange]) {
@@ -114,6 +121,7 @@ private struct RecordBatch: ~Copyable {
       flush(writing)
       rename(writing)
     }
+    directory.unlock()
     for writing in writings where !writing.isReplacement { flush(writing) }
     for writing in writings where failures[writing.client] != nil { directory.remove(writing.temporary) }
     guard !writings.isEmpty else { return }

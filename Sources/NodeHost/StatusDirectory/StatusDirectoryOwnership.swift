@@ -12,16 +12,17 @@ public final class StatusDirectoryLock: Sendable {
 }
 
 extension StatusDirectory {
-  /// Takes the lock without waiting. rpc.statd knows nothing of it.
+  /// Takes the lock without waiting. rpc.statd knows nothing of it. It is on `sm.bak/`, since the lock on `sm/` says
+  /// that somebody is writing there; the folder above could be locked by any user.
   ///
-  /// - Throws: ``NodeHostError``: `held` where another status monitor of ours has it; no `sm/`.
+  /// - Throws: ``NodeHostError``: `held` where another status monitor of ours has it; no `sm.bak/`.
   public func lock() throws(NodeHostError) -> StatusDirectoryLock {
-    let descriptor = try Descriptor.open(records, O_RDONLY | O_DIRECTORY)
+    let descriptor = try Descriptor.open(retired, O_RDONLY | O_DIRECTORY)
     let failure = lfh_lock(descriptor.number)
     if failure == -EWOULDBLOCK {
-      throw NodeHostError(.held, "\(records): a lockferry statd works there already; stop it first")
+      throw NodeHostError(.held, "\(path): a lockferry statd works there already; stop it first")
     }
-    guard failure == 0 else { throw NodeHostError(-failure, records) }
+    guard failure == 0 else { throw NodeHostError(-failure, retired) }
     return StatusDirectoryLock(descriptor)
   }
 

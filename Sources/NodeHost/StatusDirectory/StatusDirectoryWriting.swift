@@ -23,11 +23,51 @@ extension StatusDirectory {
   ///
   /// - Throws: ``NodeHostError``, as for one.
   public func installAll(_ records: [ClientName: [UInt8]]) throws(NodeHostError) {
-    guard !records.isEmpty else { return }
+    _ = try replace(records) { _, _ in true }
+  }
+
+  /// What is to become of a record that was read before.
+  public struct Replacement: Sendable, Equatable {
+    /// The new file, byte for byte.
+    public let record: [UInt8]
+    /// What the file held when the new one was made from it; nil where there was none.
+    public let basis: [UInt8]?
+
+    /// A new file for one that held `basis`.
+    public init(_ record: [UInt8], for basis: [UInt8]?) {
+      self.record = record
+      self.basis = basis
+    }
+  }
+
+  /// Puts records into `sm/` as the other does, but only over what they were made from: another program may have
+  /// written a client's record since, and what it wrote must not be lost.
+  ///
+  /// Our own status monitor can't write between the last look and the rename; rpc.statd, which knows no lock, could,
+  /// within the few microseconds that these are apart.
+  ///
+  /// - Returns: the clients whose file is not what the replacement was made from; theirs is as it was.
+  /// - Throws: ``NodeHostError``, as for one; `held` where a status monitor of ours does not let go of `sm/`.
+  public func replaceAll(
+    _ replacements: [ClientName: Replacement]
+  ) throws(NodeHostError) -> Set<ClientName> {
+    try replace(replacements.mapValues(\.record)) { directory, client in
+      RecordFile(client: client).content(in: directory) == .some(replacements[client]?.basis)
+    }
+  }
+
+  /// How long to wait for another program of ours that writes records.
+  static let patience = Duration.seconds(4)
+
+  private func replace(
+    _ records: [ClientName: [UInt8]], where isAsExpected: (borrowing OpenDirectory, ClientName) -> Bool
+  ) throws(NodeHostError) -> Set<ClientName> {
+    guard !records.isEmpty else { return [] }
     let directory = try open(.records)
     let owner = FileOwner(try directory.status())
     let flushEach = records.count < Self.flushAllFrom
-    var temporaries: [(temporary: String, name: String)] = []
+    var temporaries: [(temporary: String, client: ClientName)] = []
+    var overtaken: Set<ClientName> = []
     do throws(NodeHostError) {
       for (client, bytes) in records {
         guard !bytes.isEmpty, bytes.count <= MonitorRecord.maximumBytes else {
@@ -39,19 +79,30 @@ extension StatusDirectory {
         let temporary = TemporaryName.of(client.text)
         try directory.create(
           temporary, bytes, mode: 0o600, owner: owner, likeDirectory: true, flush: flushEach)
-        temporaries.append((temporary, client.text))
+        temporaries.append((temporary, client))
       }
       if !flushEach {
         let failure = lfh_sync_file_system(directory.descriptor.number)
         if failure != 0 { throw NodeHostError(-failure, "can't flush the file system of \(self.records)") }
       }
-      for (temporary, name) in temporaries { try directory.rename(temporary, to: name) }
+      // Only now: a status monitor that waits for the lock keeps clients waiting for their own.
+      try directory.lock(within: Self.patience)
+      defer { directory.unlock() }
+      for (temporary, client) in temporaries {
+        if isAsExpected(directory, client) {
+          try directory.rename(temporary, to: client.text)
+        } else {
+          directory.remove(temporary)
+          overtaken.insert(client)
+        }
+      }
     } catch {
       // Names that were renamed already are gone, which is no error here.
       for (temporary, _) in temporaries { directory.remove(temporary) }
       throw error
     }
     try directory.sync()
+    return overtaken
   }
 
   /// Removes what a killed lockferry left of unfinished writes, in `sm/` and beside `state`.

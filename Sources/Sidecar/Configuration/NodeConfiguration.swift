@@ -24,6 +24,10 @@ public struct NodeConfiguration: Sendable, Equatable {
   public var health: HealthConfiguration
   /// Beats and the lease they renew.
   public var beats: BeatTimings
+  /// When this node adopts, and how long it tries.
+  public var adoption: AdoptionConfiguration
+  /// `overload`: when this node has too much to do; nil is never.
+  public var overload: OverloadConfiguration?
   /// `callout.limit`: how long a new client's lock waits for its record to be durable. Default 2 s, 10 ms to 30 s.
   public var calloutLimit: Duration
   /// `statd.when_not_mirrored`: what `lockferry statd` answers for a client whose record isn't durable in the store
@@ -33,6 +37,36 @@ public struct NodeConfiguration: Sendable, Equatable {
   public var mirror: MirrorTimings
   /// The services this node knows, in the order of the file.
   public var services: [ServiceConfiguration]
+}
+
+/// `adoption:` of the node file.
+public struct AdoptionConfiguration: Sendable, Equatable {
+  /// `check_interval`: from one round of `storage.check` and `recovery.check` to the next. Default 5 s.
+  public var checkInterval = Duration.seconds(5)
+  /// `witness`: what is asked at the service's address, besides the owner's health endpoint. Default NFS, version 3.
+  public var witnesses: [HealthProbe.Program] = [.nfs]
+  /// What the core decides by.
+  public var policy = AdoptionPolicy()
+
+  /// The defaults.
+  public init() {}
+}
+
+/// `overload:` of the node file.
+public struct OverloadConfiguration: Sendable, Equatable {
+  /// What is measured.
+  public enum Measure: Sendable, Equatable {
+    /// `load`: the load average of a minute for each processor, above which the node is overloaded. 0.1 to 1000.
+    case load(Double)
+    /// `command`: exit status 0 says that it is not.
+    case command(CommandConfiguration)
+  }
+  /// What is measured.
+  public var measure: Measure
+  /// `for`: how long it has to last. Default 5 min.
+  public var hold: Duration
+  /// `interval`: from one sample to the next. Default 10 s.
+  public var interval: Duration
 }
 
 /// `statd.when_not_mirrored:` of the node file.
@@ -57,6 +91,8 @@ public struct HealthConfiguration: Sendable, Equatable {
   public var listenPort: Int
   /// `interval` between two rounds of probes. Default 1 s.
   public var interval: Duration
+  /// `report_token_file`: whose first line whoever reports to the endpoint must know; nil is: no reports.
+  public var reportTokenFile: String?
   /// `failures`: this many failed rounds one after the other make the node unhealthy. Default 3, 1...100.
   public var failures: Int
   /// `probes`; an empty list means: healthy as long as the daemon runs.
@@ -71,6 +107,21 @@ public struct HealthProbe: Sendable, Equatable {
     case program(name: String, number: UInt32, version: UInt32, transport: Transport, host: String)
     /// A program run without a shell; well means exit status 0.
     case command([String])
+  }
+
+  /// An RPC program without a place.
+  public struct Program: Sendable, Equatable {
+    /// For people.
+    public var name: String
+    /// Its number.
+    public var number: UInt32
+    /// Its version.
+    public var version: UInt32
+    /// Over what it is asked.
+    public var transport: Transport
+
+    /// NFS, version 3, over TCP.
+    public static let nfs = Program(name: "nfs", number: 100_003, version: 3, transport: .tcp)
   }
 
   /// Over what an RPC program is asked.
@@ -106,10 +157,14 @@ public struct ServiceConfiguration: Sendable, Equatable {
   public var attachStorage: CommandConfiguration?
   /// `storage.detach`: takes it away again.
   public var detachStorage: CommandConfiguration?
+  /// `storage.check`: tells whether this node could attach it.
+  public var storageCheck: CommandConfiguration?
   /// `recovery.server`: makes the NFS server enter its grace period with the exports of the service.
   public var serverRecovery: CommandConfiguration?
   /// `recovery.withdraw`: makes the NFS server stop serving the service.
   public var serverWithdrawal: CommandConfiguration?
+  /// `recovery.check`: tells whether this node could serve its exports.
+  public var recoveryCheck: CommandConfiguration?
   /// `recovery.notify`: who tells the clients. Default `built-in`.
   public var notification: NotificationConfiguration
 }

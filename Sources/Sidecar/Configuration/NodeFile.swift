@@ -15,7 +15,7 @@ public enum NodeFile {
   private static let keys = [
     "node", "store", "store_staleness", "status_directory", "run_directory", "state_directory",
     "control_group",
-    "health", "beats", "mirror", "callout", "statd", "services",
+    "health", "beats", "adoption", "overload", "mirror", "callout", "statd", "services",
   ]
 
   /// Reads a file. Blocks as long as the file system does.
@@ -53,19 +53,24 @@ public enum NodeFile {
     let group = file.optional("control_group")?.groupName()
     let health = NodeFileHealth.read(file.optional("health"))
     let beats = NodeFileTimings.beats(file)
+    let adoption = NodeFileAdoption.read(file)
+    let overload = NodeFileAdoption.overload(file)
     let mirror = NodeFileTimings.mirror(file)
     let calloutLimit = NodeFileTimings.calloutLimit(file)
     let whenNotMirrored = file.optional("statd").map(Self.whenNotMirrored) ?? .grant
     let read = services.map(NodeFileServices.read) ?? []
     guard let nodeName, let location, let staleness, let runDirectory, let state, let health, let beats,
-      let mirror, let calloutLimit, let whenNotMirrored
+      var adoption, let mirror, let calloutLimit, let whenNotMirrored
     else { return nil }
+    adoption.policy.reliefPause = overload?.hold ?? adoption.policy.reliefPause
     var probing = health.health
     if !health.saysProbes, !read.contains(where: { $0.candidates.contains(nodeName) }) { probing.probes = [] }
     return NodeConfiguration(
       node: nodeName, store: location, storeStaleness: staleness, statusDirectory: status,
       runDirectory: runDirectory, stateDirectory: state, controlGroup: group, health: probing, beats: beats,
-      calloutLimit: calloutLimit, whenNotMirrored: whenNotMirrored, mirror: mirror, services: read)
+      adoption: adoption, overload: overload, calloutLimit: calloutLimit, whenNotMirrored: whenNotMirrored,
+      mirror: mirror,
+      services: read)
   }
 
   private static func whenNotMirrored(_ value: NodeFileValue) -> WhenNotMirrored? {

@@ -18,7 +18,9 @@ enum NodeFileHealth {
     var health = HealthConfiguration(
       listenHost: "127.0.0.1", listenPort: 9943, interval: .seconds(1), failures: 3, probes: [defaultProbe])
     guard let value else { return (health, false) }
-    guard let section = value.section(known: ["listen", "interval", "failures", "probes"]) else { return nil }
+    guard
+      let section = value.section(known: ["listen", "interval", "failures", "probes", "report_token_file"])
+    else { return nil }
     if let listen = section.optional("listen")?.hostAndPort() {
       (health.listenHost, health.listenPort) = listen
     }
@@ -26,6 +28,7 @@ enum NodeFileHealth {
       health.interval = interval
     }
     if let failures = section.optional("failures")?.integer(1...100) { health.failures = failures }
+    health.reportTokenFile = section.optional("report_token_file")?.absolutePath("a file with a token")
     guard let probes = section.optional("probes") else { return (health, false) }
     health.probes = probes.list(of: "probes")?.compactMap(probe) ?? []
     return (health, true)
@@ -54,6 +57,15 @@ enum NodeFileHealth {
     }
     guard let subject, let limit else { return nil }
     return HealthProbe(subject: subject, timeout: limit)
+  }
+
+  /// What a witness is asked for: `{program: nfs}` as in a probe, at an address that is known otherwise.
+  static func witness(_ value: NodeFileValue) -> HealthProbe.Program? {
+    guard let section = value.section(known: ["program", "version", "transport"]),
+      let name = section.required("program", "nfs, nlockmgr, status, mountd or a number"),
+      case .program(let text, let number, let version, let transport, _)? = program(name, section)
+    else { return nil }
+    return HealthProbe.Program(name: text, number: number, version: version, transport: transport)
   }
 
   private static func program(_ value: NodeFileValue, _ section: NodeFileSection) -> HealthProbe.Subject? {

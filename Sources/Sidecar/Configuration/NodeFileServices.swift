@@ -92,11 +92,13 @@ enum NodeFileServices {
     }
     let fence = section.required(
       "fence", "write down how the old owner is stopped, {command: [...]}, or `none` if nothing does")
-    let storage = section.optional("storage")?.section(known: ["attach", "detach"])
-    let recovery = section.optional("recovery")?.section(known: ["server", "withdraw", "notify"])
+    let storage = section.optional("storage")?.section(known: ["attach", "detach", "check"])
+    let recovery = section.optional("recovery")?.section(known: ["server", "withdraw", "check", "notify"])
     let fenceConfiguration = fence.flatMap(NodeFileCommands.fence)
     let attach = storage?.optional("attach").flatMap(NodeFileCommands.command)
     let detach = storage?.optional("detach").flatMap(NodeFileCommands.command)
+    let storageCheck = storage?.optional("check").flatMap(NodeFileCommands.command)
+    let recoveryCheck = recovery?.optional("check").flatMap(NodeFileCommands.command)
     let server = recovery?.optional("server").flatMap(NodeFileCommands.command)
     let withdraw = recovery?.optional("withdraw").flatMap(NodeFileCommands.command)
     let notify =
@@ -107,7 +109,8 @@ enum NodeFileServices {
     return ServiceConfiguration(
       name: name, home: homeName, candidates: candidates, names: claims.hosts.map(\.0),
       address: claims.addressConfiguration, fence: fenceConfiguration, attachStorage: attach,
-      detachStorage: detach, serverRecovery: server, serverWithdrawal: withdraw, notification: notify)
+      detachStorage: detach, storageCheck: storageCheck, serverRecovery: server, serverWithdrawal: withdraw,
+      recoveryCheck: recoveryCheck, notification: notify)
   }
 
   private static func candidates(_ value: NodeFileValue) -> [NodeName]? {

@@ -60,7 +60,7 @@ enum NodeFileTimings {
   }
 
   /// False where the key is there and can't be read.
-  private static func read(
+  static func read(
     _ section: NodeFileSection, _ key: String, _ range: ClosedRange<Duration>, into target: inout Duration
   ) -> Bool {
     guard let value = section.optional(key) else { return true }

@@ -12,6 +12,8 @@ public import ServiceLifecycle
 /// | `POST /v1/migrations` with ``MigrationRequest`` | ``MigrationStatus``, 202 while it runs |
 /// | `GET /v1/migrations/ID` | ``MigrationStatus`` |
 /// | `POST /v1/services/NAME/thaw` | 204 |
+/// | `POST /v1/services/NAME/unhold` | 204 |
+/// | `POST /v1/health-reports` with ``ReportRequest`` | ``NodeStatus/Report`` |
 /// | `POST /v1/services/NAME/notify` with ``NotificationRequest`` | ``NotificationStatus``, 202 |
 /// | `GET /v1/services/NAME/notification` | ``NotificationStatus`` |
 /// | `POST /v1/services/NAME/drill` with ``DrillRequest`` | ``DrillReport`` |
@@ -85,6 +87,14 @@ public struct ControlEndpoint: Service {
       case .thaw(let name):
         try await service.thaw(service: name)
         return HTTPAnswer(code: 204)
+      case .unhold(let name):
+        try await service.unhold(service: name)
+        return HTTPAnswer(code: 204)
+      case .report:
+        var request: ReportRequest = try body(of: question, "health report")
+        let actor = request.actor ?? "the control socket"
+        request.source = request.source ?? "operator"
+        return HTTPAnswer(code: 200, json: try await service.report(request, actor: actor))
       case .notify(let name):
         let status = try await service.notify(
           service: name, try body(of: question, "request for a notification"))
@@ -100,7 +110,7 @@ public struct ControlEndpoint: Service {
     }
   }
 
-  private static func body<Request: Decodable>(
+  static func body<Request: Decodable>(
     of question: HTTPQuestion, _ what: String
   ) throws(ControlError) -> Request {
     do {

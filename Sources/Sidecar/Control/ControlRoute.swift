@@ -8,6 +8,8 @@ enum ControlRoute: Equatable {
   case startMigration
   case migration(id: String)
   case thaw(service: String)
+  case unhold(service: String)
+  case report
   case notify(service: String)
   case notification(service: String)
   case drill(service: String)
@@ -25,12 +27,14 @@ enum ControlRoute: Equatable {
     case ["v1", "status"]: (route, method) = (.status, "GET")
     case ["v1", "records"]: (route, method) = (.records(service: services.first), "GET")
     case ["v1", "history"]: (route, method) = (.history(service: services.first), "GET")
+    case ["v1", "health-reports"]: (route, method) = (.report, "POST")
     case ["v1", "migrations"]: (route, method) = (.startMigration, "POST")
     case let path where path.count == 3 && path.starts(with: ["v1", "migrations"]) && !path[2].isEmpty:
       (route, method) = (.migration(id: path[2]), "GET")
     case let path where path.count == 4 && path.starts(with: ["v1", "services"]):
       switch path[3] {
       case "thaw": (route, method) = (.thaw(service: path[2]), "POST")
+      case "unhold": (route, method) = (.unhold(service: path[2]), "POST")
       case "notify": (route, method) = (.notify(service: path[2]), "POST")
       case "notification": (route, method) = (.notification(service: path[2]), "GET")
       case "drill": (route, method) = (.drill(service: path[2]), "POST")

@@ -14,6 +14,10 @@ public protocol ControlService: Sendable {
   func migration(id: String) async throws(ControlError) -> MigrationStatus
   /// Lets the mirror of a service delete again; what is missing then departs after the usual delay.
   func thaw(service: String) async throws(ControlError)
+  /// Lets a service be adopted automatically again.
+  func unhold(service: String) async throws(ControlError)
+  /// Writes down what somebody says of a node's health.
+  func report(_ request: ReportRequest, actor: String) async throws(ControlError) -> NodeStatus.Report
   /// Tells every client of a service again, with a new number, and says how far it is at once.
   func notify(service: String, _ request: NotificationRequest) async throws(ControlError)
     -> NotificationStatus

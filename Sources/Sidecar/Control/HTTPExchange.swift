@@ -8,6 +8,8 @@ struct HTTPQuestion: Sendable, Equatable {
   /// Names and values of the query, decoded, in order.
   var query: [Parameter] = []
   var body: [UInt8] = []
+  /// The header of that name.
+  var authorization: String?
 
   struct Parameter: Sendable, Equatable {
     var name: String

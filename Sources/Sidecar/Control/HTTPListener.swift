@@ -138,7 +138,7 @@ struct HTTPListener {
       return await answer(
         HTTPQuestion(
           method: request.method.rawValue, path: request.uri.path, query: Self.parameters(request.uri.query),
-          body: Array(body.readableBytesView)))
+          body: Array(body.readableBytesView), authorization: request.headers[.authorization]))
     } catch {
       return HTTPAnswer(
         code: 413,

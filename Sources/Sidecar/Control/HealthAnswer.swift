@@ -149,6 +149,12 @@ extension NodeStatus {
         "service \(service.service): the mirror lags \(mirror.lagMilliseconds) ms, more than"
           + " \(HealthAnswer.mostLagMilliseconds) ms" + (mirror.problem.map { ": \($0)" } ?? ""))
     }
+    for service in services {
+      if let held = service.held { reasons.append("service \(service.service) is held: \(held)") }
+      if let stranded = service.stranded {
+        reasons.append("service \(service.service) is stranded: \(stranded)")
+      }
+    }
     for peer in peers {
       reasons += peer.disagreements.map { "node \(peer.node) is configured differently: \($0)" }
     }

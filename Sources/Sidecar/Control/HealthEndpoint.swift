@@ -5,10 +5,11 @@ public import ServiceLifecycle
 ///
 /// `/health`, `/liveness`, `/readiness`, `/primary?service=`, `/candidate?service=` and `/status` answer 200 or 503
 /// with a JSON body that says why, to HEAD and OPTIONS without a body. Nothing here waits for the store, a file or
-/// another node: ``ControlService/status()`` doesn't.
+/// another node: ``ControlService/status()`` doesn't. Where the node file names a token, ``ReportDoor`` is beside them.
 public struct HealthEndpoint: Service {
   private let host: String
   private let port: Int
+  private let tokenFile: String?
   private let service: any ControlService
   private let log: Logger
   private let onListening: @Sendable (Int) async -> Void
@@ -21,6 +22,7 @@ public struct HealthEndpoint: Service {
   ) {
     self.host = configuration.listenHost
     self.port = configuration.listenPort
+    self.tokenFile = configuration.reportTokenFile
     self.service = service
     self.log = log
     self.onListening = onListening
@@ -28,10 +30,15 @@ public struct HealthEndpoint: Service {
 
   /// Serves until graceful shutdown or cancellation. Throws ``EndpointError`` where it can't listen.
   public func run() async throws {
-    let (service, log, host, onListening) = (service, log, host, onListening)
+    let (service, log, host, tokenFile, onListening) = (service, log, host, tokenFile, onListening)
     let listener = HTTPListener(
       address: .tcp(host: host, port: port), log: log,
-      answer: { question in await Self.answer(question, service) },
+      answer: { question in
+        if let tokenFile, question.path == "/v1/health-reports" {
+          return await ReportDoor(tokenFile: tokenFile, service: service, log: log).answer(question)
+        }
+        return await Self.answer(question, service)
+      },
       onListening: { port in
         log.info("health endpoint listens", metadata: ["address": "\(host)", "port": "\(port)"])
         await onListening(port)

@@ -16,6 +16,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
   public var services: [Service]
   /// Through what statd's records come here; nil where the daemon does not tell.
   public var callout: Callout?
+  /// What is said of nodes' health, and still counts.
+  public var reports: [Report] = []
   /// What the operator should know beyond the above; empty when all is well.
   public var warnings: [String]
 
@@ -73,6 +75,26 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var lastBeatMilliseconds: Int?
     /// Where its service definitions differ from ours.
     public var disagreements: [String]
+    /// It misses beats, but is seen serving: which service, and what answered.
+    public var degraded: [String] = []
+  }
+
+  /// What somebody says of a node's health.
+  public struct Report: Codable, Sendable, Equatable {
+    /// Of whom.
+    public var node: String
+    /// Who found out.
+    public var source: String
+    /// `unhealthy`, `overloaded` or `healthy`.
+    public var state: String
+    /// Why.
+    public var because: String
+    /// Who wrote it.
+    public var actor: String
+    /// When, wall clock, ISO 8601.
+    public var at: String
+    /// How long it still counts.
+    public var secondsLeft: Int
   }
 
   /// One service as seen from here.
@@ -102,6 +124,20 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var mirror: Mirror?
     /// The last notification of its clients; on the node that told them only.
     public var notification: NotificationStatus?
+    /// The candidates that could not take it now, each with its reasons; the owner is not among them.
+    public var ineligible: [Ineligible] = []
+    /// Why nobody can serve it; nil while somebody does.
+    public var stranded: String?
+    /// Why it isn't moved though its owner is silent or unwell; nil where nothing holds it.
+    public var held: String?
+  }
+
+  /// A candidate that could not take a service now.
+  public struct Ineligible: Codable, Sendable, Equatable {
+    /// Its name.
+    public var node: String
+    /// Why.
+    public var reasons: [String]
   }
 
   /// A running plan.

@@ -3,7 +3,8 @@ import Cluster
 import Glibc
 import NodeHost
 
-/// Looks whether rpc.statd's callout works: configured, executable for statd's user, answered.
+/// Looks whether rpc.statd's callout works: configured, executable for statd's user, answered; or whether
+/// `lockferry statd`, which needs none, asks the daemon.
 public struct CalloutDoctor: Sendable {
   /// A callout gives up by its own limit, 30 s at most, before this.
   private static let limit = Duration.seconds(40)
@@ -22,6 +23,7 @@ public struct CalloutDoctor: Sendable {
   public func examine() async -> DoctorReport {
     let (nfsConf, status) = (nfsConf, configuration.statusDirectory)
     let statd = try? await OwnThread.run("lf-doctor") { StatusMonitorProcess.find() }
+    if let statd, statd.isLockferry { return report(on: statd) }
     let configured: String?
     let path: String
     do {
@@ -62,6 +64,22 @@ public struct CalloutDoctor: Sendable {
       checks: [found] + (await run(callout, as: owner)) + [runDirectory(of: statd)])
   }
 
+  private func report(on statd: StatusMonitorProcess) -> DoctorReport {
+    let shown = "lockferry statd (process \(statd.process))"
+    let isTold = statd.nodeFile != nil || access(NodeFile.defaultPath, F_OK) == 0
+    let first: DoctorReport.Check =
+      isTold
+      ? .init("callout-configured", .ok, "\(shown) asks the daemon itself and needs no callout")
+      : .init(
+        "callout-configured", .failed, "\(shown) was started without a node file and asks no daemon",
+        remedy: "start it with --config, or put the node file at \(NodeFile.defaultPath)")
+    return DoctorReport(
+      checks: [first]
+        + Self.others.map { .init($0, .skipped, "\(shown) runs in the place of rpc.statd") })
+  }
+
+  private static let others = ["callout-executable", "callout-answered", "callout-run-directory"]
+
   private func foreign(_ callout: String) -> DoctorReport.Check {
     .init(
       "callout-configured", .failed, "rpc.statd calls \(callout), which is not \(Self.program)",
@@ -72,7 +90,7 @@ public struct CalloutDoctor: Sendable {
     let because = reason ?? "no callout to look at"
     return DoctorReport(
       checks: [first]
-        + ["callout-executable", "callout-answered", "callout-run-directory"].map {
+        + Self.others.map {
           .init($0, .skipped, because, remedy: reason == nil ? nil : "run lockferry doctor as root")
         })
   }

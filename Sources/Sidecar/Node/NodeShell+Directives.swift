@@ -36,6 +36,8 @@ extension NodeShell {
       await notifications.stop(service)
     case .withdraw:
       break
+    case .askWitness(let service, let owner):
+      askWitness(service, of: owner)
     case .refuseOrder(let service, let expected, let order):
       await refuse(order, of: service, expected: expected)
     case .refuse(let problem):
@@ -225,13 +227,18 @@ extension NodeShell {
       stateDirectory: configuration.stateDirectory, mirror: mirror, notifications: notifications,
       gracePeriod: configuration.mirror.gracePeriod, jobs: jobs,
       ownerBytes: { await self.ownerBytes($0, $1) }, onOwnerSeen: { await self.onOwnerSeen($0, $1) },
-      onProgress: { await self.onProgress($0, $1) }, log: log)
+      onProgress: { await self.onProgress($0, $1) },
+      onStepFailed: { await self.onStepFailed($0, $1, failures: $2) }, log: log)
     jobs.start {
       await self.waitForRoom(name)
       await run.stop.whileNotStopped {
         // An adoption's mirror begins when the records are merged into the directory, see its step.
         let recordsAreMerged = journal.steps.contains { $0.step == "records" }
-        if journal.plan.kind != .adoption || recordsAreMerged {
+        // One that failed before that has nothing to be mirrored.
+        let hasMirror =
+          journal.plan.kind == .adoption
+          ? recordsAreMerged : !journal.plan.steps.contains { $0.kind == .mirror && $0.isSkipped }
+        if hasMirror {
           await mirror.begin(name, epoch: epoch, planIsRunning: journal.plan.kind != .resumption)
         }
         await mirror.onPlan(name, isRunning: journal.plan.kind != .resumption)

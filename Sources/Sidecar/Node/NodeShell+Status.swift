@@ -10,7 +10,7 @@ extension NodeShell {
       uptimeSeconds: (now - startedAt).wholeMilliseconds / 1000, health: healthStatus(now: now),
       store: store.status, peers: instance.peerNames.map { peerStatus($0, now: now) },
       services: configuration.services.map { serviceStatus($0, now: now) },
-      warnings: lookWarnings + orderWarnings)
+      reports: reportStatus(now: now), warnings: lookWarnings + orderWarnings)
   }
 
   private func healthStatus(now: BootInstant) -> NodeStatus.Health {
@@ -41,7 +41,7 @@ extension NodeShell {
     return NodeStatus.Peer(
       node: peer.text, beat: beat, missedBeats: missed,
       lastBeatMilliseconds: detector?.lastChange.map { (now - $0).wholeMilliseconds },
-      disagreements: instance.disagreementsWith(peer))
+      disagreements: instance.disagreementsWith(peer), degraded: instance.whyDegraded(peer))
   }
 
   private func serviceStatus(_ service: ServiceConfiguration, now: BootInstant) -> NodeStatus.Service {
@@ -55,8 +55,12 @@ extension NodeShell {
       service: service.name.text, state: state, owner: standing.ownership?.node.text,
       epoch: Int(clamping: standing.ownership?.epoch ?? 0), home: service.home.text,
       candidates: service.candidates.map(\.text), candidate: !isOwner && reasons.isEmpty,
-      whyNotCandidate: reasons, address: service.address?.address, plan: planStatus[service.name], mirror: nil
-    )
+      whyNotCandidate: reasons, address: service.address?.address, plan: planStatus[service.name],
+      mirror: nil,
+      ineligible: instance.ineligible(service.name, now: now).map {
+        NodeStatus.Ineligible(node: $0.node.text, reasons: $0.reasons)
+      },
+      stranded: instance.whyStranded(service.name, now: now), held: instance.whyHeld(service.name, now: now))
   }
 
   private var lookWarnings: [String] {
@@ -104,6 +108,9 @@ extension NodeShell {
       }
     } else if instance.peer(order.to)?.verdict != .alive {
       return ControlError(.preconditionFailed, "\(order.to) does not beat: it could not adopt \(service)")
+    } else if case let reasons = instance.whyNotEligible(order.to, for: service), !reasons.isEmpty {
+      return ControlError(
+        .preconditionFailed, "\(order.to) can't adopt \(service): \(reasons.joined(separator: "; "))")
     }
     guard let owner = standing.ownership?.node, !isReleased, owner != configuration.node,
       instance.peer(owner)?.verdict != .alive

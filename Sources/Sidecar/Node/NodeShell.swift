@@ -48,6 +48,10 @@ actor NodeShell {
   var lastTick: BootInstant
   /// What was logged last of the store, so that an outage is told once and not twice a second.
   var toldBeatProblem: String?
+  /// What is held and was logged, and why.
+  var toldHeld: [ServiceName: String] = [:]
+  /// Services whose alarm was raised, and why.
+  var toldStranded: [ServiceName: String] = [:]
   /// Why the last look failed.
   var lookProblem: String?
   let startedAt: BootInstant
@@ -78,7 +82,7 @@ actor NodeShell {
       settings: NodeInstance.Settings(
         node: configuration.node, instance: instance, boot: boot, timings: configuration.beats,
         staleness: configuration.storeStaleness, services: configuration.services.map(\.coreDefinition),
-        withdrawn: marks.marked(configuration.services.map(\.name))),
+        withdrawn: marks.marked(configuration.services.map(\.name)), adoption: configuration.adoption.policy),
       now: startedAt)
     _ = self.instance.onHealth(judge.verdict, now: startedAt)
   }
@@ -103,6 +107,10 @@ actor NodeShell {
       group.addTask { await self.watchLease() }
       group.addTask { await self.probe() }
       group.addTask { await self.compareDefinitions() }
+      group.addTask { await self.exchangeEligibility() }
+      group.addTask { await self.check() }
+      group.addTask { await self.readReports() }
+      group.addTask { await self.watchLoad() }
     }
   }
 
@@ -204,6 +212,7 @@ actor NodeShell {
 
   func onProgress(_ service: ServiceName, _ plan: NodeStatus.Plan) {
     planStatus[service] = plan
+    if plan.problem == nil { instance.onStepDone(service) }
   }
 }
 
@@ -214,6 +223,6 @@ extension ServiceConfiguration {
       name: name, home: home, candidates: candidates, hasFence: fence != .none,
       attachesStorage: attachStorage != nil, detachesStorage: detachStorage != nil,
       recoversServer: serverRecovery != nil, withdrawsServer: serverWithdrawal != nil,
-      movesAddress: address != nil)
+      movesAddress: address != nil, hasChecks: !checks.isEmpty)
   }
 }

@@ -7,6 +7,8 @@ import SharedStore
 struct NodeInfo: Codable, Sendable, Equatable {
   /// Each service's definition, as text that nodes compare.
   var services: [String: String]
+  /// Where its health endpoint can be asked from other machines; nil where it can't.
+  var health: String?
   /// `uname -r`: what a restart of the NFS server does depends on it.
   var kernel: String
   /// This program's version.
@@ -32,7 +34,9 @@ struct PeerDefinitions: Sendable {
       services[service.name.text] = service.canonicalText(
         beats: configuration.beats, mirror: configuration.mirror)
     }
-    own = NodeInfo(services: services, kernel: KernelRelease.read(), version: Sidecar.version)
+    own = NodeInfo(
+      services: services, health: configuration.health.reachableAddress, kernel: KernelRelease.read(),
+      version: Sidecar.version)
     ownBytes = Result { [own] in try StoreJSON.bytes(own) }
   }
 

@@ -48,19 +48,7 @@ extension PlanRunner {
   func installRecords() async throws -> String {
     let records = try await storedRecords()
     let directory = context.directory
-    let (installed, left) = try await OwnThread.run("lf-install-sm") {
-      var changed: [ClientName: [UInt8]] = [:]
-      var left: [String] = []
-      for (client, bytes) in records {
-        switch try directory.merge(bytes, for: client) {
-        case .install(let merged): changed[client] = merged
-        case .isThere: break
-        case .cannot(let reason): left.append("\(client) (\(reason))")
-        }
-      }
-      try directory.installAll(changed)
-      return (changed.count, left)
-    }
+    let (installed, left) = try await OwnThread.run("lf-install-sm") { try directory.adopt(records) }
     try Task.checkCancellation()
     await context.mirror.begin(service.name, epoch: epoch, planIsRunning: true)
     let rest =

@@ -30,6 +30,8 @@ struct PlanRunner: Sendable {
     var onOwnerSeen: @Sendable (ServiceName, [UInt8]?) async -> Void
     /// The running step, for `lockferry status`.
     var onProgress: @Sendable (ServiceName, NodeStatus.Plan) async -> Void
+    /// A step has failed on this machine, so many times one after the other: true where another candidate shall try.
+    var onStepFailed: @Sendable (ServiceName, PlanStep.Kind, Int) async -> Bool
     var log: Logger
   }
 
@@ -75,6 +77,11 @@ struct PlanRunner: Sendable {
         switch progress.onStepFailed() {
         case .retry(let delay):
           await report(step, problem: problem)
+          // What the store does is nobody's fault here, and another node would fare no better.
+          if !(error is StoreError), await context.onStepFailed(service.name, step.kind, progress.failures) {
+            await recordFailure(step, "\(error)")
+            return .handOn("\(step.kind.rawValue): \(error)")
+          }
           guard (try? await Task.sleep(for: delay)) != nil else { return .stopped }
         case .giveUp:
           await recordFailure(step, "\(error)")
@@ -185,7 +192,7 @@ extension PlanRunner {
     if plan.kind == .resumption { return ownership }
     ownership.state = plan.kind == .release ? .released : .online
     ownership.reservedFor = plan.kind == .release ? plan.to.flatMap(NodeName.init) : nil
-    ownership.unfenced = []
+    if plan.kind != .release { (ownership.unfenced, ownership.tried) = ([], []) }
     // A plan that a reboot interrupted has brought everything up under this boot.
     ownership.boot = context.boot
     var writes: [StoreTransaction.Write] = [

@@ -12,6 +12,17 @@ enum ClusterKeys {
     try StoreKey(["nodes", node.text, "info"])
   }
 
+  static func eligibility(_ node: NodeName) throws(StoreError) -> StoreKey {
+    try StoreKey(["nodes", node.text, "eligibility"])
+  }
+
+  /// All of them lie together, since each look wants all.
+  static func reports() throws(StoreError) -> StoreKey { try StoreKey(["reports"]) }
+
+  static func report(_ key: ReportKey) throws(StoreError) -> StoreKey {
+    try StoreKey(["reports", key.node.text, key.source])
+  }
+
   static func owner(_ service: ServiceName) throws(StoreError) -> StoreKey {
     try StoreKey(["services", service.text, "owner"])
   }

@@ -16,6 +16,8 @@ struct MonitoredHosts: Sendable {
     /// The peer's state as last heard of; 0 where it wasn't, as in rpc.statd.
     var peerState: Int32 = 0
     var presence: Presence
+    /// The shared store was asked for this line, in this status monitor's life, and has it.
+    var isMirrored = false
   }
 
   /// What is known of the line on the disk.
@@ -120,7 +122,12 @@ struct MonitoredHosts: Sendable {
   }
 
   /// The line with its new cookie.
-  mutating func replace(_ id: ID, with line: MonitorLine) { monitorings[id]?.line = line }
+  mutating func replace(_ id: ID, with line: MonitorLine) {
+    monitorings[id]?.line = line
+    monitorings[id]?.isMirrored = false
+  }
+
+  mutating func setMirrored(_ id: ID) { monitorings[id]?.isMirrored = true }
 
   mutating func setPresence(_ id: ID, _ presence: Presence) { monitorings[id]?.presence = presence }
 

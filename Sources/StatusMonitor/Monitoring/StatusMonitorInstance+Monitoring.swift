@@ -146,13 +146,16 @@ extension StatusMonitorInstance {
     ]
   }
 
-  /// A lock manager that asks again: the record has to be there now, whatever happened to it since.
+  /// A lock manager that asks again: the record has to be there now, whatever happened to it since. Also in the store, if
+  /// it was written in an earlier life, by rpc.statd, or for a call that was refused.
   private mutating func check(
     _ line: MonitorLine, _ id: MonitoredHosts.ID, client: ClientName, for call: StatusMonitorRequest,
     now: Duration
   ) -> [StatusMonitorDirective] {
     lastTicket += 1
-    waits[lastTicket] = Wait(purpose: .check(id), requests: [call])
+    let isDone = mirroring == .none || hosts[id]?.isMirrored == true
+    if !isDone { hosts.setPresence(id, .pending(ticket: lastTicket)) }
+    waits[lastTicket] = Wait(purpose: isDone ? .check(id) : .monitor(id), requests: [call])
     return [
       .change([RecordChange(client: client, adding: [line], isCheck: true)], ticket: lastTicket),
       .timer(.writing(ticket: lastTicket), at: now + limits.writing),
@@ -228,7 +231,9 @@ extension StatusMonitorInstance {
       return directives
     }
     switch (outcome, mirroring) {
-    case (.done, _): return directives + grant(ticket, id)
+    case (.done, _):
+      hosts.setMirrored(id)
+      return directives + grant(ticket, id)
     case (.failed(let reason), .refuse):
       isStoreAway = true
       return directives + giveUp(ticket, id, .refusedUnmirrored(client: monitoring.client, reason: reason))

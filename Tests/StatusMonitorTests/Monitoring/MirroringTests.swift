@@ -38,6 +38,35 @@ import Testing
     #expect(monitor.instance.figures.refused == 2)
   }
 
+  @Test("B1 refuse: a record of an earlier life is no proof that the store has it; the store is asked once")
+  func earlierLife() throws {
+    var earlier = try MonitorUnderTest()
+    earlier.monitor("10.0.0.11")
+    earlier.write()
+    var monitor = try MonitorUnderTest(earlier.files, mirroring: .refuse)
+    let first = monitor.monitor("10.0.0.11")
+    monitor.write()
+    #expect(monitor.replies[first] == nil)
+    var ticket = try monitor.takeMirroring()
+    monitor.carryOut(monitor.instance.onMirrored(ticket, .failed("away"), now: monitor.now))
+    #expect(try !monitor.result(first).isSuccess)
+    let second = monitor.monitor("10.0.0.11")
+    monitor.write()
+    ticket = try monitor.takeMirroring()
+    monitor.carryOut(monitor.instance.onMirrored(ticket, .done, now: monitor.now))
+    #expect(try monitor.result(second).isSuccess)
+    // From now on it is known.
+    let third = monitor.monitor("10.0.0.11")
+    monitor.write()
+    #expect(try monitor.result(third).isSuccess)
+    #expect(monitor.mirrorings.isEmpty)
+    // Another cookie is another record.
+    let fourth = monitor.monitor("10.0.0.11", cookie: 2)
+    monitor.write()
+    #expect(monitor.replies[fourth] == nil)
+    #expect(monitor.mirrorings.count == 1)
+  }
+
   @Test(
     "B1 grant: the first lock waits for the limit, the others don't wait for a store that is away, all are told"
   )

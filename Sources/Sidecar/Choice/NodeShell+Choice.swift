@@ -1,0 +1,112 @@
+import Cluster
+import Logging
+import NodeHost
+
+/// What this node finds out about itself for the choice of who serves a service.
+extension NodeShell {
+  /// Says for which services this node is eligible, and hears the others.
+  func exchangeEligibility() async {
+    let board = EligibilityBoard(
+      node: configuration.node, store: store, limit: configuration.beats.storeTimeout)
+    while !Task.isCancelled {
+      // A name that may be another's is not written under.
+      let own = instance.phase == .running ? instance.eligibility(now: .now) : nil
+      for (peer, said) in await board.exchange(own, peers: instance.peerNames) {
+        instance.onEligibility(of: peer, said)
+      }
+      tellOfStranded()
+      try? await clock.sleep(for: configuration.beats.interval)
+    }
+  }
+
+  /// Runs the operator's checks of every service that is not served here.
+  func check() async {
+    let checked = configuration.services.filter {
+      !$0.checks.isEmpty && $0.candidates.contains(configuration.node)
+    }
+    guard !checked.isEmpty else { return }
+    while !Task.isCancelled {
+      let began = BootInstant.now
+      let due = checked.filter { !instance.standing(of: $0.name).isServedHere }
+      let node = configuration.node
+      await withTaskGroup(of: (ServiceName, [String]).self) { group in
+        // Not all at once: each is a process.
+        for (index, service) in due.enumerated() {
+          if index >= Self.mostChecks, let (name, problems) = await group.next() {
+            instance.onChecks(of: name, problems: problems)
+          }
+          group.addTask { (service.name, await service.problems(on: node)) }
+        }
+        for await (name, problems) in group { instance.onChecks(of: name, problems: problems) }
+      }
+      let rest = configuration.adoption.checkInterval - (BootInstant.now - began)
+      try? await clock.sleep(for: max(rest, .milliseconds(100)))
+    }
+  }
+
+  private static var mostChecks: Int { 8 }
+
+  /// A step of a plan has failed on this machine; true where another candidate shall try.
+  func onStepFailed(_ service: ServiceName, _ step: PlanStep.Kind, failures: Int) -> Bool {
+    instance.onStepFailed(service, step, failures: failures, now: .now)
+  }
+
+  /// Asks whether the owner serves the service.
+  func askWitness(_ name: ServiceName, of owner: NodeName) {
+    guard let service = configuration.services.first(where: { $0.name == name }) else { return }
+    let round = WitnessRound(
+      service: service, owner: owner, probes: configuration.adoption.witnesses,
+      limit: configuration.adoption.policy.witnessTimeout, store: store,
+      storeTimeout: configuration.beats.storeTimeout)
+    jobs.start {
+      let answer = await round.ask()
+      await self.onWitness(name, of: owner, answer)
+    }
+  }
+
+  private func onWitness(_ name: ServiceName, of owner: NodeName, _ answer: WitnessAnswer) async {
+    log.debug("a witness", metadata: ["service": "\(name)", "owner": "\(owner)", "answer": "\(answer)"])
+    await carryOut(instance.onWitness(name, of: owner, answer, now: .now))
+  }
+
+  /// Raises the alarm once for each reason, and says when it is over.
+  private func tellOfStranded() {
+    for name in configuration.services.map(\.name) {
+      let held = instance.whyHeld(name, now: .now)
+      if let held, toldHeld[name] == nil {
+        log.error("a service is held", metadata: ["service": "\(name)", "because": "\(held)"])
+      }
+      toldHeld[name] = held
+      let reason = instance.whyStranded(name, now: .now)
+      if let reason, toldStranded[name] == nil {
+        log.critical("a service is stranded", metadata: ["service": "\(name)", "because": "\(reason)"])
+      } else if reason == nil, toldStranded[name] != nil {
+        log.notice("a service is not stranded any more", metadata: ["service": "\(name)"])
+      }
+      toldStranded[name] = reason
+    }
+  }
+}
+
+extension ServiceConfiguration {
+  /// Which of its checks fail on this node, and how.
+  fileprivate func problems(on node: NodeName) async -> [String] {
+    var problems: [String] = []
+    for (key, check) in checks {
+      let outcome = await HostCommand.run(
+        check.arguments,
+        environment: [
+          "LOCKFERRY_SERVICE": name.text, "LOCKFERRY_NODE": node.text, "LOCKFERRY_STEP": "check",
+        ], within: check.timeout)
+      if !outcome.succeeded { problems.append("\(key): \(outcome.explanation)") }
+    }
+    return problems
+  }
+
+  /// The checks, by the keys under which the operator wrote them.
+  var checks: [(key: String, command: CommandConfiguration)] {
+    [("storage.check", storageCheck), ("recovery.check", recoveryCheck)].compactMap { key, command in
+      command.map { (key, $0) }
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import Cluster
+import Glibc
+import Logging
+import NodeHost
+import SharedStore
+
+/// What is said of nodes' health.
+extension NodeShell {
+  /// Reads all reports at every beat, and removes those that are over.
+  func readReports() async {
+    while !Task.isCancelled {
+      await lookAtReports()
+      try? await clock.sleep(for: configuration.beats.interval)
+    }
+  }
+
+  private func lookAtReports() async {
+    let limit = configuration.beats.storeTimeout
+    do {
+      var found: [ReportKey: [UInt8]] = [:]
+      for (key, bytes) in try await store.list(below: try ClusterKeys.reports(), within: limit) {
+        guard key.components.count == 3, let node = NodeName(key.components[1]) else { continue }
+        found[ReportKey(node: node, source: key.components[2])] = bytes
+      }
+      instance.onReports(found, now: .now)
+      for (key, bytes) in instance.expiredReports(now: .now) {
+        let place = try ClusterKeys.report(key)
+        _ = try await store.commit(
+          StoreTransaction(comparisons: [.init(place, equals: bytes)], writes: [.init(place, nil)]),
+          within: limit)
+      }
+    } catch {
+      // The beat loop reports a store that does not answer; reports that were seen count on meanwhile.
+      return
+    }
+  }
+
+  func reportStatus(now: BootInstant) -> [NodeStatus.Report] {
+    instance.currentReports(now: now).map { report, left in
+      NodeStatus.Report(
+        node: report.node.text, source: report.source, state: report.state.rawValue, because: report.because,
+        actor: report.actor, at: report.at, secondsLeft: left.wholeMilliseconds / 1000)
+    }
+  }
+
+  /// Writes a report into the store, or takes it away where `report` is nil.
+  func put(_ report: NodeReport?, at key: ReportKey) async throws {
+    _ = try await store.commit(
+      StoreTransaction(writes: [.init(try ClusterKeys.report(key), report?.bytes)]),
+      within: configuration.beats.storeTimeout)
+    await lookAtReports()
+  }
+
+  // MARK: - Overload
+
+  /// Measures by the operator's rule, and reports this node while it is overloaded.
+  func watchLoad() async {
+    guard let rule = configuration.overload else { return }
+    var judge = OverloadJudge(hold: rule.hold)
+    let key = ReportKey(node: configuration.node, source: "overload")
+    var reportedAt: BootInstant?
+    // Long enough to outlive a store that is away for a while, short enough to end with the daemon.
+    let lasts = min(max(rule.hold, rule.interval * 3), NodeReport.longest)
+    while !Task.isCancelled {
+      let began = BootInstant.now
+      let problem = await rule.problem()
+      let hasChanged = judge.onSample(problem, now: .now)
+      do {
+        if judge.isOverloaded, hasChanged || reportedAt.map({ .now - $0 > lasts / 2 }) ?? true {
+          try await put(
+            NodeReport(
+              node: configuration.node, source: key.source, state: .overloaded, because: judge.reason,
+              actor: "lockferry", at: WallClock.now, forMilliseconds: lasts.wholeMilliseconds), at: key)
+          reportedAt = .now
+          if hasChanged { log.warning("this node is overloaded", metadata: ["because": "\(judge.reason)"]) }
+        } else if !judge.isOverloaded, hasChanged || reportedAt != nil {
+          try await put(nil, at: key)
+          reportedAt = nil
+          log.notice("this node is not overloaded any more")
+        }
+      } catch {
+        log.debug("a report is not in the store yet", metadata: ["error": "\(error)"])
+      }
+      try? await clock.sleep(for: max(rule.interval - (BootInstant.now - began), .milliseconds(10)))
+    }
+  }
+}
+
+extension OverloadConfiguration {
+  /// Why this node has too much to do now; nil where it has not.
+  fileprivate func problem() async -> String? {
+    switch measure {
+    case .load(let limit):
+      guard let load = LoadAverage.forEachProcessor, load > limit else { return nil }
+      return "the load average for each processor is above \(limit)"
+    case .command(let command):
+      let outcome = await HostCommand.run(command.arguments, environment: [:], within: command.timeout)
+      return outcome.succeeded ? nil : "\(command.arguments.joined(separator: " ")): \(outcome.explanation)"
+    }
+  }
+}
+
+/// How much this machine has to do.
+enum LoadAverage {
+  /// The load average of the last minute (getloadavg(3)) for each processor that is online.
+  static var forEachProcessor: Double? {
+    var averages = [0.0]
+    let processors = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+    guard getloadavg(&averages, 1) == 1, processors > 0 else { return nil }
+    return averages[0] / Double(processors)
+  }
+}
