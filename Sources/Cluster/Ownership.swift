@@ -4,7 +4,7 @@
 /// every later write to the service's keys compares these bytes in the same transaction.
 public struct Ownership: Sendable, Equatable {
   /// What the owner does with the service.
-  public enum State: String, Sendable {
+  public enum State: String, Sendable, Codable {
     /// Claimed; the adoption plan runs.
     case adopting
     /// Served.
@@ -13,9 +13,21 @@ public struct Ownership: Sendable, Equatable {
     case releasing
     /// Nobody serves it; free to be claimed.
     case released
+    /// Nobody serves it, and nobody claims it before an operator asks for it.
+    case offline
+    /// As ``offline``, and taken out of the cluster: what is left are epoch and state number, which never go back.
+    case closed
+
+    /// The node in the key has something of it.
+    public var isOwned: Bool {
+      switch self {
+      case .adopting, .online, .releasing: true
+      case .released, .offline, .closed: false
+      }
+    }
   }
 
-  /// The owner, or the last one where the state is ``State/released``.
+  /// The owner, or the last one where the state is not ``State/isOwned``.
   public var node: NodeName
   /// Counts up from 1; never above ``largestEpoch``.
   public var epoch: UInt64

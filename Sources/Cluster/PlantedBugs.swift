@@ -14,6 +14,7 @@ public enum PlantedBug: String, Sendable, CaseIterable {
   case claimComparesNoBeat = "a claim does not compare the silent node's beat"
   case fenceIsSkipped = "an owner that did not release is not fenced"
   case fenceDebtIsForgotten = "a claimant's own debt of fences is not taken over"
+  case pauseIsIgnored = "a paused cluster adopts"
   // A daemon's start.
   case rebootIsResumption = "a rebooted owner goes on as if only its daemon had been away"
   case givenUpIsResumption = "an owner that had given up goes on as if it had not"

@@ -18,6 +18,8 @@ public struct ServiceDefinition: Sendable, Equatable {
   public var withdrawsServer: Bool
   /// Its address moves with it.
   public var movesAddress: Bool
+  /// How it comes home after a failover.
+  public var failback: FailbackPolicy
   /// Commands tell whether this node could serve it.
   public var hasChecks: Bool
 
@@ -25,7 +27,7 @@ public struct ServiceDefinition: Sendable, Equatable {
   public init(
     name: ServiceName, home: NodeName, candidates: [NodeName], hasFence: Bool, attachesStorage: Bool = false,
     detachesStorage: Bool = false, recoversServer: Bool = false, withdrawsServer: Bool = false,
-    movesAddress: Bool = true, hasChecks: Bool = false
+    movesAddress: Bool = true, hasChecks: Bool = false, failback: FailbackPolicy = .manual
   ) {
     self.name = name
     self.home = home
@@ -36,6 +38,16 @@ public struct ServiceDefinition: Sendable, Equatable {
     self.recoversServer = recoversServer
     self.withdrawsServer = withdrawsServer
     self.movesAddress = movesAddress
+    self.failback = failback
     self.hasChecks = hasChecks
   }
+}
+
+/// `failback:` of a service.
+public enum FailbackPolicy: Sendable, Equatable {
+  /// An operator asks for it: each failback is another interruption for the clients.
+  case manual
+  /// Its owner gives it back when the home node has been well, and the service served elsewhere, for so long without
+  /// a break.
+  case automatic(after: Duration)
 }

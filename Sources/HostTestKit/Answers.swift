@@ -21,6 +21,28 @@ public struct StatusAnswer: Decodable, Sendable {
   public let callout: Callout?
   /// What the operator should know.
   public let warnings: [String]
+  /// `unknown`, `online`, `failover` or `offline`.
+  public let mode: String
+  /// Services served here whose home is here.
+  public let homeServices: Int
+  /// Services served here whose home is elsewhere.
+  public let adoptedServices: Int
+  /// How often a service came or went.
+  public let transitions: Int
+  /// Set while the cluster is paused.
+  public let paused: Mark?
+  /// Set while the node is drained.
+  public let drained: Mark?
+
+  /// What an operator has set.
+  public struct Mark: Decodable, Sendable {
+    /// Who.
+    public let actor: String
+    /// Why.
+    public let because: String
+    /// Since when.
+    public let since: String
+  }
 
   /// What statd's callout told.
   public struct Callout: Decodable, Sendable {
@@ -78,7 +100,7 @@ public struct StatusAnswer: Decodable, Sendable {
   public struct Service: Decodable, Sendable {
     /// Its name.
     public let service: String
-    /// `unowned`, `adopting`, `online`, `releasing`, `released` or `unknown`.
+    /// `unowned`, `adopting`, `online`, `releasing`, `released`, `offline`, `closed` or `unknown`.
     public let state: String
     /// Its owner.
     public let owner: String?
@@ -90,6 +112,10 @@ public struct StatusAnswer: Decodable, Sendable {
     public let plan: Plan?
     /// The mirror, on the owner.
     public let mirror: Mirror?
+    /// `online`, `failover` or `offline`: what the node does for it.
+    public let mode: String
+    /// What is asked of it and has not ended.
+    public let requests: [Request]
     /// Who could not take it now, and why.
     public let ineligible: [Ineligible]
     /// Why nobody can serve it.
@@ -101,6 +127,14 @@ public struct StatusAnswer: Decodable, Sendable {
     public func reasons(against node: String) -> [String] {
       ineligible.first { $0.node == node }?.reasons ?? []
     }
+  }
+
+  /// A request that has not ended.
+  public struct Request: Decodable, Sendable {
+    /// Names it.
+    public let id: String
+    /// `migrate`, `offline`, …
+    public let action: String
   }
 
   /// A candidate that could not take a service now.
@@ -201,7 +235,7 @@ public struct HistoryAnswer: Decodable, Sendable {
   public let number: Int
   /// The service.
   public let service: String
-  /// `adoption` or `release`.
+  /// `adoption`, `release`, `request`, …
   public let kind: String
   /// The owner before.
   public let from: String?
@@ -227,6 +261,8 @@ public struct HistoryAnswer: Decodable, Sendable {
   public let clients: [Client]
   /// The names under which they were told.
   public let names: [String]?
+  /// The request that it answered.
+  public let request: String?
 
   /// One step.
   public struct Step: Decodable, Sendable {
@@ -273,6 +309,16 @@ public struct HistoryAnswer: Decodable, Sendable {
     }
     return nil
   }
+}
+
+/// `lockferry migrate`, `failback` and `service … -o json`
+public struct RequestAnswer: Decodable, Sendable {
+  /// Names it.
+  public let id: String
+  /// `planned`, `pending`, `running`, `done` or `failed`.
+  public let state: String
+  /// Why it failed.
+  public let problem: String?
 }
 
 /// `lockferry notify -o json`

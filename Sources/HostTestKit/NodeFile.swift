@@ -59,6 +59,8 @@ public struct NodeFile: Sendable {
     public var releaseAddress: Command?
     /// `recovery.notify`; nil leaves the key out.
     public var notification: Command?
+    /// `failback`, as written; nil leaves it out.
+    public var failback: String?
     /// `recovery.notify: sm-notify`
     public var notifiesBySmNotify = false
 
@@ -139,6 +141,7 @@ extension NodeFile.Service {
       lines += ["    address: \(address)", "    interface: eth0"]
     }
     lines.append("    fence: \(fence.text)")
+    if let failback { lines.append("    failback: \(failback)") }
     if attachStorage != nil || detachStorage != nil || storageCheck != nil {
       lines.append("    storage:")
       lines += command("attach", attachStorage) + command("detach", detachStorage)

@@ -121,6 +121,14 @@ extension TestHost {
       of: "lockferry history on \(name)")
   }
 
+  /// `lockferry ARGUMENTS -o json` of a verb that asks something of a service.
+  public func ask(_ arguments: String...) async throws -> RequestAnswer {
+    let command = try [HostTestKit.builtProgram("lockferry")] + arguments + ["-o", "json"]
+    return try answer(
+      RequestAnswer.self, from: try await run(command, within: .seconds(90)).orThrow().output,
+      of: "lockferry \(arguments.joined(separator: " ")) on \(name)")
+  }
+
   /// `lockferry records SERVICE`
   public func records(_ service: String) async throws -> [RecordAnswer] {
     try answer(

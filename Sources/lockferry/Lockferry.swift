@@ -15,9 +15,10 @@ struct Lockferry: AsyncParsableCommand {
       124 timed out.
       """,
     subcommands: [
-      InitCommand.self, RunCommand.self, StatusCommand.self, RecordsCommand.self, MigrateCommand.self,
-      ThawCommand.self, UnholdCommand.self, ReportCommand.self,
-      NotifyCommand.self, DrillCommand.self, HistoryCommand.self, ValidateCommand.self,
+      InitCommand.self, RunCommand.self, StatusCommand.self, RecordsCommand.self, ServiceCommand.self,
+      MigrateCommand.self, FailbackCommand.self, NodeCommand.self, PauseCommand.self, ResumeCommand.self,
+      ThawCommand.self, UnholdCommand.self, ReportCommand.self, NotifyCommand.self, DrillCommand.self,
+      HistoryCommand.self, ValidateCommand.self,
       StatdCommand.self, DoctorCommand.self,
     ])
 

@@ -3,7 +3,12 @@ import Sidecar
 /// `lockferry status` for people.
 enum StatusTable {
   static func render(_ status: NodeStatus, coloured: Bool) -> String {
-    var blocks = [summary(status, coloured)]
+    var blocks: [String] = []
+    if let paused = status.paused {
+      blocks.append(
+        Terminal.printable("PAUSED \(paused.text): nothing is adopted before `lockferry resume`") + "\n")
+    }
+    blocks.append(summary(status, coloured))
     if !status.health.probes.isEmpty { blocks.append(probes(status.health.probes, coloured)) }
     if !status.peers.isEmpty { blocks.append(peers(status.peers, coloured)) }
     if !status.services.isEmpty { blocks.append(services(status, coloured)) }
@@ -15,13 +20,17 @@ enum StatusTable {
 
   private static func summary(_ status: NodeStatus, _ coloured: Bool) -> String {
     var table = TextTable(
-      ("NODE", .left), ("STATE", .left), ("UP", .right), ("HEALTH", .left), ("STORE", .left))
+      ("NODE", .left), ("STATE", .left), ("UP", .right), ("SERVES", .left), ("HEALTH", .left),
+      ("STORE", .left))
     let health = status.health
     let word = (health.healthy ? "healthy" : "unhealthy") + (health.beating ? ", beating" : ", not beating")
     let store = status.store.reachable ? "reachable" : "not reachable"
     table.add(
       .init(status.node), .init(status.state, status.state == "running" ? .good : .doubtful),
       .init(Elapsed.text(milliseconds: status.uptimeSeconds * 1000)),
+      .init(
+        "\(status.mode): \(status.homeServices) home, \(status.adoptedServices) adopted",
+        status.mode == "online" ? .good : .doubtful),
       .init(word, health.healthy && health.beating ? .good : .bad),
       .init("\(status.store.location), \(store)", status.store.reachable ? .good : .bad))
     return table.render(coloured: coloured)
@@ -93,7 +102,7 @@ enum StatusTable {
   private static func mood(ofState state: String) -> TextTable.Mood {
     switch state {
     case "online": .good
-    case "adopting", "releasing", "released": .doubtful
+    case "adopting", "releasing", "released", "offline", "closed": .doubtful
     case "unowned", "unknown": .bad
     default: .plain
     }
@@ -102,6 +111,10 @@ enum StatusTable {
   /// What doesn't fit into columns, one line each.
   private static func notes(_ status: NodeStatus) -> [String] {
     var lines = status.health.reasons.map { "health: \($0)" }
+    if let drained = status.drained { lines.append("node \(status.node) is drained \(drained.text)") }
+    for peer in status.peers {
+      if let drained = peer.drained { lines.append("node \(peer.node) is drained \(drained.text)") }
+    }
     if let problem = status.store.problem { lines.append("store: \(problem)") }
     if let callout = status.callout {
       if let problem = callout.problem { lines.append("callout: not heard: \(problem)") }
@@ -116,6 +129,7 @@ enum StatusTable {
     for peer in status.peers { lines += peer.disagreements.map { "node \(peer.node) differs: \($0)" } }
     for service in status.services {
       let name = "service \(service.service)"
+      lines += service.requests.map { $0.line(of: service.service) }
       if let plan = service.plan {
         lines.append("\(name): \(plan.kind), step \(plan.done + 1) of \(plan.steps): \(plan.step)")
         if let problem = plan.problem { lines.append("\(name): \(plan.step) is tried again: \(problem)") }

@@ -127,17 +127,15 @@ struct CascadeTests {
     #expect(world.isServed(by: "b"))
   }
 
-  @Test func anOrderToWhoCanNotDoesNotCallItBack() throws {
+  @Test func aRequestToWhoCanNotDoesNotCallItBack() throws {
     var world = SmallWorld.serving()
     world.finishesPlans = false
-    world.order(.move(to: "b"))
+    world.ask(.move(to: "b"))
     world.pass(until: { $0.activity("a") == .plan(.release) })
     world.finishPlan("a")
     world.pass(until: { $0.activity("b") == .plan(.adoption) })
     #expect(Self.fail(&world, "b", .storage, times: 3))
-    let order = world.store.orders["home"].flatMap(MigrationOrder.init(bytes:))
-    let problem = try #require(order?.problem)
-    #expect(problem == "b could not adopt it: storage: exit status 1")
+    #expect(world.store.problem("home") == "b could not adopt it: storage: exit status 1")
     world.finishesPlans = true
     world.pass(.seconds(10))
     // Best first: a is a candidate at which it has not failed.

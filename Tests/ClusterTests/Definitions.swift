@@ -12,12 +12,19 @@ extension ServiceDefinition {
   }
 }
 
-extension MigrationOrder {
-  /// An operator's order to move a service to `target`.
+extension ServiceRequest {
+  /// An operator's request.
+  static func ask(_ action: Action, id: String = "m-1") -> ServiceRequest {
+    ServiceRequest(id: id, action, actor: "root", because: "test", askedAt: "2026-01-01T00:00:00Z")
+  }
+
+  /// An operator's request to move a service to `target`.
   static func move(
     to target: NodeName, id: String = "m-1", forced: Bool = false, confirmed: Bool = false
-  ) -> MigrationOrder {
-    MigrationOrder(
-      id: id, to: target, isForced: forced, fenceConfirmed: confirmed, actor: "root", because: "test")
+  ) -> ServiceRequest {
+    var request = ask(.migrate(to: target), id: id)
+    request.isForced = forced
+    request.fenceConfirmed = confirmed
+    return request
   }
 }

@@ -89,20 +89,19 @@ struct EligibilityTests {
     #expect(world.isServed(by: "c"))
   }
 
-  @Test func anOrderToACandidateThatCanNotTakeItIsRefused() {
+  @Test func aRequestToACandidateThatCanNotTakeItIsRefused() {
     var world = Self.serving()
     world.nodes["b"]?.instance.onChecks(of: "home", problems: ["no disk"])
     world.pass(.seconds(1))
-    world.order(.move(to: "b"))
-    world.pass(.seconds(1))
+    world.ask(.move(to: "b"))
+    world.pass(.seconds(6))
     #expect(world.isServed(by: "a"))
-    let order = world.store.orders["home"].flatMap(MigrationOrder.init(bytes:))
-    #expect(order?.problem == "b can't take it: no disk; nothing was released")
+    #expect(world.store.problem("home") == "b can't take it: no disk; nothing was released")
   }
 
   @Test func nobodyWaitsForAnHeirThatHasBecomeIneligible() {
     var world = Self.serving()
-    world.order(.move(to: "b"))
+    world.ask(.move(to: "b"))
     world.pass(until: { $0.activity("a") == .plan(.release) })
     world.nodes["b"]?.instance.onChecks(of: "home", problems: ["no disk"])
     world.pass(until: { $0.owner()?.state == .released })

@@ -70,7 +70,7 @@ struct EvidenceTests {
     world.witnesses["a"] = .seen("nfs answers")
     world.nodes["a"]?.isDead = true
     world.pass(.seconds(10))
-    world.order(.move(to: "b", forced: true, confirmed: true))
+    world.ask(.move(to: "b", forced: true, confirmed: true))
     world.pass(.seconds(3))
     #expect(world.isServed(by: "b"))
   }
@@ -195,7 +195,7 @@ struct EvidenceTests {
   @Test func whatAnOperatorAskedForDoesNotCount() {
     var world = SmallWorld.serving(nodes: ["a", "b"])
     for target: NodeName in ["b", "a", "b", "a", "b"] {
-      world.order(.move(to: target, id: "m-\(world.now)"))
+      world.ask(.move(to: target, id: "m-\(world.now)"))
       world.pass(.seconds(4))
       #expect(world.isServed(by: target))
     }

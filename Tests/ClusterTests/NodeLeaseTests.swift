@@ -59,7 +59,7 @@ struct NodeLeaseTests {
   @Test func aReleaseThatIsUnderWayIsWithdrawnAndGoesOn() {
     var world = SmallWorld.serving(nodes: ["a", "b"])
     world.finishesPlans = false
-    world.order(.move(to: "b"))
+    world.ask(.move(to: "b"))
     world.pass(.milliseconds(500))
     _ = world.takeDirectives("a")
     world.nodes["a"]?.isReadOnly = true
@@ -75,7 +75,7 @@ struct NodeLeaseTests {
   @Test func aServiceThatIsBeingLetGoEndsWithTheLeaseToo() {
     // The transition to the release hangs; its outcome comes when the lease is long over.
     var world = SmallWorld.serving(nodes: ["a", "b"])
-    world.order(.move(to: "b"))
+    world.ask(.move(to: "b"))
     world.now = world.now + .milliseconds(500)
     world.beat("a")
     let view = world.store.view(startedAt: world.now + .nanoseconds(1))
@@ -101,7 +101,7 @@ struct NodeLeaseTests {
 
   @Test func theBeatsWhileAServiceIsBeingLetGoStillCompareItsOwnerKey() throws {
     var world = SmallWorld.serving(nodes: ["a", "b"])
-    world.order(.move(to: "b"))
+    world.ask(.move(to: "b"))
     world.now = world.now + .milliseconds(500)
     let view = world.store.view(startedAt: world.now + .nanoseconds(1))
     _ = world.nodes["a"]?.instance.onLook(view, now: world.now)
@@ -112,7 +112,7 @@ struct NodeLeaseTests {
   @Test func aReleaseThatWasWithdrawnLeavesNoMarkOnTheNextAdoption() {
     var world = SmallWorld.serving(nodes: ["a", "b"])
     world.finishesPlans = false
-    world.order(.move(to: "b"))
+    world.ask(.move(to: "b"))
     world.pass(.milliseconds(500))
     world.nodes["a"]?.isReadOnly = true
     world.pass(.seconds(3))
@@ -139,13 +139,13 @@ struct NodeLeaseTests {
   @Test func aReleaseThatWasNotAnsweredAndHappenedIsCarriedOut() {
     var world = SmallWorld.serving(nodes: ["a", "b"])
     world.finishesPlans = false
-    world.order(.move(to: "b"))
+    world.ask(.move(to: "b"))
     world.nodes["a"]?.losesAnswers = true
     world.pass(.milliseconds(500))
     #expect(world.owner()?.state == .releasing)
     #expect(world.nodes["a"]?.plan == nil)
     world.nodes["a"]?.losesAnswers = false
-    world.store.orders["home"] = nil
+    world.store.requests["home"] = nil
     world.pass(.seconds(2))
     #expect(world.nodes["a"]?.directives.last == .resumePlan("home", epoch: 1, fromStart: false))
     #expect(world.nodes["a"]?.plan?.kind == .release)
@@ -190,11 +190,11 @@ struct NodeLeaseTests {
   @Test func aReleaseThatGaveUpIsWithdrawnToldAndTakenUpAgain() throws {
     var world = SmallWorld.serving(nodes: ["a", "b"])
     world.finishesPlans = false
-    world.order(.move(to: "b"))
+    world.ask(.move(to: "b"))
     world.pass(.milliseconds(500))
     _ = world.takeDirectives("a")
     world.endPlan("a", .gaveUp("storage: busy"))
-    #expect(world.store.order("home")?.problem == "storage: busy")
+    #expect(world.store.problem("home") == "storage: busy")
     // The lease does not watch what is given up: nothing of it may be left.
     #expect(world.withdrawals("a").count == 1)
     world.finishesPlans = true

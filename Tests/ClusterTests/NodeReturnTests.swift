@@ -67,7 +67,7 @@ struct NodeReturnTests {
     for boot in ["1", "2"] {
       var world = SmallWorld.serving(nodes: ["a", "b"])
       world.finishesPlans = false
-      world.order(.move(to: "b"))
+      world.ask(.move(to: "b"))
       world.pass(.milliseconds(500))
       #expect(world.owner()?.state == .releasing)
       world.nodes["b"]?.isDead = true
@@ -98,7 +98,7 @@ struct NodeReturnTests {
   @Test func whatItReleasedItTakesBackOnlyIfNobodyElseLives() {
     var world = SmallWorld.serving()
     world.finishesPlans = false
-    world.order(.move(to: "b"))
+    world.ask(.move(to: "b"))
     world.pass(.milliseconds(500))
     for node: NodeName in ["b", "c"] { world.nodes[node]?.isDead = true }
     world.finishPlan("a")
@@ -110,7 +110,7 @@ struct NodeReturnTests {
     world.pass(until: { $0.isServed(by: "a") }, "taken back")
     #expect(world.owner()?.epoch == 2)
     world.pass(.seconds(1))
-    #expect(world.store.order("home")?.problem == "b does not beat; nothing was released")
+    #expect(world.store.problem("home") == "b does not beat; nothing was released")
   }
 
   @Test func aStoreThatCanNotBeReadSinceTheStartEndsWithTheLease() {

@@ -232,10 +232,10 @@ struct NodeStartTests {
   @Test func anOrderOpensAServiceElsewhereAndIsAnsweredByIt() {
     var world = SmallWorld()
     world.start("b")
-    world.order(.move(to: "b"))
+    world.ask(.move(to: "b"))
     world.pass(.seconds(5))
     #expect(world.isServed(by: "b"))
-    #expect(world.store.orders["home"] == nil)
+    #expect(world.store.requests["home"] == nil)
     #expect(world.owner()?.epoch == 1)
   }
 
@@ -256,6 +256,6 @@ struct NodeStartTests {
     world.store.owners["home"] = bytes("node: a\nepoch: \(epoch)\nstate: online\nboot: gone\n")
     for node: NodeName in ["a", "b"] { world.start(node) }
     world.pass(.seconds(60))
-    _ = world.nodes["a"]?.instance.plannedMigration(of: "home", to: "b", order: .move(to: "b"))
+    _ = world.nodes["a"]?.instance.plans(for: .move(to: "b"), of: "home")
   }
 }

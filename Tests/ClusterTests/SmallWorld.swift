@@ -165,9 +165,9 @@ struct SmallWorld {
       if let answer = witnesses[owner] ?? .some(.notSeen) {
         input(name) { $0.onWitness(service, of: owner, answer, now: $1) }
       }
-    case .refuseOrder(let service, let expected, let order):
+    case .endRequest(let end):
       nodes[name]?.directives.append(directive)
-      if store.orders[service] == expected { store.orders[service] = order.bytes }
+      if isWritable { store.end(end) }
     case .withdraw, .refuse, .note:
       nodes[name]?.directives.append(directive)
     }
@@ -215,8 +215,8 @@ struct SmallWorld {
 
   func owner(_ service: ServiceName = "home") -> Ownership? { store.ownership(service) }
 
-  mutating func order(_ order: MigrationOrder, _ service: ServiceName = "home") {
-    store.orders[service] = order.bytes
+  mutating func ask(_ request: ServiceRequest, _ service: ServiceName = "home") {
+    store.ask(request, service)
   }
 
   /// Three nodes run; `a` serves, all of them have seen one another beat.

@@ -245,10 +245,63 @@ struct CommandLineTests {
         "migrate", "home", "--to", "b", "--wait", "--because", "overload", "--socket", socket, in: folder)
       #expect(awaited.status == 0)
       #expect(awaited.output.hasPrefix("migration home/4 of service home: done\n"))
-      let requests = daemon.migrations.withLock { $0 }
+      let requests = daemon.requests.withLock { $0 }
       #expect(requests.map(\.dryRun) == [true, false, false])
       #expect(requests.last?.because == "overload")
       #expect(requests.allSatisfy { !$0.actor.isEmpty && !$0.force })
+    }
+  }
+
+  @Test func servicesAreOpenedAndClosedAndTakenOfflineAndHome() async throws {
+    let daemon = ScriptedDaemon(pollsUntilDone: 1)
+    try await withControlEndpoint(daemon) { folder in
+      let socket = folder + "/control.sock"
+      for words in [
+        ["service", "open", "home"], ["service", "offline", "home", "--wait"], ["service", "online", "home"],
+        ["service", "close", "home"], ["failback", "home", "--because", "new disks"],
+      ] {
+        let outcome = try await BuiltLockferry.run(words + ["--socket", socket], in: folder)
+        #expect(outcome.status == 0, "\(outcome.complaint)")
+      }
+      let refused = try await BuiltLockferry.run(
+        "service", "close", "home", "--forget", "--socket", socket, in: folder)
+      #expect(refused.status == 107)
+      #expect(refused.complaint.contains("say --forget-confirmed"))
+      let forgotten = try await BuiltLockferry.run(
+        "service", "close", "home", "--forget", "--forget-confirmed", "--socket", socket, in: folder)
+      #expect(forgotten.output.hasPrefix("closing home/4 of service home: pending\n"))
+      // Of a node: what is away from it.
+      let none = try await BuiltLockferry.run("failback", "--node", "c", "--socket", socket, in: folder)
+      #expect(none.status == 105)
+      let requests = daemon.requests.withLock { $0 }
+      #expect(requests.map(\.action) == ["open", "offline", "online", "close", "failback", "close"])
+      #expect(requests.map(\.forget) == [false, false, false, false, false, true])
+      let listed = try await BuiltLockferry.run("service", "list", "--socket", socket, in: folder)
+      #expect(listed.output.contains("home     online  a      a     at home"))
+    }
+  }
+
+  @Test func aNodeIsDrainedAndTheClusterPaused() async throws {
+    let daemon = ScriptedDaemon(pollsUntilDone: 2)
+    try await withControlEndpoint(daemon) { folder in
+      let socket = folder + "/control.sock"
+      let planned = try await BuiltLockferry.run(
+        "node", "drain", "a", "--dry-run", "--socket", socket, in: folder)
+      #expect(planned.output.contains("home     b"))
+      #expect(daemon.marks.withLock { $0.isEmpty })
+      let drained = try await BuiltLockferry.run(
+        "node", "drain", "a", "--wait", "--because", "disks", "--socket", socket, in: folder)
+      #expect(drained.status == 0)
+      #expect(drained.output.contains("solo     stays    it has no other candidate"))
+      #expect(!drained.output.contains("home  "))
+      let unknown = try await BuiltLockferry.run("node", "undrain", "q", "--socket", socket, in: folder)
+      #expect(unknown.status == 105)
+      let paused = try await BuiltLockferry.run(
+        "pause", "--because", "store work", "--socket", socket, in: folder)
+      #expect(paused.output.hasPrefix("the cluster is PAUSED by "))
+      let resumed = try await BuiltLockferry.run("resume", "--socket", socket, in: folder)
+      #expect(resumed.output == "the cluster is not paused\n")
+      #expect(daemon.marks.withLock { $0 } == ["drain a", "pause: store work", "resume"])
     }
   }
 
@@ -276,14 +329,14 @@ struct CommandLineTests {
         "migrate", "home", "--to", "b", "--force", "--socket", socket, in: folder)
       #expect(refused.status == 107)
       #expect(refused.complaint.contains("then say --fence-confirmed, or run this on a terminal"))
-      #expect(daemon.migrations.withLock { $0.isEmpty })
+      #expect(daemon.requests.withLock { $0.isEmpty })
       let planned = try await BuiltLockferry.run(
         "migrate", "home", "--to", "b", "--force", "--dry-run", "--socket", socket, in: folder)
       #expect(planned.status == 0)
       let confirmed = try await BuiltLockferry.run(
         "migrate", "home", "--to", "b", "--force", "--fence-confirmed", "--socket", socket, in: folder)
       #expect(confirmed.status == 0)
-      #expect(daemon.migrations.withLock { $0.map(\.fenceConfirmed) } == [false, true])
+      #expect(daemon.requests.withLock { $0.map(\.fenceConfirmed) } == [false, true])
     }
   }
 
@@ -301,7 +354,7 @@ struct CommandLineTests {
         #expect(outcome.status == status)
         #expect(outcome.output.contains("Node a owns service home. If it still serves, both will"))
       }
-      #expect(daemon.migrations.withLock { $0.map(\.fenceConfirmed) } == [true])
+      #expect(daemon.requests.withLock { $0.map(\.fenceConfirmed) } == [true])
     }
   }
 

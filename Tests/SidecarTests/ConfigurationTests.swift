@@ -177,6 +177,7 @@ struct ConfigurationTests {
       ours.canonicalText == """
         address: none
         candidates: a, b
+        failback: manual
         fence: none
         home: a
         name: home

@@ -30,14 +30,15 @@ extension NodeStatus {
         Service(
           service: "work", state: "online", owner: "b", epoch: 1, home: "b", candidates: ["b", "a"],
           candidate: true, whyNotCandidate: [], address: nil, plan: nil, mirror: nil),
-      ], warnings: [])
+      ], warnings: [], mode: "online", homeServices: 1)
   }
 }
 
 /// A daemon that says what the test tells it to say; what is tested is everything between it and the operator.
 final class ScriptedDaemon: ControlService {
   let node: Mutex<NodeStatus>
-  let migrations = Mutex<[MigrationRequest]>([])
+  let requests = Mutex<[RequestBody]>([])
+  let marks = Mutex<[String]>([])
   let thawed = Mutex<[String]>([])
   let unheld = Mutex<[String]>([])
   let reports = Mutex<[(request: ReportRequest, actor: String)]>([])
@@ -72,27 +73,59 @@ final class ScriptedDaemon: ControlService {
 
   func history(service: String?) async throws(ControlError) -> [HistoryEntry] { [] }
 
-  func migrate(_ request: MigrationRequest) async throws(ControlError) -> MigrationStatus {
-    guard request.service == "home" else { throw ControlError(.exists, "a migration runs already") }
+  func ask(_ request: RequestBody) async throws(ControlError) -> RequestStatus {
+    guard request.service == "home" else { throw ControlError(.exists, "16 requests wait already") }
     guard request.to != "z" else { throw ControlError(.preconditionFailed, "node z is not a candidate") }
-    migrations.withLock { $0.append(request) }
-    return MigrationStatus(
-      id: request.dryRun ? "" : "home/4", service: request.service,
+    requests.withLock { $0.append(request) }
+    return RequestStatus(
+      id: request.dryRun ? "" : "home/4", service: request.service, action: request.action,
       state: request.dryRun ? "planned" : "pending",
       steps: [
-        .init(node: request.to, step: "claim", detail: "take epoch 4", state: "planned", milliseconds: nil)
+        .init(
+          node: request.to ?? "a", step: "claim", detail: "take epoch 4", state: "planned", milliseconds: nil)
       ])
   }
 
-  func migration(id: String) async throws(ControlError) -> MigrationStatus {
-    guard id == "home/4" else { throw ControlError(.noSuchObject, "no migration \(id)") }
+  func request(id: String) async throws(ControlError) -> RequestStatus {
+    guard id == "home/4" else { throw ControlError(.noSuchObject, "no request \(id)") }
     let isDone = polls.withLock { polls in
       polls += 1
       return polls > pollsUntilDone
     }
-    return MigrationStatus(
-      id: id, service: "home", state: isDone ? outcome : "running", steps: [],
+    return RequestStatus(
+      id: id, service: "home", action: nil, state: isDone ? outcome : "running", steps: [],
       problem: isDone && outcome == "failed" ? "the fence said no" : nil)
+  }
+
+  func pause(_ request: MarkRequest, _ isPaused: Bool) async throws(ControlError) -> PauseStatus {
+    marks.withLock { $0.append(isPaused ? "pause: \(request.because ?? "")" : "resume") }
+    return PauseStatus(paused: isPaused ? Self.mark(request) : nil)
+  }
+
+  func drain(
+    node: String, _ request: MarkRequest, _ isDrained: Bool
+  ) async throws(ControlError) -> DrainStatus {
+    var status = try await drain(of: node)
+    guard !request.dryRun else { return status }
+    marks.withLock { $0.append("\(isDrained ? "drain" : "undrain") \(node)") }
+    status.drained = isDrained ? Self.mark(request) : nil
+    return status
+  }
+
+  func drain(of node: String) async throws(ControlError) -> DrainStatus {
+    guard node == "a" else { throw ControlError(.noSuchObject, "no node \(node)") }
+    let isOver = polls.withLock { polls in
+      polls += 1
+      return polls > pollsUntilDone
+    }
+    return DrainStatus(
+      node: node, drained: Self.mark(MarkRequest(actor: "root")),
+      services: [.init(service: "solo", to: nil, why: "it has no other candidate")]
+        + (isOver ? [] : [.init(service: "home", to: "b", why: "b is the best")]))
+  }
+
+  private static func mark(_ request: MarkRequest) -> NodeStatus.Mark {
+    .init(actor: request.actor, because: request.because ?? "", since: "2026-01-01T00:00:00Z")
   }
 
   func unhold(service: String) async throws(ControlError) {

@@ -9,8 +9,8 @@ struct RenderingTests {
   @Test func statusOfANodeThatIsWell() {
     #expect(
       StatusTable.render(.well, coloured: false) == """
-        NODE  STATE           UP  HEALTH            STORE
-        a     running  2 h 3 min  healthy, beating  directory:/srv/lockferry, reachable
+        NODE  STATE           UP  SERVES                     HEALTH            STORE
+        a     running  2 h 3 min  online: 1 home, 0 adopted  healthy, beating  directory:/srv/lockferry, reachable
 
         PROBE                    ANSWER  FAILURES  TOOK
         nfs v3 tcp on 127.0.0.1  ok             0  3 ms
@@ -58,10 +58,21 @@ struct RenderingTests {
     status.services[0].mirror?.departing = 3
     status.services[0].mirror?.problem = "no space left"
     status.warnings = ["sm is root's"]
+    status.mode = "failover"
+    status.homeServices = 0
+    status.adoptedServices = 1
+    status.paused = .init(actor: "root", because: "", since: "2026-01-01T00:00:00Z")
+    status.peers[0].drained = .init(actor: "root", because: "disks", since: "2026-01-02T00:00:00Z")
+    status.services[0].requests = [
+      .init(
+        id: "1-2", action: "migrate", to: "c", actor: "root", because: "", askedAt: "2026-01-03T00:00:00Z")
+    ]
     #expect(
       StatusTable.render(status, coloured: false) == """
-        NODE  STATE         UP  HEALTH                  STORE
-        a     stopping  59.0 s  unhealthy, not beating  directory:/srv/lockferry, not reachable
+        PAUSED by root since 2026-01-01T00:00:00Z: nothing is adopted before `lockferry resume`
+
+        NODE  STATE         UP  SERVES                       HEALTH                  STORE
+        a     stopping  59.0 s  failover: 0 home, 1 adopted  unhealthy, not beating  directory:/srv/lockferry, not reachable
 
         PEER  BEAT  MISSED  LAST BEAT  CONFIGURED
         b     dead       9  4.5 s ago  differently
@@ -70,8 +81,10 @@ struct RenderingTests {
         home     adopting  b          3  a     no              12        11  1234 ms  frozen
 
         health: nfs v3 tcp on 127.0.0.1: no answer within 1s
+        node b is drained by root since 2026-01-02T00:00:00Z: disks
         store: Input/output error
         node b differs: home: a here, b there
+        service home: migrate to c, asked by root at 2026-01-03T00:00:00Z (1-2)
         service home: adoption, step 2 of 9: fence
         service home: fence is tried again: exit status 3
         service home: STRANDED: its owner b does not beat
@@ -128,14 +141,14 @@ struct RenderingTests {
   }
 
   @Test func aPlannedMigration() {
-    let status = MigrationStatus(
-      id: "", service: "home", state: "planned",
+    let status = RequestStatus(
+      id: "", service: "home", action: "migrate", state: "planned",
       steps: [
         .init(node: "a", step: "release", detail: "give epoch 3 up", state: "planned", milliseconds: nil),
         .init(node: "b", step: "claim", detail: "take epoch 4", state: "planned", milliseconds: 12),
       ])
     #expect(
-      MigrationTable.render(status, coloured: false) == """
+      RequestTable.render(status, coloured: false) == """
         migration of service home: planned
 
         NO  NODE  STEP     STATE     TOOK  WHAT

@@ -24,6 +24,8 @@ public struct BeatDetector: Sendable {
   private var lastBeat: Beat?
   private var changedAt: BootInstant
   private var lookedAt: BootInstant
+  /// Since when it beats without a break that was seen, by this node's clock; nil while it does not.
+  public private(set) var aliveSince: BootInstant?
 
   /// - Parameters:
   ///   - timings: this node's own; where the beat carries a longer lease that one holds.
@@ -38,14 +40,16 @@ public struct BeatDetector: Sendable {
 
   /// What the store holds now; `now` is when the answer was there.
   public mutating func onLook(_ bytes: [UInt8]?, now: BootInstant) {
+    let isAfterGap = now - lookedAt > longestGap
     if bytes != lastBytes {
       lastBytes = bytes
       lastBeat = bytes.flatMap(Beat.init(bytes:))
       changedAt = now
-    } else if now - lookedAt > longestGap {
+    } else if isAfterGap {
       changedAt = now
     }
     lookedAt = now
+    aliveSince = verdict == .alive ? (isAfterGap ? now : aliveSince ?? now) : nil
   }
 
   /// What the looks so far say.

@@ -26,7 +26,8 @@ extension NodeInstance {
 
   /// Who tries next. Who has tried already is asked again only after a rest, so that the service does not bounce.
   private func successor(_ name: ServiceName, now: BootInstant) -> (node: NodeName, beginsAnew: Bool)? {
-    guard let state = services[name], let ownership = state.ownership else { return nil }
+    // A pause keeps the service where it is, however long that takes.
+    guard pause == nil, let state = services[name], let ownership = state.ownership else { return nil }
     let others = eligibleCandidates(state, besides: settings.node)
     if let untried = others.first(where: { !ownership.tried.contains($0) }) { return (untried, false) }
     guard let since = state.failing?.since, now - since >= settings.adoption.rest, let again = others.first
@@ -53,12 +54,14 @@ extension NodeInstance {
       because: "\(settings.node) could not adopt it: \(state.handOnProblem ?? step.rawValue)")
     return transition(
       state, plan, to: .releasing, reservedFor: target, unfenced: ownership.unfenced,
-      tried: tried + [settings.node])
+      tried: tried + [settings.node], isAsked: false)
   }
 
   /// Why nobody can serve `name`; nil while somebody does, or is about to.
   public func whyStranded(_ name: ServiceName, now: BootInstant) -> String? {
-    guard phase == .running, let state = services[name], let ownership = state.ownership else { return nil }
+    guard phase == .running, let state = services[name], let ownership = state.ownership,
+      ![.offline, .closed].contains(ownership.state)
+    else { return nil }
     if state.activity.isServing {
       guard let failing = state.failing, failing.failures >= settings.adoption.tries else { return nil }
       return "\(failing.step.rawValue) fails on \(settings.node), and no other candidate can take it now"

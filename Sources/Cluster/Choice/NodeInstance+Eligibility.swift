@@ -38,6 +38,9 @@ extension NodeInstance {
   /// What stands against this service alone.
   private func whyNotHere(_ state: ServiceState) -> [String] {
     var reasons = whyUnchecked(state)
+    if let drain = drains[settings.node], state.ownership?.node != settings.node {
+      reasons.append("it is drained \(drain.text)")
+    }
     if let owner = state.ownership?.node, owner != settings.node {
       let differences = differences(state.definition.name, with: owner)
       if !differences.isEmpty {
@@ -55,6 +58,7 @@ extension NodeInstance {
 
   /// Why `candidate`, another node, should not be given `name`; empty where it should.
   public func whyNotEligible(_ candidate: NodeName, for name: ServiceName) -> [String] {
+    if let drain = drains[candidate] { return ["it is drained \(drain.text)"] }
     switch peers[candidate]?.verdict ?? .unknown {
     case .alive: return peerEligibility[candidate]?.reasons(for: name) ?? []
     case .unknown: return ["it has never beaten"]
@@ -71,7 +75,8 @@ extension NodeInstance {
   func eligibleCandidates(_ state: ServiceState, besides excluded: NodeName) -> [NodeName] {
     state.definition.candidates.filter { candidate in
       guard candidate != excluded else { return false }
-      return candidate == settings.node || whyNotEligible(candidate, for: state.definition.name).isEmpty
+      return candidate == settings.node
+        ? drains[candidate] == nil : whyNotEligible(candidate, for: state.definition.name).isEmpty
     }
   }
 
@@ -86,7 +91,7 @@ extension NodeInstance {
   /// they say. The owner is left out while it has the service.
   public func ineligible(_ name: ServiceName, now: BootInstant) -> [(node: NodeName, reasons: [String])] {
     guard let state = services[name] else { return [] }
-    let owner = state.ownership.flatMap { $0.state == .released ? nil : $0.node }
+    let owner = state.ownership.flatMap { $0.state.isOwned ? $0.node : nil }
     return state.definition.candidates.compactMap { candidate in
       guard candidate != owner else { return nil }
       let reasons =

@@ -27,12 +27,12 @@ extension NodeInstance {
   /// where nothing holds it.
   public func whyHeld(_ name: ServiceName, now: BootInstant) -> String? {
     guard let state = services[name], let ownership = state.ownership else { return nil }
-    if let reason = whyFlapping(state, now: now), !state.activity.isServing, ownership.state != .released {
+    if let reason = whyFlapping(state, now: now), !state.activity.isServing, ownership.state.isOwned {
       let isSilent: Bool
       if case .dead = peers[ownership.node]?.verdict ?? .unknown { isSilent = true } else { isSilent = false }
       if isSilent { return reason }
     }
-    guard case .dead = peers[ownership.node]?.verdict ?? .unknown, ownership.state != .released,
+    guard case .dead = peers[ownership.node]?.verdict ?? .unknown, ownership.state.isOwned,
       heirs(state, besides: ownership.node).first == settings.node, whyNotEligible(state, now: now).isEmpty,
       case .hold(let reason) = finding(state, ownership, now: now)
     else { return nil }

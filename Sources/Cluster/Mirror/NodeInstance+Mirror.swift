@@ -9,9 +9,11 @@ extension NodeInstance {
   public func whyNotMirrored(besides mirrored: Set<ServiceName>) -> [String] {
     orderedServices.compactMap { name in
       guard !mirrored.contains(name) else { return nil }
+      // What leaves the cluster is served by nobody.
+      if case .plan(.closing)? = services[name]?.activity { return nil }
       let standing = standing(of: name)
       guard standing.hasBeenSeen else { return "who owns \(name) was not read from the store yet" }
-      guard let ownership = standing.ownership, ownership.node == settings.node, ownership.state != .released
+      guard let ownership = standing.ownership, ownership.node == settings.node, ownership.state.isOwned
       else { return nil }
       return standing.isServedHere
         ? "the mirror of \(name) has not begun yet" : "this node had to give \(name) up"

@@ -16,11 +16,12 @@ public enum NodeDirective: Sendable, Equatable {
   case stopPlan(ServiceName)
   /// Stop serving at once, whatever the store says: address away, server command.
   case withdraw(ServiceName, because: String)
+  /// Take the request from the queue and write its end into the history. What becomes of it is seen at the next
+  /// look.
+  case endRequest(RequestEnd)
   /// Ask whoever can be asked whether the owner serves the service, and report by
   /// ``NodeInstance/onWitness(_:of:_:now:)``, also where there is nobody.
   case askWitness(ServiceName, owner: NodeName)
-  /// The order can't be carried out: write the problem into it, guarded by the bytes seen.
-  case refuseOrder(ServiceName, expected: [UInt8], MigrationOrder)
   /// End the daemon with this error.
   case refuse(String)
   /// Tell the operator.
@@ -57,6 +58,10 @@ public struct Transition: Sendable, Equatable {
   public var expected: [UInt8]?
   /// For an unplanned claim: the old owner's beat as seen. One more beat of it and the claim fails.
   public var silentBeat: SilentBeat?
+  /// Nobody asked for it by name: `config/pause` must be absent.
+  public var unlessPaused = false
+  /// The service comes here from elsewhere: `nodes/<this node>/drain` must be absent.
+  public var unlessDrained = false
   /// The new owner.
   public var ownership: Ownership
   /// The plan that follows.

@@ -11,14 +11,9 @@ extension NodeInstance {
     }
     guard state.hasBeenSeen, whyUnable(now: now).isEmpty else { return [] }
     guard let ownership = state.ownership else {
-      guard state.ownerBytes == nil, state.definition.home == settings.node || orderedHere(state) != nil,
-        whyUnchecked(state).isEmpty
-      else { return [] }
-      return open(state)
+      return state.ownerBytes == nil ? decideUnowned(state) : []
     }
-    if ownership.node == settings.node, ownership.state != .released {
-      return takeUp(state, ownership, now: now)
-    }
+    if ownership.node == settings.node, ownership.state.isOwned { return takeUp(state, ownership, now: now) }
     return decideAsCandidate(state, ownership, now: now)
   }
 
@@ -47,7 +42,10 @@ extension NodeInstance {
     case .online where !hasStopped:
       services[name]?.activity = .plan(.resumption)
       return [.run(Plan.resumption(of: state.definition, by: settings.node, epoch: ownership.epoch))]
-    case .online, .releasing, .released:
+    case .online, .releasing, .released, .offline, .closed:
+      if let request = state.request, request.action.stops {
+        return shelve(state, from: .here(settings.node), request)
+      }
       let because =
         hasGivenUp ? "\(settings.node) can serve again" : "\(settings.node) has rebooted"
       return claim(state, from: .here(settings.node), because: because, now: now)
@@ -66,11 +64,27 @@ extension NodeInstance {
       + claim(state, from: .here(settings.node), because: "the journal of the last plan is gone", now: now)
   }
 
-  private mutating func open(_ state: ServiceState) -> [NodeDirective] {
+  /// Nobody ever owned it: its home opens it, or who is asked to.
+  private mutating func decideUnowned(_ state: ServiceState) -> [NodeDirective] {
+    if let request = state.request {
+      if request.action.stops {
+        return isJudge(of: state) ? shelve(state, from: .none, request) : []
+      }
+      if let target = target(of: request, state), whyNotTarget(target, state) == nil {
+        guard target == settings.node, whyUnchecked(state).isEmpty else { return [] }
+        return open(state, because: request.reason, isAsked: true)
+      }
+    }
+    guard state.definition.home == settings.node, pause == nil, drains[settings.node] == nil,
+      whyUnchecked(state).isEmpty
+    else { return [] }
+    return open(state, because: "opened for the first time", isAsked: false)
+  }
+
+  private mutating func open(_ state: ServiceState, because: String, isAsked: Bool) -> [NodeDirective] {
     let plan = Plan.opening(
-      of: state.definition, by: settings.node, because: "opened for the first time",
-      request: orderedHere(state)?.id)
-    return transition(state, plan, to: .adopting)
+      of: state.definition, by: settings.node, because: because, request: orderedHere(state)?.id)
+    return transition(state, plan, to: .adopting, isAsked: isAsked)
   }
 
   private mutating func decideAsOwner(_ state: ServiceState, now: BootInstant) -> [NodeDirective] {
@@ -80,14 +94,12 @@ extension NodeInstance {
       services[state.definition.name]?.activity = .plan(.release)
       return [.resumePlan(state.definition.name, epoch: ownership.epoch, fromStart: false)]
     }
-    if let bytes = state.orderBytes, let order = state.order, order.problem == nil {
-      if let problem = whyNotOrdered(order, state) {
-        var refused = order
-        refused.problem = problem
-        return [.refuseOrder(state.definition.name, expected: bytes, refused)]
-      }
-      return release(state, ownership, to: order.to, because: order.reason, request: order.id)
+    if let request = state.request,
+      let directives = carryOut(request, asOwnerOf: state, ownership, now: now)
+    {
+      return directives
     }
+    guard pause == nil else { return [] }
     if let because = whyGiveAway(state.definition.name, now: now),
       let heir = heirs(state, besides: settings.node).first, whyFlapping(state, now: now) == nil
     {
@@ -96,133 +108,169 @@ extension NodeInstance {
       {
         lastRelief = now
       }
-      return release(state, ownership, to: heir, because: because, request: nil)
+      return release(state, ownership, to: heir, because: because)
     }
-    return []
+    return moveByItself(state, ownership, now: now)
   }
 
-  private func whyNotOrdered(_ order: MigrationOrder, _ state: ServiceState) -> String? {
-    if order.to == settings.node { return "\(settings.node) owns it already" }
-    guard state.definition.candidates.contains(order.to) else {
-      return "\(order.to) is not a candidate of \(state.definition.name) in \(settings.node)'s node file"
-    }
-    guard case .alive? = peers[order.to]?.verdict else {
-      return "\(order.to) does not beat; nothing was released"
-    }
-    let reasons = whyNotEligible(order.to, for: state.definition.name)
-    if !reasons.isEmpty {
-      return "\(order.to) can't take it: \(reasons.joined(separator: "; ")); nothing was released"
-    }
-    let differences = differences(state.definition.name, with: order.to)
-    if !differences.isEmpty {
-      return
-        "the node files of \(settings.node) and \(order.to) differ: \(differences.joined(separator: ", "))"
-    }
-    return nil
-  }
-
-  private mutating func release(
-    _ state: ServiceState, _ ownership: Ownership, to target: NodeName, because: String, request: String?
+  /// The service leaves here, for `target` or, where that is nil, for nowhere.
+  mutating func release(
+    _ state: ServiceState, _ ownership: Ownership, to target: NodeName?, because: String,
+    request: ServiceRequest? = nil
   ) -> [NodeDirective] {
     let plan = Plan.release(
       of: state.definition, by: settings.node, epoch: ownership.epoch, to: target, because: because,
-      request: request)
-    return transition(state, plan, to: .releasing, reservedFor: target)
+      request: request?.id, outcome: request?.action.stops == true ? .offline : .released)
+    return transition(state, plan, to: .releasing, reservedFor: target, isAsked: request != nil)
   }
 
   private mutating func decideAsCandidate(
     _ state: ServiceState, _ ownership: Ownership, now: BootInstant
   ) -> [NodeDirective] {
-    guard state.definition.candidates.contains(settings.node), whyNotEligible(state, now: now).isEmpty
-    else { return [] }
-    let order = state.order.flatMap { $0.problem == nil ? $0 : nil }
-    if ownership.state == .released {
-      guard isHeir(state, ownership) else { return [] }
-      let because =
-        order.map(\.reason) ?? "\(ownership.node) released it"
-      return claim(state, from: .released(ownership.node), because: because, now: now)
+    guard state.definition.candidates.contains(settings.node) else { return [] }
+    let isEligible = whyNotEligible(state, now: now).isEmpty
+    switch ownership.state {
+    case .offline, .closed: return decideIdle(state, ownership, isEligible: isEligible, now: now)
+    case .released: return decideReleased(state, ownership, isEligible: isEligible, now: now)
+    case .adopting, .online, .releasing: break
     }
     let verdict = peers[ownership.node]?.verdict ?? .unknown
-    if let order, order.isForced, order.to == settings.node, verdict != .alive,
-      state.definition.hasFence || order.fenceConfirmed
+    if isEligible, let ordered = orderedHere(state), ordered.isForced, verdict != .alive,
+      state.definition.hasFence || ordered.fenceConfirmed
     {
       return claim(
-        state, from: .unaccounted(ownership.node, fenceConfirmedByOperator: order.fenceConfirmed),
-        because: order.reason, now: now)
+        state, from: .unaccounted(ownership.node, fenceConfirmedByOperator: ordered.fenceConfirmed),
+        because: ordered.reason, isAsked: true, now: now)
     }
-    guard heirs(state, besides: ownership.node).first == settings.node else { return [] }
-    if case .late = verdict, !state.definition.hasFence {
+    let isFirst = isEligible && heirs(state, besides: ownership.node).first == settings.node && pause == nil
+    if case .late = verdict, isFirst, !state.definition.hasFence {
       return askWitness(state.definition.name, of: ownership.node, now: now)
     }
     guard case .dead(let missed) = verdict else { return [] }
+    let former = FormerOwner.unaccounted(ownership.node, fenceConfirmedByOperator: false)
+    if let request = state.request, request.action.stops {
+      return isJudge(of: state) ? shelve(state, from: former, request) : []
+    }
+    guard isFirst else { return [] }
     let (isAllowed, questions) = mayAdopt(state, ownership, now: now)
     guard isAllowed else { return questions }
     return claim(
-      state, from: .unaccounted(ownership.node, fenceConfirmedByOperator: false),
+      state, from: former,
       because: "\(ownership.node) missed \(missed) beats" + evidence(against: ownership.node, now: now),
       now: now)
+  }
+
+  private mutating func decideReleased(
+    _ state: ServiceState, _ ownership: Ownership, isEligible: Bool, now: BootInstant
+  ) -> [NodeDirective] {
+    if let request = state.request, request.action.stops {
+      return isJudge(of: state) ? shelve(state, from: .released(ownership.node), request) : []
+    }
+    guard isEligible else { return [] }
+    let ordered = orderedHere(state)
+    let named = state.request.flatMap { target(of: $0, state) }
+    if pause != nil, named.map({ whyNotTarget($0, state) != nil }) ?? true {
+      // What was on its way when the pause came goes back to where it was: nothing changes hands by itself.
+      guard ownership.node == settings.node else { return [] }
+      return claim(
+        state, from: .released(ownership.node), because: "the cluster was paused before anybody took it",
+        now: now)
+    }
+    guard isHeir(state, ownership) else { return [] }
+    return claim(
+      state, from: .released(ownership.node),
+      because: ordered?.reason ?? "\(ownership.node) released it", isAsked: ordered != nil, now: now)
   }
 
   /// A released service goes to whom it was released for, else to the best candidate that can take it; the one who
   /// released it comes last.
   private func isHeir(_ state: ServiceState, _ ownership: Ownership) -> Bool {
-    if let heir = ownership.reservedFor, heir != settings.node {
+    if let heir = ownership.reservedFor, drains[heir] == nil {
+      if heir == settings.node { return true }
       switch peers[heir]?.verdict ?? .unknown {
       case .late, .unknown: return false
       case .alive where whyNotEligible(heir, for: state.definition.name).isEmpty: return false
       case .alive, .dead, .stopped: break
       }
     }
-    if ownership.reservedFor == settings.node { return true }
     let others = heirs(state, besides: ownership.node).filter { $0 != ownership.reservedFor }
     return others.first == settings.node || (others.isEmpty && ownership.node == settings.node)
   }
 
-  private func orderedHere(_ state: ServiceState) -> MigrationOrder? {
-    state.order.flatMap { $0.problem == nil && $0.to == settings.node ? $0 : nil }
+  /// The candidates that beat, drained ones among them.
+  func livingCandidates(_ state: ServiceState) -> [NodeName] {
+    state.definition.candidates.filter { $0 == settings.node || peers[$0]?.verdict == .alive }
   }
 
-  private mutating func claim(
-    _ state: ServiceState, from former: FormerOwner, because: String, now: BootInstant
+  /// The service comes here, with lock recovery.
+  ///
+  /// - Parameter isAsked: an operator asked for it, so that a pause does not stop it.
+  mutating func claim(
+    _ state: ServiceState, from former: FormerOwner, because: String, isAsked: Bool = false,
+    now: BootInstant
   ) -> [NodeDirective] {
-    let before = timings.has(.fenceDebtIsForgotten) ? nil : state.ownership?.unfenced
-    let owed = before?.filter { $0 != settings.node } ?? []
+    let owed = timings.has(.fenceDebtIsForgotten) ? [] : state.owedFences(by: settings.node)
     let plan = Plan.adoption(
-      of: state.definition, by: settings.node,
-      epoch: (state.ownership?.epoch ?? 0) + (timings.has(.epochStays) ? 0 : 1), from: former,
-      because: because, request: orderedHere(state)?.id, owed: owed)
-    var silentBeat: Transition.SilentBeat?
-    if case .unaccounted(let old, _) = former, let peer = peers[old], !timings.has(.claimComparesNoBeat) {
-      silentBeat = Transition.SilentBeat(node: old, bytes: peer.observed)
-    }
-    // What nobody asked for counts; what cascades counts once.
-    let isAutomatic: Bool
-    switch former {
-    case .unaccounted, .released:
-      isAutomatic = orderedHere(state) == nil && state.ownership?.tried.isEmpty != false
-    case .none, .here: isAutomatic = false
-    }
+      of: state.definition, by: settings.node, epoch: state.nextEpoch - (timings.has(.epochStays) ? 1 : 0),
+      from: former, because: because,
+      request: orderedHere(state)?.id, owed: owed)
+    // What nobody asked for counts; what cascades counts once, and what stays where it was not at all.
+    let isMovedUnasked =
+      !isAsked && former.node.map { $0 != settings.node && drains[$0] == nil } ?? false
+    let isAutomatic = isMovedUnasked && state.ownership?.tried.isEmpty != false
     return transition(
-      state, plan, to: .adopting, silentBeat: silentBeat,
+      state, plan, to: .adopting, silentBeat: silentBeat(of: former),
       unfenced: former.unfenced(state.definition, owed: owed), tried: state.ownership?.tried ?? [],
-      automatic: (isAutomatic ? [0] : []) + automaticAges(state, now: now))
+      automatic: (isAutomatic ? [0] : []) + automaticAges(state, now: now), isAsked: isAsked)
+  }
+
+  /// The service, of which nothing runs here, goes offline.
+  mutating func shelve(
+    _ state: ServiceState, from former: FormerOwner, _ request: ServiceRequest
+  ) -> [NodeDirective] {
+    let plan = Plan.shelving(
+      of: state.definition, by: settings.node, epoch: state.nextEpoch, because: request.reason,
+      request: request.id)
+    let owed = state.owedFences(by: settings.node)
+    return transition(
+      state, plan, to: .releasing, silentBeat: silentBeat(of: former),
+      unfenced: former.unfenced(state.definition, owed: owed), isAsked: true)
+  }
+
+  private func silentBeat(of former: FormerOwner) -> Transition.SilentBeat? {
+    guard case .unaccounted(let old, _) = former, let peer = peers[old], !timings.has(.claimComparesNoBeat)
+    else { return nil }
+    return Transition.SilentBeat(node: old, bytes: peer.observed)
   }
 
   mutating func transition(
     _ state: ServiceState, _ plan: Plan, to target: Ownership.State, reservedFor: NodeName? = nil,
     silentBeat: Transition.SilentBeat? = nil, unfenced: [NodeName] = [], tried: [NodeName] = [],
-    automatic: [Int]? = nil
+    automatic: [Int]? = nil, isAsked: Bool
   ) -> [NodeDirective] {
-    services[state.definition.name]?.activity = target == .releasing ? .lettingGo : .claiming
+    let isServed = [.serving, .handingOn].contains(state.activity)
+    services[state.definition.name]?.activity = isServed ? .lettingGo : .claiming
     let plan = planted(in: plan)
     let ownership = Ownership(
       node: settings.node, epoch: plan.epoch, state: target, boot: settings.boot, reservedFor: reservedFor,
       unfenced: unfenced, tried: tried, automatic: automatic ?? state.ownership?.automatic ?? [])
+    let comesHere = target == .adopting && state.ownership?.node != settings.node
     return [
       .transition(
         Transition(
           service: state.definition.name, expected: state.ownerBytes, silentBeat: silentBeat,
+          unlessPaused: !isAsked && (comesHere || reservedFor != nil) && !timings.has(.pauseIsIgnored),
+          unlessDrained: comesHere,
           ownership: ownership, plan: plan))
     ]
+  }
+}
+
+extension NodeInstance.ServiceState {
+  var nextEpoch: UInt64 { (ownership?.epoch ?? 0) + 1 }
+
+  /// Whom `claimant` has to fence for claimants before it.
+  func owedFences(by claimant: NodeName) -> [NodeName] {
+    ownership?.unfenced.filter { $0 != claimant } ?? []
   }
 }

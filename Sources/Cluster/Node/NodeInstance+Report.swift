@@ -26,6 +26,7 @@ extension NodeInstance {
       return ["this node is not among its candidates"]
     }
     var reasons = whyUnable(now: now) + (loopLag.reason(now: now).map { [$0] } ?? []) + whyUnchecked(state)
+    if let drain = drains[settings.node] { reasons.append("this node is drained \(drain.text)") }
     for peer in peerNames {
       let differences = differences(name, with: peer)
       guard !differences.isEmpty else { continue }
@@ -37,11 +38,13 @@ extension NodeInstance {
   /// The owner of `name` as last known, and whether this node serves it.
   public func standing(of name: ServiceName) -> Standing {
     guard let state = services[name] else {
-      return Standing(hasBeenSeen: false, ownership: nil, isServedHere: false, order: nil)
+      return Standing(
+        hasBeenSeen: false, ownership: nil, isServedHere: false, requests: [],
+        canReadRequests: true)
     }
     return Standing(
       hasBeenSeen: state.hasBeenSeen, ownership: state.ownership, isServedHere: state.activity.isServing,
-      order: state.order)
+      requests: state.requests.requests, canReadRequests: state.canReadRequests)
   }
 
   /// This node serves `name` and has not been told to stop.
@@ -57,8 +60,10 @@ extension NodeInstance {
     public var ownership: Ownership?
     /// This node serves it, or runs a plan for it.
     public var isServedHere: Bool
-    /// An operator's order that is not yet answered.
-    public var order: MigrationOrder?
+    /// What is asked of it and has not ended, oldest first.
+    public var requests: [ServiceRequest]
+    /// False where the queue in the store is damaged: nothing of it is carried out.
+    public var canReadRequests: Bool
   }
 
   /// The bytes of the owner key that a write for `name` compares with; nil unless this node holds `epoch`.
@@ -89,33 +94,4 @@ extension NodeInstance {
 
   /// The beats of this node are being written.
   public var isBeatingNow: Bool { isBeating }
-
-  /// What the plans of a migration would be, as this node would compute them.
-  public func plannedMigration(of name: ServiceName, to target: NodeName, order: MigrationOrder) -> [Plan] {
-    guard let state = services[name] else { return [] }
-    let epoch = state.ownership?.epoch ?? 0
-    guard let ownership = state.ownership, ownership.state != .released else {
-      return [
-        Plan.adoption(
-          of: state.definition, by: target, epoch: epoch + 1,
-          from: state.ownership.map { .released($0.node) } ?? .none, because: order.reason)
-      ]
-    }
-    let answers = ownership.node == settings.node || peers[ownership.node]?.verdict == .alive
-    guard !answers else {
-      return [
-        Plan.release(
-          of: state.definition, by: ownership.node, epoch: epoch, to: target, because: order.reason),
-        Plan.adoption(
-          of: state.definition, by: target, epoch: epoch + 1, from: .released(ownership.node),
-          because: order.reason),
-      ]
-    }
-    return [
-      Plan.adoption(
-        of: state.definition, by: target, epoch: epoch + 1,
-        from: .unaccounted(ownership.node, fenceConfirmedByOperator: order.fenceConfirmed),
-        because: order.reason)
-    ]
-  }
 }

@@ -38,7 +38,7 @@ extension NodeInstance {
       if ranBefore, bytes != nil {
         // Where the key can't be read nobody can take it over: it may wait until somebody mends it.
         guard let ownership else { continue }
-        if ownership.node == settings.node, ownership.state != .released { continue }
+        if ownership.node == settings.node, ownership.state.isOwned { continue }
         if ownership.node != settings.node {
           directives.append(.withdraw(name, because: "it belongs to \(ownership.node) now"))
         }

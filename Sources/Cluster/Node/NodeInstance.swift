@@ -76,11 +76,20 @@ public struct NodeInstance: Sendable {
       case .none, .claiming, .givenUp: false
       }
     }
+
+    /// Clients are served, and nothing is under way.
+    var isUp: Bool { self == .serving }
   }
 
   struct ServiceState {
     let definition: ServiceDefinition
-    var activity = Activity.none
+    var activity = Activity.none {
+      didSet { if activity.isUp != oldValue.isUp { transitions += 1 } }
+    }
+    /// How often it came into service or left it here since the daemon began.
+    private(set) var transitions = 0
+    /// Since when it is served here; nil while it is not.
+    var servedSince: BootInstant?
     /// The owner key as last known.
     var ownerBytes: [UInt8]?
     var ownership: Ownership?
@@ -94,8 +103,17 @@ public struct NodeInstance: Sendable {
     var needsRecovery = false
     /// When this node last changed the owner key: a look that began earlier is out of date.
     var changedAt: BootInstant?
-    var orderBytes: [UInt8]?
-    var order: MigrationOrder?
+    /// `services/<service>/requests` as last known; empty where it can't be read.
+    var requests = RequestQueue()
+    var canReadRequests = true
+    /// Whose turn it is.
+    var request: ServiceRequest? { requests.first }
+    /// Which request's turn it is, and since when this node knows.
+    var turn: (id: String, since: BootInstant)?
+    /// The request for which the running plan was made.
+    var planRequest: String?
+    /// A request that could not be carried out, and why: told again until its end is in the store.
+    var failedRequest: (id: String, problem: String)?
     /// Transitions that failed one after the other.
     var failedAttempts = 0
     var nextAttemptAt: BootInstant?
@@ -131,6 +149,10 @@ public struct NodeInstance: Sendable {
   /// When this node last gave a service away because it was overloaded.
   var lastRelief: BootInstant?
   var services: [ServiceName: ServiceState] = [:]
+  /// `config/pause`.
+  public internal(set) var pause: OperatorMark?
+  /// `nodes/<node>/drain`, of the nodes that have it.
+  var drains: [NodeName: OperatorMark] = [:]
 
   /// A node that starts at `now`.
   public init(settings: Settings, now: BootInstant) {
@@ -244,6 +266,8 @@ public struct NodeInstance: Sendable {
     guard phase != .refused else { return [] }
     hasLooked = true
     for peer in peers.keys { peers[peer]?.onLook(view.beats[peer], now: now) }
+    pause = timings.has(.pauseIsIgnored) ? nil : view.pause.map(OperatorMark.init(reading:))
+    drains = view.drains.mapValues(OperatorMark.init(reading:))
     stormGuard.onLook(peers.mapValues(\.verdict), now: now)
     var directives = settleLeftOvers(view)
     if phase == .checkingName {
@@ -254,8 +278,10 @@ public struct NodeInstance: Sendable {
       guard let state = services[name] else { continue }
       if let changedAt = state.changedAt, view.startedAt <= changedAt { continue }
       if isOlderThanKnown(view.owners[name], state) { continue }
-      services[name]?.orderBytes = view.orders[name]
-      services[name]?.order = view.orders[name].flatMap(MigrationOrder.init(bytes:))
+      let queue = RequestQueue(bytes: view.requests[name] ?? [])
+      services[name]?.requests = queue ?? RequestQueue()
+      services[name]?.canReadRequests = queue != nil
+      if queue?.first?.id != state.turn?.id { services[name]?.turn = queue?.first.map { ($0.id, now) } }
       directives += onOwner(name, view.owners[name], now: now)
       directives += decide(name, now: now)
     }
@@ -308,6 +334,7 @@ public struct NodeInstance: Sendable {
       state.activity = .plan(transition.plan.kind)
       state.hasWithdrawn = false
       state.needsRecovery = false
+      state.planRequest = transition.plan.request
       state.failedAttempts = 0
       state.nextAttemptAt = nil
       state.failing = nil
@@ -340,6 +367,7 @@ public struct NodeInstance: Sendable {
       state.ownership = ownership
       state.ownerBytes = ownership.bytes
       state.activity = ownership.state == .online ? .serving : .none
+      state.servedSince = ownership.state == .online ? now : nil
       state.failing = nil
       services[name] = state
       return []
@@ -350,12 +378,11 @@ public struct NodeInstance: Sendable {
       var directives: [NodeDirective] = [
         .note("\(name) can't be adopted here, another candidate shall try: \(problem)")
       ]
-      // An order to come here can't be carried out, and would call the service back from whoever can serve it.
-      if let bytes = state.orderBytes, var order = state.order, order.problem == nil,
-        order.to == settings.node
-      {
-        order.problem = "\(settings.node) could not adopt it: \(problem)"
-        directives.append(.refuseOrder(name, expected: bytes, order))
+      // A request to come here can't be carried out, and would call the service back from whoever can serve it.
+      if let request = state.request, request.isBound(to: settings.node, home: state.definition.home) {
+        let problem = "\(settings.node) could not adopt it: \(problem)"
+        services[name]?.failedRequest = (request.id, problem)
+        directives.append(end(request, state, .failed(problem)))
       }
       return directives + handOn(name, now: now)
     case .gaveUp(let problem):
@@ -368,9 +395,9 @@ public struct NodeInstance: Sendable {
         .withdraw(name, because: "its release failed half-way"),
         .note("\(name) is taken up again here: its release failed: \(problem)"),
       ]
-      if let bytes = state.orderBytes, var order = state.order, order.problem == nil {
-        order.problem = problem
-        directives.append(.refuseOrder(name, expected: bytes, order))
+      if let request = state.request, request.id == state.planRequest {
+        services[name]?.failedRequest = (request.id, problem)
+        directives.append(end(request, state, .failed(problem)))
       }
       return directives
     case .lost:

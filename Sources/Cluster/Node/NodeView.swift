@@ -6,17 +6,23 @@ public struct NodeView: Sendable, Equatable {
   public var beats: [NodeName: [UInt8]]
   /// `services/<service>/owner`.
   public var owners: [ServiceName: [UInt8]]
-  /// `services/<service>/request`.
-  public var orders: [ServiceName: [UInt8]]
+  /// `services/<service>/requests`.
+  public var requests: [ServiceName: [UInt8]]
+  /// `nodes/<node>/drain` of all nodes.
+  public var drains: [NodeName: [UInt8]]
+  /// `config/pause`.
+  public var pause: [UInt8]?
 
   /// A view.
   public init(
     startedAt: BootInstant, beats: [NodeName: [UInt8]] = [:], owners: [ServiceName: [UInt8]] = [:],
-    orders: [ServiceName: [UInt8]] = [:]
+    requests: [ServiceName: [UInt8]] = [:], drains: [NodeName: [UInt8]] = [:], pause: [UInt8]? = nil
   ) {
     self.startedAt = startedAt
     self.beats = beats
     self.owners = owners
-    self.orders = orders
+    self.requests = requests
+    self.drains = drains
+    self.pause = pause
   }
 }

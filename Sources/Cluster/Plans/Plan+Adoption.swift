@@ -66,7 +66,7 @@ extension Plan {
     steps.append(PlanStep(.finish, "online, and written into the history"))
     return Plan(
       kind: .adoption, service: service.name.text, node: node.text, epoch: epoch, from: former.node?.text,
-      to: node.text, because: because, request: request, steps: steps)
+      to: node.text, because: because, request: request, outcome: .online, steps: steps)
   }
 
   /// The first opening of `service`.
@@ -84,7 +84,7 @@ extension Plan {
     ]
     return Plan(
       kind: .opening, service: service.name.text, node: node.text, epoch: 1, from: nil, to: node.text,
-      because: because, request: request, steps: steps)
+      because: because, request: request, outcome: .online, steps: steps)
   }
 
   /// Going on with `service` after only the daemon was away.
@@ -97,30 +97,7 @@ extension Plan {
     ]
     return Plan(
       kind: .resumption, service: service.name.text, node: node.text, epoch: epoch, from: nil, to: node.text,
-      because: "the daemon started again", request: nil, steps: steps)
-  }
-
-  /// The release of `service` by its owner `node`.
-  public static func release(
-    of service: ServiceDefinition, by node: NodeName, epoch: UInt64, to target: NodeName?, because: String,
-    request: String? = nil
-  ) -> Plan {
-    let steps = [
-      service.movesAddress
-        ? PlanStep(.address, "no client takes another lock here")
-        : .skipped(.address, "no address is configured"),
-      PlanStep(.mirror, "the last record reaches the store; a stopping server's removals don't"),
-      service.withdrawsServer
-        ? PlanStep(.server, "its locks and exports let go of the file system")
-        : .skipped(.server, "no recovery.withdraw command"),
-      service.detachesStorage
-        ? PlanStep(.storage, "the next owner may attach it")
-        : .skipped(.storage, "no storage.detach command"),
-      PlanStep(.finish, "free for \(target?.text ?? "the next candidate")"),
-    ]
-    return Plan(
-      kind: .release, service: service.name.text, node: node.text, epoch: epoch, from: node.text,
-      to: target?.text, because: because, request: request, steps: steps)
+      because: "the daemon started again", request: nil, outcome: .online, steps: steps)
   }
 
   /// Undoes what an adoption by `node` that failed at `step` has brought about, for `target` to try.

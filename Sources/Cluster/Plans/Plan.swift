@@ -13,6 +13,8 @@ public struct Plan: Sendable, Equatable, Codable {
     case resumption
     /// The service leaves here.
     case release
+    /// The service, which nobody serves, leaves the cluster.
+    case closing
   }
 
   /// What the plan brings about.
@@ -31,6 +33,8 @@ public struct Plan: Sendable, Equatable, Codable {
   public var because: String
   /// The operator's request that it answers.
   public var request: String?
+  /// What the owner key says after the last step.
+  public var outcome: Ownership.State
   /// A release after a failed adoption: nobody serves the service meanwhile.
   public var isHandOn: Bool?
   /// The steps in order.
@@ -59,6 +63,8 @@ public struct PlanStep: Sendable, Equatable, Codable {
     case verify
     /// Bring the mirror up to date for the last time.
     case mirror
+    /// Remove the clients' records from the store.
+    case forget
     /// Write history and hand over.
     case finish
   }

@@ -66,6 +66,11 @@ public struct Fault: Sendable, Equatable, CustomStringConvertible {
     // Operators.
     case order = "an order to migrate"
     case forcedOrder = "a forced order to migrate"
+    case failback = "a request to bring a service home"
+    case offline = "a request to take a service offline"
+    case online = "a request to bring a service online"
+    case pause = "the cluster is paused"
+    case drain = "is drained"
     case thaw = "an operator thaws"
     case notifyAgain = "an operator has clients told again"
     case unhold = "an operator lets a held service go on"
@@ -93,10 +98,11 @@ public struct Fault: Sendable, Equatable, CustomStringConvertible {
     return switch kind {
     case .clientReboots, .clientGone, .clientCut: "\(client?.text ?? "nobody") \(kind.rawValue) for \(length)"
     case .order, .forcedOrder: "\(kind.rawValue) \(service) to \(node)"
-    case .thaw, .notifyAgain, .unhold, .ownerKeyDamaged, .journalLost: "\(kind.rawValue): \(service)"
+    case .failback, .offline, .online, .thaw, .notifyAgain, .unhold, .ownerKeyDamaged, .journalLost:
+      "\(kind.rawValue): \(service)"
     case .everyMachineLosesPower, .everyNodeCutFromStore, .everyBeatVanishes, .everyClientReboots,
       .storeStops,
-      .storeReadOnly, .storeFull, .storeVanishes, .storeSlow, .storeRestored, .storeRestoredByTheBook:
+      .storeReadOnly, .storeFull, .storeVanishes, .storeSlow, .storeRestored, .storeRestoredByTheBook, .pause:
       "\(kind.rawValue) for \(length)"
     case .callsLost, .callsLate, .answersLate, .answersLost, .callsTwice, .notificationsLost:
       "\(node) \(kind.rawValue) (\(amount) of 100) for \(length)"

@@ -64,6 +64,7 @@ extension SimulatedWorld {
   mutating func watch() {
     for service in services { checkHolders(of: service.name) }
     letGo()
+    if isCalm { bringOnline() }
     schedule(after: 1_000_000) { $0.watch() }
   }
 

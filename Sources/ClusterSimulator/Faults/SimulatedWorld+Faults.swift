@@ -46,7 +46,9 @@ extension SimulatedWorld {
       .clientGone,
       .clientCut, .everyClientReboots:
       strikeClients(fault)
-    case .order, .forcedOrder, .thaw, .notifyAgain, .unhold, .definitionsDiffer: operate(fault)
+    case .order, .forcedOrder, .failback, .offline, .online, .pause, .drain, .thaw, .notifyAgain, .unhold,
+      .definitionsDiffer:
+      operate(fault)
     default: strikeServer(fault)
     }
   }
@@ -117,7 +119,8 @@ extension SimulatedWorld {
       else { return }
       var restored = old
       restored.stateNumbers.merge(world.store.stateNumbers) { max($0, $1) }
-      restored.orders = [:]
+      restored.requests = [:]
+      world.ledger.asked = [:]
       world.store = restored
       world.note("the store is as it was")
     }
@@ -157,7 +160,10 @@ extension SimulatedWorld {
     storeState.isFull = false
     storeState.hasVanished = false
     storeState.slowness = 0
+    store.pause = nil
+    store.drains = [:]
     for service in services { unhold(service.name) }
+    bringOnline()
     for (service, (damaged, good)) in ledger.damagedKeys { mendOwnerKey(service, damaged, good) }
     for node in shape.nodes {
       machines[node]?.staysOffUntil = 0

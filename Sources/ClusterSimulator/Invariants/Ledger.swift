@@ -37,9 +37,8 @@ struct Ledger {
   var restoredAt: Int?
   /// Owner keys that an operator still has to mend.
   var damagedKeys: [ServiceName: (damaged: [UInt8], good: [UInt8])] = [:]
-  /// Orders given and not yet answered.
-  var orders: [String: ServiceName] = [:]
-  var ordersEnded = 0
+  /// Requests that operators have made, oldest first.
+  var asked: [ServiceName: [String]] = [:]
 
   init(services names: [ServiceName]) {
     services = [:]

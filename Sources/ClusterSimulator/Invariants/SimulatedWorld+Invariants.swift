@@ -63,6 +63,9 @@ extension SimulatedWorld {
   mutating func claimed(_ service: ServiceName, by node: NodeName, plan: Plan) {
     ledger.claims += 1
     ledger.services[service]?.toTell = Set((store.records[service] ?? [:]).keys)
+    if store.pause != nil, plan.request == nil, plan.kind == .adoption, plan.from != node.text {
+      violate(.pauseHolds, "\(node) takes \(service) from \(plan.from ?? "nobody"): \(plan.because)")
+    }
     if plan.because.contains("missed") { expectNobodyElse(serves: service, than: node, "claims") }
   }
 
@@ -187,8 +190,12 @@ extension SimulatedWorld {
     if machines[owner.node]?.instance?.isServing(service) != true {
       violate(.servedInTheEnd, "\(owner.node) does not know that it serves \(service)")
     }
-    if let order = store.order(service), order.problem == nil {
-      violate(.ordersEndOnce, "\(service): the order \(order.id) to \(order.to) is not answered")
+    if let request = store.queue(service).first {
+      violate(.ordersEndOnce, "\(service): the request \(request.id), \(request.action), has not ended")
+    }
+    let ended = (store.ended[service] ?? []).map(\.id)
+    for id in ledger.asked[service] ?? [] where ended.count(where: { $0 == id }) != 1 {
+      violate(.ordersEndOnce, "\(service): the request \(id) has ended \(ended.count { $0 == id }) times")
     }
   }
 

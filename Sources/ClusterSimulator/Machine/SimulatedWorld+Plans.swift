@@ -34,7 +34,7 @@ extension SimulatedWorld {
     note("\(node) runs \(plan.kind) of \(service), epoch \(plan.epoch), from step \(done)")
     // An adoption's mirror begins when the records are merged into the directory, see its step.
     let recordsAreMerged = plan.steps.prefix(done).contains { $0.kind == .records }
-    if plan.kind != .adoption || recordsAreMerged {
+    if plan.kind != .closing, plan.kind != .adoption || recordsAreMerged {
       beginMirror(service, epoch: plan.epoch, planIsRunning: plan.kind != .resumption, on: node)
     }
     tellMirror(service, planIsRunning: plan.kind != .resumption, on: node)
@@ -175,7 +175,7 @@ extension SimulatedWorld {
     case (_, .notify): return notifyClients(run, on: node, then: then)
     case (_, .verify):
       guard machines[node]?.holds(service) == true else { return then(&self, nil) }
-    case (_, .storage), (_, .finish), (_, .mirror): break
+    case (_, .storage), (_, .finish), (_, .mirror), (_, .forget): break
     }
     then(&self, run)
   }

@@ -75,13 +75,8 @@ extension SimulatedWorld {
     case .askWitness(let service, let owner):
       askWitness(service, owner, from: node)
       rest(&self)
-    case .refuseOrder(let service, let expected, let order):
-      call(
-        from: node, .write,
-        { world in
-          if world.store.orders[service] == expected { world.store.orders[service] = order.bytes }
-        }
-      ) { _, _ in }
+    case .endRequest(let end):
+      call(from: node, .write, { $0.store.end(end) }) { _, _ in }
       rest(&self)
     case .refuse(let problem):
       violate(.oneName, "\(node) is refused: \(problem)")

@@ -1,11 +1,15 @@
 import Cluster
 import StatusMonitor
 
-/// The shared store as the core sees it: beats, owner keys, orders and journals, and compare-and-set.
+/// The shared store as the core sees it: beats, owner keys, requests and journals, and compare-and-set.
 struct SimulatedStore {
   var beats: [NodeName: [UInt8]] = [:]
   var owners: [ServiceName: [UInt8]] = [:]
-  var orders: [ServiceName: [UInt8]] = [:]
+  var requests: [ServiceName: [UInt8]] = [:]
+  var drains: [NodeName: [UInt8]] = [:]
+  var pause: [UInt8]?
+  /// How requests ended, oldest first: what the history would say.
+  var ended: [ServiceName: [EndedRequest]] = [:]
   /// The running plan of a service.
   var journals: [ServiceName: Plan] = [:]
   /// How many of its steps are done.
@@ -23,14 +27,42 @@ struct SimulatedStore {
 
   func ownership(_ service: ServiceName) -> Ownership? { owners[service].flatMap(Ownership.init(bytes:)) }
 
-  func order(_ service: ServiceName) -> MigrationOrder? {
-    orders[service].flatMap(MigrationOrder.init(bytes:))
+  struct EndedRequest: Equatable {
+    var id: String
+    /// Why it was not carried out; nil where it was.
+    var problem: String?
+  }
+
+  func queue(_ service: ServiceName) -> RequestQueue {
+    requests[service].flatMap(RequestQueue.init(bytes:)) ?? RequestQueue()
+  }
+
+  /// The last problem with which a request of `service` ended.
+  func problem(_ service: ServiceName) -> String? { ended[service]?.last?.problem }
+
+  mutating func ask(_ request: ServiceRequest, _ service: ServiceName) {
+    var queue = queue(service)
+    if queue.append(request) { requests[service] = queue.bytes }
+  }
+
+  mutating func end(_ end: RequestEnd) {
+    guard owners[end.service] == end.owner else { return }
+    let problem: String? = if case .failed(let problem) = end.outcome { problem } else { nil }
+    remove(end.request, end.service, problem)
+  }
+
+  private mutating func remove(_ request: ServiceRequest, _ service: ServiceName, _ problem: String?) {
+    var queue = queue(service)
+    guard queue.remove(request.id) else { return }
+    requests[service] = queue.bytes
+    ended[service, default: []].append(EndedRequest(id: request.id, problem: problem))
   }
 
   /// - Parameter nodes: whose beats it shows; all where it is nil.
   func view(startedAt: BootInstant, of nodes: [NodeName]? = nil) -> NodeView {
     let shown = beats.filter { nodes?.contains($0.key) ?? true }
-    return NodeView(startedAt: startedAt, beats: shown, owners: owners, orders: orders)
+    return NodeView(
+      startedAt: startedAt, beats: shown, owners: owners, requests: requests, drains: drains, pause: pause)
   }
 
   mutating func renew(_ node: NodeName, _ renewal: Renewal) -> RenewalOutcome {
@@ -45,6 +77,8 @@ struct SimulatedStore {
   mutating func make(_ transition: Transition) -> TransitionOutcome {
     guard owners[transition.service] == transition.expected else { return .conflict }
     if let silent = transition.silentBeat, beats[silent.node] != silent.bytes { return .conflict }
+    if transition.unlessPaused, pause != nil { return .conflict }
+    if transition.unlessDrained, drains[transition.ownership.node] != nil { return .conflict }
     set(transition.service, transition.ownership)
     journals[transition.service] = transition.plan
     journalsDone[transition.service] = 0
@@ -70,15 +104,13 @@ struct SimulatedStore {
       ownership.node.text == plan.node, ownership.epoch == plan.epoch
     else { return nil }
     if plan.kind == .resumption { return ownership }
-    ownership.state = plan.kind == .release ? .released : .online
+    ownership.state = plan.outcome
     ownership.reservedFor = plan.kind == .release ? plan.to.flatMap(NodeName.init) : nil
     ownership.boot = boot ?? ownership.boot
-    if plan.kind != .release { (ownership.unfenced, ownership.tried) = ([], []) }
+    if plan.outcome == .online { (ownership.unfenced, ownership.tried) = ([], []) }
     set(service, ownership)
     journals[service] = nil
-    if let request = plan.request, plan.kind != .release, order(service)?.id == request {
-      orders[service] = nil
-    }
+    if let request = queue(service).answered(by: plan) { remove(request, service, nil) }
     return ownership
   }
 }

@@ -69,6 +69,10 @@ extension ServiceConfiguration {
     case nil: values["address"] = "none"
     }
     values["fence"] = fence == .none ? "none" : "command"
+    switch failback {
+    case .manual: values["failback"] = "manual"
+    case .automatic(let after): values["failback"] = "automatic after \(DurationText.text(after))"
+    }
     return values
   }
 }

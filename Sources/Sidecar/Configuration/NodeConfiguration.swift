@@ -167,6 +167,8 @@ public struct ServiceConfiguration: Sendable, Equatable {
   public var recoveryCheck: CommandConfiguration?
   /// `recovery.notify`: who tells the clients. Default `built-in`.
   public var notification: NotificationConfiguration
+  /// `failback`: how it comes home after a failover. Default manual.
+  public var failback: FailbackPolicy
 }
 
 /// `address:` of a service.

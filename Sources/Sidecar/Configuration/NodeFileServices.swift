@@ -4,6 +4,7 @@ internal import Cluster
 enum NodeFileServices {
   private static let keys = [
     "name", "home", "candidates", "names", "address", "interface", "fence", "storage", "recovery",
+    "failback",
   ]
 
   /// Every service that could be read; what can't is reported.
@@ -103,14 +104,15 @@ enum NodeFileServices {
     let withdraw = recovery?.optional("withdraw").flatMap(NodeFileCommands.command)
     let notify =
       recovery?.optional("notify").map(NodeFileNotification.read) ?? NodeFileNotification.preset
+    let failback = section.optional("failback").map(NodeFileFailback.read) ?? .manual
     guard let name = claims.name.flatMap({ ServiceName($0.name) }), let homeName, let candidates,
-      let fenceConfiguration, let notify, !claims.isAddressWrong
+      let fenceConfiguration, let notify, let failback, !claims.isAddressWrong
     else { return nil }
     return ServiceConfiguration(
       name: name, home: homeName, candidates: candidates, names: claims.hosts.map(\.0),
       address: claims.addressConfiguration, fence: fenceConfiguration, attachStorage: attach,
       detachStorage: detach, storageCheck: storageCheck, serverRecovery: server, serverWithdrawal: withdraw,
-      recoveryCheck: recoveryCheck, notification: notify)
+      recoveryCheck: recoveryCheck, notification: notify, failback: failback)
   }
 
   private static func candidates(_ value: NodeFileValue) -> [NodeName]? {

@@ -9,8 +9,11 @@ public import ServiceLifecycle
 /// | `GET /v1/status` | ``NodeStatus`` |
 /// | `GET /v1/records?service=` | list of ``RecordStatus`` |
 /// | `GET /v1/history?service=` | list of ``HistoryEntry`` |
-/// | `POST /v1/migrations` with ``MigrationRequest`` | ``MigrationStatus``, 202 while it runs |
-/// | `GET /v1/migrations/ID` | ``MigrationStatus`` |
+/// | `POST /v1/requests` with ``RequestBody`` | ``RequestStatus``, 202 while it waits or runs |
+/// | `GET /v1/requests/ID` | ``RequestStatus`` |
+/// | `POST /v1/pause`, `POST /v1/resume` with ``MarkRequest`` | ``PauseStatus`` |
+/// | `POST /v1/nodes/NAME/drain`, `POST /v1/nodes/NAME/undrain` with ``MarkRequest`` | ``DrainStatus`` |
+/// | `GET /v1/nodes/NAME/drain` | ``DrainStatus`` |
 /// | `POST /v1/services/NAME/thaw` | 204 |
 /// | `POST /v1/services/NAME/unhold` | 204 |
 /// | `POST /v1/health-reports` with ``ReportRequest`` | ``NodeStatus/Report`` |
@@ -80,10 +83,17 @@ public struct ControlEndpoint: Service {
       case .status: return HTTPAnswer(code: 200, json: await service.status())
       case .records(let name): return HTTPAnswer(code: 200, json: try await service.records(service: name))
       case .history(let name): return HTTPAnswer(code: 200, json: try await service.history(service: name))
-      case .startMigration:
-        let status = try await service.migrate(try body(of: question, "migration request"))
+      case .ask:
+        let status = try await service.ask(try body(of: question, "request"))
         return HTTPAnswer(code: ["pending", "running"].contains(status.state) ? 202 : 200, json: status)
-      case .migration(let id): return HTTPAnswer(code: 200, json: try await service.migration(id: id))
+      case .request(let id): return HTTPAnswer(code: 200, json: try await service.request(id: id))
+      case .pause(let isPaused):
+        let request: MarkRequest = try body(of: question, "request to pause or resume")
+        return HTTPAnswer(code: 200, json: try await service.pause(request, isPaused))
+      case .setDrain(let node, let isDrained):
+        let request: MarkRequest = try body(of: question, "request to drain or undrain")
+        return HTTPAnswer(code: 200, json: try await service.drain(node: node, request, isDrained))
+      case .drain(let node): return HTTPAnswer(code: 200, json: try await service.drain(of: node))
       case .thaw(let name):
         try await service.thaw(service: name)
         return HTTPAnswer(code: 204)

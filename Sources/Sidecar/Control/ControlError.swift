@@ -8,11 +8,11 @@ public struct ControlError: Error, Codable, Sendable, Equatable, CustomStringCon
     case badRequest = 65
     /// The store does not answer.
     case storeUnavailable = 69
-    /// No such service, node or migration.
+    /// No such service, node or request.
     case noSuchObject = 105
     /// Could lose locks or serve twice; `--force` is needed.
     case unsafe = 107
-    /// A migration of this service runs already.
+    /// There is one already, or no room for another.
     case exists = 108
     /// No answer in time: it may or may not have happened.
     case indeterminate = 112

@@ -5,8 +5,11 @@ enum ControlRoute: Equatable {
   case status
   case records(service: String?)
   case history(service: String?)
-  case startMigration
-  case migration(id: String)
+  case ask
+  case request(id: String)
+  case pause(Bool)
+  case setDrain(node: String, Bool)
+  case drain(node: String)
   case thaw(service: String)
   case unhold(service: String)
   case report
@@ -28,9 +31,18 @@ enum ControlRoute: Equatable {
     case ["v1", "records"]: (route, method) = (.records(service: services.first), "GET")
     case ["v1", "history"]: (route, method) = (.history(service: services.first), "GET")
     case ["v1", "health-reports"]: (route, method) = (.report, "POST")
-    case ["v1", "migrations"]: (route, method) = (.startMigration, "POST")
-    case let path where path.count == 3 && path.starts(with: ["v1", "migrations"]) && !path[2].isEmpty:
-      (route, method) = (.migration(id: path[2]), "GET")
+    case ["v1", "requests"]: (route, method) = (.ask, "POST")
+    case let path where path.count == 3 && path.starts(with: ["v1", "requests"]) && !path[2].isEmpty:
+      (route, method) = (.request(id: path[2]), "GET")
+    case ["v1", "pause"]: (route, method) = (.pause(true), "POST")
+    case ["v1", "resume"]: (route, method) = (.pause(false), "POST")
+    case let path where path.count == 4 && path.starts(with: ["v1", "nodes"]):
+      switch (path[3], question.method) {
+      case ("drain", "POST"): (route, method) = (.setDrain(node: path[2], true), "POST")
+      case ("drain", _): (route, method) = (.drain(node: path[2]), "GET")
+      case ("undrain", _): (route, method) = (.setDrain(node: path[2], false), "POST")
+      default: return .failure(unknown(question))
+      }
     case let path where path.count == 4 && path.starts(with: ["v1", "services"]):
       switch path[3] {
       case "thaw": (route, method) = (.thaw(service: path[2]), "POST")

@@ -8,10 +8,17 @@ public protocol ControlService: Sendable {
   func records(service: String?) async throws(ControlError) -> [RecordStatus]
   /// What happened to one service, or to all; newest last.
   func history(service: String?) async throws(ControlError) -> [HistoryEntry]
-  /// Starts a migration, or plans it.
-  func migrate(_ request: MigrationRequest) async throws(ControlError) -> MigrationStatus
-  /// How far a migration is.
-  func migration(id: String) async throws(ControlError) -> MigrationStatus
+  /// Puts a request into the queue of its service, or plans it.
+  func ask(_ request: RequestBody) async throws(ControlError) -> RequestStatus
+  /// How far a request is.
+  func request(id: String) async throws(ControlError) -> RequestStatus
+  /// Pauses the cluster, or resumes it.
+  func pause(_ request: MarkRequest, _ isPaused: Bool) async throws(ControlError) -> PauseStatus
+  /// Drains a node, or ends that.
+  func drain(node: String, _ request: MarkRequest, _ isDrained: Bool) async throws(ControlError)
+    -> DrainStatus
+  /// What is left on a node, and whether it is drained.
+  func drain(of node: String) async throws(ControlError) -> DrainStatus
   /// Lets the mirror of a service delete again; what is missing then departs after the usual delay.
   func thaw(service: String) async throws(ControlError)
   /// Lets a service be adopted automatically again.

@@ -4,7 +4,7 @@ public struct HistoryEntry: Codable, Sendable, Equatable {
   public var number: Int
   /// The service.
   public var service: String
-  /// `adoption`, `release` or `notification`.
+  /// `adoption`, `opening`, `release`, `closing`, `notification`, or `request` for one that ended without any of them.
   public var kind: String
   /// The owner before; nil where there was none.
   public var from: String?

@@ -20,6 +20,29 @@ public struct NodeStatus: Codable, Sendable, Equatable {
   public var reports: [Report] = []
   /// What the operator should know beyond the above; empty when all is well.
   public var warnings: [String]
+  /// What this node does: `unknown`, `online` (serves what is at home here, or nothing, and could), `failover` (serves
+  /// something adopted) or `offline` (serves nothing, and can't or must not).
+  public var mode = "unknown"
+  /// Services that are served here and are at home here.
+  public var homeServices = 0
+  /// Services that are served here and are at home elsewhere.
+  public var adoptedServices = 0
+  /// How often a service came into service here or left it since the daemon began.
+  public var transitions = 0
+  /// Set while the cluster is paused: nothing changes hands but to a node that an operator names.
+  public var paused: Mark?
+  /// Set while this node is drained: everything leaves it, and nothing comes.
+  public var drained: Mark?
+
+  /// What an operator has set until it is taken away.
+  public struct Mark: Codable, Sendable, Equatable {
+    /// Who.
+    public var actor: String
+    /// Why; may be empty.
+    public var because: String
+    /// Since when, wall clock, ISO 8601.
+    public var since: String
+  }
 
   /// The node's own health, judged locally.
   public struct Health: Codable, Sendable, Equatable {
@@ -77,6 +100,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var disagreements: [String]
     /// It misses beats, but is seen serving: which service, and what answered.
     public var degraded: [String] = []
+    /// Set while it is drained.
+    public var drained: Mark?
   }
 
   /// What somebody says of a node's health.
@@ -101,8 +126,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
   public struct Service: Codable, Sendable, Equatable {
     /// Its name.
     public var service: String
-    /// `unowned`, `adopting`, `online`, `withdrawn` (its owner had to stop serving it), `releasing`, `released` or
-    /// `unknown` (store not read yet).
+    /// `unowned`, `adopting`, `online`, `withdrawn` (its owner had to stop serving it), `releasing`, `released`,
+    /// `offline`, `closed` or `unknown` (store not read yet).
     public var state: String
     /// Who owns it.
     public var owner: String?
@@ -124,12 +149,34 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var mirror: Mirror?
     /// The last notification of its clients; on the node that told them only.
     public var notification: NotificationStatus?
+    /// What this node does for it: `online` (served here, at home), `failover` (served here, adopted) or `offline`.
+    public var mode = "offline"
+    /// How often it came into service here or left it since the daemon began.
+    public var transitions = 0
+    /// What is asked of it and has not ended, oldest first.
+    public var requests: [Request] = []
     /// The candidates that could not take it now, each with its reasons; the owner is not among them.
     public var ineligible: [Ineligible] = []
     /// Why nobody can serve it; nil while somebody does.
     public var stranded: String?
     /// Why it isn't moved though its owner is silent or unwell; nil where nothing holds it.
     public var held: String?
+  }
+
+  /// A request that has not ended.
+  public struct Request: Codable, Sendable, Equatable {
+    /// Names it.
+    public var id: String
+    /// `migrate`, `failback`, `open`, `online`, `offline` or `close`.
+    public var action: String
+    /// Where to, of a migration.
+    public var to: String?
+    /// Who asks.
+    public var actor: String
+    /// Why; may be empty.
+    public var because: String
+    /// When, wall clock, ISO 8601.
+    public var askedAt: String
   }
 
   /// A candidate that could not take a service now.

@@ -33,12 +33,12 @@ extension NodeControl {
     return stored
   }
 
-  /// How far the clients are told on whichever node answers `order`.
+  /// How far the clients are told on whichever node carries `request` out.
   func notification(
-    of name: ServiceName, since order: MigrationOrder
+    of name: ServiceName, since request: ServiceRequest
   ) async throws(ControlError) -> NotificationStatus? {
     guard let bytes = try await read({ () throws(StoreError) in try ClusterKeys.plan(name) }),
-      let journal = StoreJSON.value(PlanJournal.self, bytes), journal.plan.request == order.id,
+      let journal = StoreJSON.value(PlanJournal.self, bytes), journal.plan.request == request.id,
       let stored = try await storedNotification(of: name), stored.epoch == Int(clamping: journal.plan.epoch)
     else { return nil }
     return stored

@@ -1,5 +1,4 @@
 import Cluster
-import Foundation
 import NodeHost
 import SharedStore
 import StatusMonitor
@@ -56,49 +55,6 @@ struct NodeControl: ControlService {
     return entries.sorted { ($0.startedAt, $0.service, $0.number) < ($1.startedAt, $1.service, $1.number) }
   }
 
-  func migrate(_ request: MigrationRequest) async throws(ControlError) -> MigrationStatus {
-    let service = try name(request.service)
-    guard let target = NodeName(request.to) else {
-      throw ControlError(.badRequest, "\(request.to) can't be a node's name")
-    }
-    // The order has to fit into a value that every node reads.
-    guard request.actor.utf8.count + (request.because?.utf8.count ?? 0) <= 2000 else {
-      throw ControlError(.badRequest, "the reason is too long: at most 2000 bytes")
-    }
-    let order = MigrationOrder(
-      id: UUID().uuidString.lowercased(), to: target, isForced: request.force,
-      fenceConfirmed: request.fenceConfirmed, actor: request.actor, because: request.because ?? "")
-    if let refusal = await daemon.shell.whyNotMigrate(service, order) { throw refusal }
-    let plans = await daemon.shell.plannedMigration(service, order)
-    guard !request.dryRun else {
-      return MigrationStatus(
-        id: "", service: service.text, state: "planned", steps: Self.steps(plans, state: "planned"),
-        problem: nil)
-    }
-    try await place(order, for: service)
-    return MigrationStatus(
-      id: order.id, service: service.text, state: "pending", steps: Self.steps(plans, state: "planned"),
-      problem: nil)
-  }
-
-  func migration(id: String) async throws(ControlError) -> MigrationStatus {
-    for name in try names(nil) {
-      if let bytes = try await read({ () throws(StoreError) in try ClusterKeys.order(name) }),
-        let order = MigrationOrder(bytes: bytes), order.id == id
-      {
-        return try await underWay(order, of: name)
-      }
-      let answered = try await history(service: name.text).filter { $0.request == id }
-      if let last = answered.last(where: { $0.kind == "adoption" }) {
-        let missed = last.clients.filter { !$0.told }.map(\.client)
-        return MigrationStatus(
-          id: id, service: name.text, state: "done", steps: answered.flatMap(Self.steps),
-          problem: missed.isEmpty ? nil : "not told yet: \(missed.joined(separator: ", "))")
-      }
-    }
-    throw ControlError(.noSuchObject, "no migration \(id) is under way or in the history")
-  }
-
   func thaw(service: String) async throws(ControlError) {
     let service = try name(service)
     guard await daemon.mirror.thaw(service) else {
@@ -118,77 +74,6 @@ struct NodeControl: ControlService {
       if let client = key.components.last { restarts[client] = StoreJSON.value(ClientRestart.self, bytes) }
     }
     return restarts
-  }
-
-  private func underWay(_ order: MigrationOrder, of name: ServiceName) async throws(ControlError)
-    -> MigrationStatus
-  {
-    var steps: [MigrationStatus.PlannedStep] = []
-    for entry in try await history(service: name.text) where entry.request == order.id {
-      steps += Self.steps(entry)
-    }
-    var state = order.problem == nil ? "pending" : "failed"
-    if let bytes = try await read({ () throws(StoreError) in try ClusterKeys.plan(name) }),
-      let journal = StoreJSON.value(PlanJournal.self, bytes), journal.plan.request == order.id
-    {
-      if order.problem == nil { state = "running" }
-      let done = journal.steps.map {
-        MigrationStatus.PlannedStep(
-          node: journal.plan.node, step: $0.step, detail: $0.detail, state: $0.state,
-          milliseconds: $0.milliseconds)
-      }
-      let left = journal.plan.steps.dropFirst(journal.done).enumerated().map { index, step in
-        MigrationStatus.PlannedStep(
-          node: journal.plan.node, step: step.kind.rawValue, detail: step.why,
-          state: index == 0 ? "running" : "planned", milliseconds: nil)
-      }
-      steps += done + left
-    }
-    return MigrationStatus(
-      id: order.id, service: name.text, state: state, steps: steps, problem: order.problem,
-      notification: try await notification(of: name, since: order))
-  }
-
-  /// Writes the order where none is, or where the last one has ended with a problem.
-  private func place(_ order: MigrationOrder, for service: ServiceName) async throws(ControlError) {
-    do {
-      let key = try ClusterKeys.order(service)
-      let bytes = try await store.read(key, within: limit)
-      if let bytes, let earlier = MigrationOrder(bytes: bytes), earlier.problem == nil {
-        throw ControlError(
-          .exists, "\(service) is being moved to \(earlier.to) already, \(earlier.reason): wait for its end")
-      }
-      let outcome = try await store.commit(
-        StoreTransaction(comparisons: [.init(key, equals: bytes)], writes: [.init(key, order.bytes)]),
-        within: limit)
-      guard outcome == .committed else {
-        throw ControlError(.exists, "somebody else has just asked to move \(service)")
-      }
-    } catch let error as ControlError {
-      throw error
-    } catch let error as StoreError {
-      throw ControlError(storeError: error)
-    } catch {
-      throw ControlError(.failed, "\(error)")
-    }
-  }
-
-  private static func steps(_ plans: [Plan], state: String) -> [MigrationStatus.PlannedStep] {
-    plans.flatMap { plan in
-      plan.steps.map {
-        MigrationStatus.PlannedStep(
-          node: plan.node, step: $0.kind.rawValue, detail: $0.why, state: $0.isSkipped ? "skipped" : state,
-          milliseconds: nil)
-      }
-    }
-  }
-
-  private static func steps(_ entry: HistoryEntry) -> [MigrationStatus.PlannedStep] {
-    let node = entry.kind == "release" ? entry.from : entry.to
-    return entry.steps.map {
-      MigrationStatus.PlannedStep(
-        node: node ?? "", step: $0.step, detail: $0.detail, state: $0.state, milliseconds: $0.milliseconds)
-    }
   }
 
   func names(_ service: String?) throws(ControlError) -> [ServiceName] {

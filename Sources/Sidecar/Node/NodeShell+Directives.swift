@@ -36,10 +36,10 @@ extension NodeShell {
       await notifications.stop(service)
     case .withdraw:
       break
+    case .endRequest(let end):
+      await self.end(end)
     case .askWitness(let service, let owner):
       askWitness(service, of: owner)
-    case .refuseOrder(let service, let expected, let order):
-      await refuse(order, of: service, expected: expected)
     case .refuse(let problem):
       log.critical("\(problem)")
       onRefusal(problem)
@@ -96,17 +96,23 @@ extension NodeShell {
     do {
       var beats: [NodeName: StoreKey] = [:]
       for node in instance.nodesToLookAt { beats[node] = try ClusterKeys.beat(node) }
-      var services: [(name: ServiceName, owner: StoreKey, order: StoreKey)] = []
+      var drains: [NodeName: StoreKey] = [:]
+      for node in instance.peerNames + [configuration.node] { drains[node] = try ClusterKeys.drain(node) }
+      var services: [(name: ServiceName, owner: StoreKey, requests: StoreKey)] = []
       for name in configuration.services.map(\.name) {
-        services.append((name, try ClusterKeys.owner(name), try ClusterKeys.order(name)))
+        services.append((name, try ClusterKeys.owner(name), try ClusterKeys.requests(name)))
       }
-      let values = try await store.read(
-        beats.values + services.flatMap { [$0.owner, $0.order] }, within: configuration.beats.storeTimeout)
+      let pause = try ClusterKeys.pause()
+      let keys =
+        Array(beats.values) + Array(drains.values) + services.flatMap { [$0.owner, $0.requests] } + [pause]
+      let values = try await store.read(keys, within: configuration.beats.storeTimeout)
       for (node, key) in beats { view.beats[node] = values[key] }
-      for (name, owner, order) in services {
+      for (node, key) in drains { view.drains[node] = values[key] }
+      for (name, owner, requests) in services {
         view.owners[name] = values[owner]
-        view.orders[name] = values[order]
+        view.requests[name] = values[requests]
       }
+      view.pause = values[pause]
       if lookProblem != nil { log.notice("the store can be read again") }
       lookProblem = nil
       return view
@@ -133,6 +139,10 @@ extension NodeShell {
       ]
       if let silent = transition.silentBeat {
         comparisons.append(.init(try ClusterKeys.beat(silent.node), equals: silent.bytes))
+      }
+      if transition.unlessPaused { comparisons.append(.init(try ClusterKeys.pause(), equals: nil)) }
+      if transition.unlessDrained {
+        comparisons.append(.init(try ClusterKeys.drain(configuration.node), equals: nil))
       }
       if transition.plan.kind == .adoption || transition.plan.kind == .opening {
         // The claim commits with the step that names it, so its own duration is not yet known: it is filled in
@@ -234,11 +244,11 @@ extension NodeShell {
       await run.stop.whileNotStopped {
         // An adoption's mirror begins when the records are merged into the directory, see its step.
         let recordsAreMerged = journal.steps.contains { $0.step == "records" }
-        // One that failed before that has nothing to be mirrored.
+        // Of what nobody serves here nothing is mirrored.
         let hasMirror =
           journal.plan.kind == .adoption
           ? recordsAreMerged : !journal.plan.steps.contains { $0.kind == .mirror && $0.isSkipped }
-        if hasMirror {
+        if hasMirror, journal.plan.kind != .closing {
           await mirror.begin(name, epoch: epoch, planIsRunning: journal.plan.kind != .resumption)
         }
         await mirror.onPlan(name, isRunning: journal.plan.kind != .resumption)
@@ -280,21 +290,5 @@ extension NodeShell {
       await notifications.stop(service)
     }
     await carryOut(directives)
-  }
-
-  // MARK: - Orders
-
-  private func refuse(_ order: MigrationOrder, of service: ServiceName, expected: [UInt8]) async {
-    log.warning(
-      "a migration is not possible",
-      metadata: ["service": "\(service)", "to": "\(order.to)", "because": "\(order.problem ?? "")"])
-    do {
-      let key = try ClusterKeys.order(service)
-      _ = try await store.commit(
-        StoreTransaction(comparisons: [.init(key, equals: expected)], writes: [.init(key, order.bytes)]),
-        within: configuration.beats.storeTimeout)
-    } catch {
-      log.warning("the refusal is not in the store yet", metadata: ["error": "\(error)"])
-    }
   }
 }

@@ -108,11 +108,10 @@ extension NodeShell {
   private func newEntry(
     _ name: ServiceName, _ epoch: UInt64, _ number: StateNumber, _ request: NotificationRequest
   ) async throws -> HistoryEntry {
-    let past = try await store.list(below: try ClusterKeys.history(name), within: .seconds(10))
-    let last = past.keys.compactMap { $0.components.last.flatMap { Int($0) } }.max() ?? 0
+    let entryNumber = try await store.nextHistoryNumber(of: name, within: configuration.beats.storeTimeout)
     let reason = request.because.map { ": \($0)" } ?? ""
     return HistoryEntry(
-      number: last + 1, service: name.text, kind: "notification", from: nil, to: configuration.node.text,
+      number: entryNumber, service: name.text, kind: "notification", from: nil, to: configuration.node.text,
       epoch: Int(clamping: epoch), because: "asked by \(request.actor)\(reason)", startedAt: WallClock.now,
       milliseconds: 0, outcome: "running", problem: nil, stateNumber: Int(number.value), steps: [],
       clients: [],

@@ -7,7 +7,7 @@ import StatusMonitor
 /// The steps that bring a service here.
 extension PlanRunner {
   /// Every former owner that did not release the service is confirmed to be off, by the command or, where that is
-  /// dead with its node, by an operator's forced order. The owner key forgets them with the step's journal, so
+  /// dead with its node, by an operator's forced request. The owner key forgets them with the step's journal, so
   /// that nobody is fenced twice.
   func fence(_ writes: inout [StoreTransaction.Write]) async throws -> String {
     guard case .command(let fence) = service.fence else { return "fence: none" }
@@ -17,8 +17,8 @@ extension PlanRunner {
     guard !names.isEmpty else { return "confirmed before" }
     var told: [String] = []
     for name in names {
-      if let order = try await confirmedOrder() {
-        told.append("\(name) is off by the word of \(order.actor)")
+      if let request = try await confirmedRequest() {
+        told.append("\(name) is off by the word of \(request.actor)")
         continue
       }
       try await command(fence, "fence", ["LOCKFERRY_FORMER_OWNER": name])
@@ -29,12 +29,12 @@ extension PlanRunner {
     return told.joined(separator: "; ")
   }
 
-  private func confirmedOrder() async throws -> MigrationOrder? {
-    let bytes = try await context.store.read(try ClusterKeys.order(service.name), within: context.limit)
-    guard let order = bytes.flatMap(MigrationOrder.init(bytes:)), order.problem == nil, order.isForced,
-      order.fenceConfirmed, order.to == context.node
+  private func confirmedRequest() async throws -> ServiceRequest? {
+    let bytes = try await context.store.read(try ClusterKeys.requests(service.name), within: context.limit)
+    guard let request = bytes.flatMap(RequestQueue.init(bytes:))?.first, request.isForced,
+      request.fenceConfirmed, request.action == .migrate(to: context.node)
     else { return nil }
-    return order
+    return request
   }
 
   func attachStorage() async throws -> String {

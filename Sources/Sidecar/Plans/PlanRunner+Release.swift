@@ -1,5 +1,6 @@
 import Cluster
 import NodeHost
+import SharedStore
 
 /// The steps by which a service leaves here.
 extension PlanRunner {
@@ -32,6 +33,28 @@ extension PlanRunner {
     try await command(detach, "detach")
     return detach.arguments.joined(separator: " ")
   }
+
+  /// Removes what the store knows of the clients, a handful at a time: there may be a million of them. Epoch, state
+  /// number and history stay.
+  func forgetClients() async throws -> String {
+    let records = try await forget(below: try ClusterKeys.records(service.name))
+    _ = try await forget(below: try ClusterKeys.restarts(service.name))
+    try await write([.init(try ClusterKeys.notification(service.name), nil)])
+    return "\(records) records are gone from the store"
+  }
+
+  private func forget(below prefix: StoreKey) async throws -> Int {
+    let keys = try await context.store.list(below: prefix, within: max(context.limit, .seconds(10))).keys
+      .sorted()
+    for first in stride(from: 0, to: keys.count, by: Self.forgottenAtOnce) {
+      try Task.checkCancellation()
+      let some = keys[first..<min(first + Self.forgottenAtOnce, keys.count)]
+      try await write(some.map { StoreTransaction.Write($0, nil) })
+    }
+    return keys.count
+  }
+
+  private static let forgottenAtOnce = 200
 }
 
 extension ServiceConfiguration {

@@ -136,6 +136,7 @@ struct PlanRunner: Sendable {
     case (_, .notify): try await notifyClients(&journal)
     case (_, .verify): try await verify()
     case (_, .mirror): try await finishMirror()
+    case (_, .forget): try await forgetClients()
     case (_, .finish): throw PlanError("the end of a plan is not a step of its own")
     }
   }
@@ -182,7 +183,7 @@ struct PlanRunner: Sendable {
 }
 
 extension PlanRunner {
-  /// Hands over: the new owner state, the history and the end of journal and order are one transaction.
+  /// Hands over: the new owner state, the history and the end of journal and request are one transaction.
   ///
   /// - Returns: nil where the epoch is gone.
   func finish(outcome: String, problem: String?) async throws -> Ownership? {
@@ -190,30 +191,28 @@ extension PlanRunner {
       var ownership = Ownership(bytes: owner)
     else { return nil }
     if plan.kind == .resumption { return ownership }
-    ownership.state = plan.kind == .release ? .released : .online
+    ownership.state = plan.outcome
     ownership.reservedFor = plan.kind == .release ? plan.to.flatMap(NodeName.init) : nil
-    if plan.kind != .release { (ownership.unfenced, ownership.tried) = ([], []) }
+    if plan.outcome == .online { (ownership.unfenced, ownership.tried) = ([], []) }
     // A plan that a reboot interrupted has brought everything up under this boot.
     ownership.boot = context.boot
     var writes: [StoreTransaction.Write] = [
       .init(try ClusterKeys.owner(service.name), ownership.bytes),
       .init(try ClusterKeys.plan(service.name), nil),
     ]
-    let (number, entry) = try await historyEntry(outcome: outcome, problem: problem)
+    var (number, entry) = try await historyEntry(outcome: outcome, problem: problem)
     let historyKey = try ClusterKeys.history(service.name, number: number)
-    writes.append(.init(historyKey, try StoreJSON.bytes(entry)))
-    var comparisons: [StoreTransaction.Comparison] = []
-    if plan.kind != .release {
-      let key = try ClusterKeys.order(service.name)
-      let bytes = try await context.store.read(key, within: context.limit)
-      // The order that this answers, and one that asks for what has come true meanwhile.
-      if let bytes, let order = MigrationOrder(bytes: bytes),
-        order.id == plan.request || order.to == context.node
-      {
-        comparisons.append(.init(key, equals: bytes))
-        writes.append(.init(key, nil))
-      }
+    var comparisons = [StoreTransaction.Comparison(historyKey, equals: nil)]
+    let requestsKey = try ClusterKeys.requests(service.name)
+    let bytes = try await context.store.read(requestsKey, within: context.limit)
+    if var queue = bytes.flatMap(RequestQueue.init(bytes:)), let answered = queue.answered(by: plan),
+      queue.remove(answered.id)
+    {
+      entry.request = answered.id
+      comparisons.append(.init(requestsKey, equals: bytes))
+      writes.append(.init(requestsKey, queue.bytes))
     }
+    writes.append(.init(historyKey, try StoreJSON.bytes(entry)))
     try await write(writes, comparing: comparisons)
     if plan.kind == .adoption { await context.notifications.keep(entry, service.name, epoch: epoch) }
     return ownership
@@ -237,9 +236,7 @@ extension PlanRunner {
   private func historyEntry(
     outcome: String, problem: String?
   ) async throws -> (number: Int, entry: HistoryEntry) {
-    let past = try await context.store.list(
-      below: try ClusterKeys.history(service.name), within: max(context.limit, .seconds(10)))
-    let number = (past.keys.compactMap { $0.components.last.flatMap { Int($0) } }.max() ?? 0) + 1
+    let number = try await context.store.nextHistoryNumber(of: service.name, within: context.limit)
     let milliseconds = journal.elapsed(boot: context.boot)
     var entry = journal.entry(
       number: number, outcome: outcome, problem: problem, milliseconds: milliseconds)

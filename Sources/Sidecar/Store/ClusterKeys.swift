@@ -12,8 +12,16 @@ enum ClusterKeys {
     try StoreKey(["nodes", node.text, "info"])
   }
 
+  static func drain(_ node: NodeName) throws(StoreError) -> StoreKey {
+    try StoreKey(["nodes", node.text, "drain"])
+  }
+
   static func eligibility(_ node: NodeName) throws(StoreError) -> StoreKey {
     try StoreKey(["nodes", node.text, "eligibility"])
+  }
+
+  static func pause() throws(StoreError) -> StoreKey {
+    try StoreKey(["config", "pause"])
   }
 
   /// All of them lie together, since each look wants all.
@@ -27,8 +35,8 @@ enum ClusterKeys {
     try StoreKey(["services", service.text, "owner"])
   }
 
-  static func order(_ service: ServiceName) throws(StoreError) -> StoreKey {
-    try StoreKey(["services", service.text, "request"])
+  static func requests(_ service: ServiceName) throws(StoreError) -> StoreKey {
+    try StoreKey(["services", service.text, "requests"])
   }
 
   static func plan(_ service: ServiceName) throws(StoreError) -> StoreKey {

@@ -1,15 +1,19 @@
-/// What `lockferry migrate` asks for: `POST /v1/migrations`.
-public struct MigrationRequest: Codable, Sendable, Equatable {
+/// What `lockferry migrate`, `failback` and `service` ask for: `POST /v1/requests`.
+public struct RequestBody: Codable, Sendable, Equatable {
   /// The service.
   public var service: String
-  /// The node that shall own it.
-  public var to: String
+  /// `migrate`, `failback`, `open`, `online`, `offline` or `close`.
+  public var action: String
+  /// The node that shall own it; of `migrate` only.
+  public var to: String?
   /// Say what would be done, do nothing.
   public var dryRun: Bool
   /// The owner does not answer: take the service from it without its release.
   public var force: Bool
   /// With `force`: the operator has made sure that the old owner is off, or its fence may be trusted.
   public var fenceConfirmed: Bool
+  /// Of `close`: the clients' records go, too.
+  public var forget: Bool
   /// Who asks, for the history.
   public var actor: String
   /// Why, for the history.
@@ -17,25 +21,29 @@ public struct MigrationRequest: Codable, Sendable, Equatable {
 
   /// A request.
   public init(
-    service: String, to: String, dryRun: Bool = false, force: Bool = false, fenceConfirmed: Bool = false,
-    actor: String, because: String? = nil
+    service: String, action: String, to: String? = nil, dryRun: Bool = false, force: Bool = false,
+    fenceConfirmed: Bool = false, forget: Bool = false, actor: String, because: String? = nil
   ) {
     self.service = service
+    self.action = action
     self.to = to
     self.dryRun = dryRun
     self.force = force
     self.fenceConfirmed = fenceConfirmed
+    self.forget = forget
     self.actor = actor
     self.because = because
   }
 }
 
-/// How far a migration is: the answer to `POST /v1/migrations` and `GET /v1/migrations/ID`.
-public struct MigrationStatus: Codable, Sendable, Equatable {
+/// How far a request is: the answer to `POST /v1/requests` and `GET /v1/requests/ID`.
+public struct RequestStatus: Codable, Sendable, Equatable {
   /// Names it in later questions; empty for a dry run.
   public var id: String
   /// The service.
   public var service: String
+  /// What is asked, as in ``RequestBody/action``; nil where it has ended.
+  public var action: String?
   /// `planned` (dry run), `pending`, `running`, `done` or `failed`.
   public var state: String
   /// The steps with the reason for each; of a dry run what would be done.

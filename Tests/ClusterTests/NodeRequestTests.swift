@@ -3,12 +3,12 @@ import Testing
 @testable import Cluster
 @testable import ClusterSimulator
 
-@Suite("Orders (M10, C7)")
-struct NodeOrderTests {
-  @Test func theOwnerReleasesTheTargetAdoptsAndTheOrderIsGone() throws {
+@Suite("Requests (M10, C7)")
+struct NodeRequestTests {
+  @Test func theOwnerReleasesTheTargetAdoptsAndTheRequestIsGone() throws {
     var world = SmallWorld.serving()
     world.finishesPlans = false
-    world.order(.move(to: "c"))
+    world.ask(.move(to: "c"))
     world.pass(.milliseconds(500))
     let release = try #require(world.nodes["a"]?.plan)
     #expect(release.kind == .release)
@@ -28,10 +28,11 @@ struct NodeOrderTests {
     #expect(claim.plan.request == "m-1")
     #expect(claim.plan.steps.first == .skipped(.fence, "a released it"))
     #expect(world.owner() == Ownership(node: "c", epoch: 2, state: .adopting, boot: "c-1"))
-    #expect(world.store.order("home") != nil)
+    #expect(world.store.requests["home"] != nil)
     world.finishPlan("c")
     #expect(world.isServed(by: "c"))
-    #expect(world.store.orders["home"] == nil)
+    #expect(world.store.requests["home"] == nil)
+    #expect(world.store.ended["home"] == [SimulatedStore.EndedRequest(id: "m-1")])
     world.finishesPlans = true
     world.pass(.seconds(10))
     #expect(world.isServed(by: "c"))
@@ -41,9 +42,10 @@ struct NodeOrderTests {
   @Test(
     "What can't be done is refused with the reason, and nothing is released",
     arguments: [
-      ("a", "a owns it already"), ("d", "d is not a candidate of home in a's node file"),
+      ("a", "a owns it already"),
+      ("d", "d is not a candidate of home in a's node file; nothing was released"),
       ("c", "c does not beat; nothing was released"),
-      ("b", "the node files of a and b differ: beats.lease, home"),
+      ("b", "the node files of a and b differ: beats.lease, home; nothing was released"),
     ] as [(NodeName, String)])
   func refused(target: NodeName, problem: String) {
     var world = SmallWorld.serving()
@@ -51,19 +53,20 @@ struct NodeOrderTests {
     world.nodes["a"]?.instance.onDefinitions(of: "b", disagreements: ["home": ["beats.lease", "home"]])
     world.pass(.seconds(3))
     _ = world.takeDirectives("a")
-    world.order(.move(to: target))
+    world.ask(.move(to: target))
     world.pass(.seconds(10))
-    #expect(world.store.order("home")?.problem == problem)
-    #expect(world.store.order("home")?.to == target)
-    // Refused once, then left alone.
+    #expect(world.store.problem("home") == problem)
+    // It ends once.
+    #expect(world.store.requests["home"] == nil)
+    #expect(world.store.ended["home"]?.count == 1)
     #expect(world.takeDirectives("a").count == 1)
     #expect(world.isServed(by: "a"))
     #expect(world.owner()?.epoch == 1)
   }
 
-  @Test func aForcedOrderToALivingOwnerIsAnOrdinaryRelease() throws {
+  @Test func aForcedRequestToALivingOwnerIsAnOrdinaryRelease() throws {
     var world = SmallWorld.serving(services: [.named(hasFence: true)])
-    world.order(.move(to: "b", forced: true, confirmed: true))
+    world.ask(.move(to: "b", forced: true, confirmed: true))
     world.pass(.seconds(3))
     #expect(world.isServed(by: "b"))
     #expect(world.transitions("a").first?.ownership.state == .releasing)
@@ -78,7 +81,7 @@ struct NodeOrderTests {
     world.nodes["a"]?.isDead = true
     world.pass(.seconds(2))
     let beat = world.store.beats["a"]
-    world.order(.move(to: "c", forced: true, confirmed: confirmed))
+    world.ask(.move(to: "c", forced: true, confirmed: confirmed))
     world.pass(.seconds(1))
     guard hasFence || confirmed else {
       #expect(world.owner()?.node == "a")
@@ -92,54 +95,43 @@ struct NodeOrderTests {
     #expect(fence.kind == .fence)
     #expect(fence.isSkipped == confirmed)
     if confirmed { #expect(fence.why == "the operator confirmed that a is off") }
-    #expect(world.store.orders["home"] == nil)
+    #expect(world.store.requests["home"] == nil)
   }
 
-  @Test func aForcedOrderWithoutFenceDoesNotKeepTheServiceFromBeingAdopted() {
+  @Test func aForcedRequestWithoutFenceDoesNotKeepTheServiceFromBeingAdopted() {
     var world = SmallWorld.serving()
-    world.order(.move(to: "b", forced: true))
+    world.ask(.move(to: "b", forced: true))
     world.nodes["a"]?.isDead = true
     world.pass(.seconds(8))
     #expect(world.isServed(by: "b"))
   }
 
-  @Test func aForcedOrderIsGuardedThoughTheOldOwnersBeatWasDeleted() throws {
+  @Test func aForcedRequestIsGuardedThoughTheOldOwnersBeatWasDeleted() throws {
     var world = SmallWorld.serving(services: [.named(hasFence: true)])
     world.nodes["a"]?.isDead = true
     world.store.beats["a"] = nil
-    world.order(.move(to: "b", forced: true))
+    world.ask(.move(to: "b", forced: true))
     world.pass(.seconds(1))
     let claim = try #require(world.transitions("b").first)
     #expect(claim.silentBeat == Transition.SilentBeat(node: "a", bytes: nil))
   }
 
-  @Test func aRefusedOrderForcesNothing() {
-    var world = SmallWorld.serving(services: [.named(hasFence: true)])
-    var order = MigrationOrder.move(to: "c", forced: true, confirmed: true)
-    order.problem = "refused before"
-    world.order(order)
-    world.nodes["a"]?.isDead = true
-    world.pass(.seconds(8))
-    #expect(world.isServed(by: "b"))
-    #expect(world.store.order("home") == order)
-  }
-
-  @Test func anAdoptionByAnotherDoesNotAnswerTheOrder() {
+  @Test func anAdoptionByAnotherDoesNotAnswerTheRequest() {
     // The owner dies before it can release: the best candidate adopts, and then the order is carried out.
     var world = SmallWorld.serving()
     world.nodes["a"]?.isDead = true
-    world.order(.move(to: "c"))
+    world.ask(.move(to: "c"))
     world.pass(.seconds(6))
     #expect(world.isServed(by: "c"))
-    #expect(world.store.orders["home"] == nil)
+    #expect(world.store.requests["home"] == nil)
     #expect(world.store.ownerHistory["home"]?.map(\.node).contains("b") == true)
     #expect(world.owner()?.epoch == 3)
   }
 
-  @Test func takingUpItsOwnDoesNotAnswerTheOrderEither() {
+  @Test func takingUpItsOwnDoesNotAnswerTheRequestEither() {
     var world = SmallWorld.serving(nodes: ["a", "b"])
     for node: NodeName in ["a", "b"] { world.nodes[node]?.isCut = true }
-    world.order(.move(to: "b"))
+    world.ask(.move(to: "b"))
     world.pass(.seconds(10))
     for node: NodeName in ["a", "b"] { world.nodes[node]?.isCut = false }
     world.pass(.seconds(5))
@@ -150,7 +142,7 @@ struct NodeOrderTests {
   @Test func aHeirThatDiesIsReplacedByTheNext() {
     var world = SmallWorld.serving()
     world.finishesPlans = false
-    world.order(.move(to: "c"))
+    world.ask(.move(to: "c"))
     world.pass(.milliseconds(500))
     world.nodes["c"]?.isDead = true
     world.finishPlan("a")
@@ -159,13 +151,13 @@ struct NodeOrderTests {
     #expect(world.owner()?.state == .released)
     world.pass(.seconds(4))
     #expect(world.isServed(by: "b"))
-    #expect(world.store.order("home")?.problem == "c does not beat; nothing was released")
+    #expect(world.store.problem("home") == "c does not beat; nothing was released")
   }
 
   @Test func aHeirThatStoppedOnPurposeIsReplacedAtOnce() throws {
     var world = SmallWorld.serving()
     world.finishesPlans = false
-    world.order(.move(to: "c"))
+    world.ask(.move(to: "c"))
     world.pass(.milliseconds(500))
     let goodbye = world.nodes["c"]?.instance.onStop()
     #expect(world.store.renew("c", try #require(goodbye)) == .renewed)
@@ -176,20 +168,20 @@ struct NodeOrderTests {
     #expect(world.isServed(by: "b"))
   }
 
-  @Test func ordersForThatAndThisServiceDoNotMix() {
+  @Test func requestsForThatAndThisServiceDoNotMix() {
     var world = SmallWorld.serving(services: [.named("one"), .named("home"), .named("two")])
-    world.order(.move(to: "b", id: "m-1"), "one")
-    world.order(.move(to: "c", id: "m-2"), "two")
+    world.ask(.move(to: "b", id: "m-1"), "one")
+    world.ask(.move(to: "c", id: "m-2"), "two")
     world.pass(.seconds(4))
     #expect(world.isServed(by: "b", "one"))
     #expect(world.isServed(by: "a", "home"))
     #expect(world.isServed(by: "c", "two"))
-    #expect(world.store.orders.isEmpty)
+    #expect(world.store.requests.isEmpty)
   }
 
-  @Test func anUnreadableOrderIsNone() {
+  @Test func anUnreadableQueueIsLeftAlone() {
     var world = SmallWorld.serving()
-    world.store.orders["home"] = bytes("force: true\nto: b\n")
+    world.store.requests["home"] = bytes("force: true\nto: b\n")
     world.pass(.seconds(10))
     #expect(world.isServed(by: "a"))
     #expect(world.takeDirectives("a") == [])
@@ -197,19 +189,70 @@ struct NodeOrderTests {
 
   @Test func whatAMigrationWouldDoIsToldBeforehand() {
     var world = SmallWorld.serving(services: [.named(hasFence: true)])
-    let order = MigrationOrder.move(to: "b", forced: true)
+    let request = ServiceRequest.move(to: "b", forced: true)
     func kinds(_ node: NodeName) -> [Plan.Kind]? {
-      world.nodes[node]?.instance.plannedMigration(of: "home", to: "b", order: order).map(\.kind)
+      world.nodes[node]?.instance.plans(for: request, of: "home").map(\.kind)
     }
     #expect(kinds("a") == [.release, .adoption])
     #expect(kinds("c") == [.release, .adoption])
     world.nodes["a"]?.isDead = true
     world.pass(.seconds(2))
     #expect(kinds("c") == [.adoption])
-    let plan = world.nodes["c"]?.instance.plannedMigration(of: "home", to: "b", order: order).first
+    let plan = world.nodes["c"]?.instance.plans(for: request, of: "home").first
     #expect(plan?.steps.first?.kind == .fence)
     #expect(plan?.steps.first?.isSkipped == false)
     #expect(plan?.epoch == 2)
-    #expect(world.nodes["c"]?.instance.plannedMigration(of: "nowhere", to: "b", order: order) == [])
+    #expect(world.nodes["c"]?.instance.plans(for: request, of: "nowhere") == [])
+  }
+
+  @Test func requestsRunOneAfterTheOtherEachOnceInTheOrderOfTheirAsking() {
+    var world = SmallWorld.serving()
+    world.finishesPlans = false
+    world.ask(.move(to: "b", id: "m-1"))
+    world.ask(.move(to: "c", id: "m-2"))
+    world.ask(.ask(.failback, id: "m-3"))
+    world.pass(.milliseconds(500))
+    #expect(world.nodes["a"]?.plan?.request == "m-1")
+    world.finishesPlans = true
+    world.pass(until: { $0.store.requests["home"] == nil }, "all have ended")
+    #expect(world.isServed(by: "a"))
+    #expect(world.store.ended["home"] == ["m-1", "m-2", "m-3"].map { SimulatedStore.EndedRequest(id: $0) })
+    // One owner after the other, and none twice.
+    let adoptions = world.store.ownerHistory["home"]?.filter { $0.state == .adopting } ?? []
+    #expect(adoptions.map(\.node) == ["a", "b", "c", "a"])
+  }
+
+  @Test func theQueueSurvivesARestartOfEveryNode() {
+    var world = SmallWorld.serving(nodes: ["a", "b"])
+    world.ask(.move(to: "b", id: "m-1"))
+    world.ask(.move(to: "a", id: "m-2"))
+    for node: NodeName in ["a", "b"] { world.start(node, boot: "2", run: "r2") }
+    world.pass(until: { $0.store.requests["home"] == nil }, "all have ended")
+    world.pass(.seconds(3))
+    #expect(world.isServed(by: "a"))
+    #expect(world.store.ended["home"] == ["m-1", "m-2"].map { SimulatedStore.EndedRequest(id: $0) })
+  }
+
+  @Test func aRequestThatCanNotBeCarriedOutLetsTheNextOneRun() {
+    var world = SmallWorld.serving()
+    world.nodes["b"]?.isDead = true
+    world.pass(.seconds(3))
+    world.ask(.move(to: "b", id: "m-1"))
+    world.ask(.move(to: "c", id: "m-2"))
+    world.pass(until: { $0.store.requests["home"] == nil }, "both have ended")
+    #expect(world.isServed(by: "c"))
+    #expect(world.store.ended["home"]?.map(\.id) == ["m-1", "m-2"])
+    #expect(world.store.ended["home"]?.first?.problem == "b does not beat; nothing was released")
+    #expect(world.store.problem("home") == nil)
+  }
+
+  @Test func anEndWhoseAnswerIsLostIsNotRepeated() {
+    var world = SmallWorld.serving(nodes: ["a"])
+    world.nodes["a"]?.losesAnswers = true
+    world.ask(.move(to: "b"))
+    world.pass(.seconds(2))
+    world.nodes["a"]?.losesAnswers = false
+    world.pass(.seconds(2))
+    #expect(world.store.ended["home"]?.count == 1)
   }
 }

@@ -1,0 +1,158 @@
+/// What can be said of a request before it joins the queue.
+extension NodeInstance {
+  /// Why `request` can't be asked now; nil where it can.
+  ///
+  /// Where others come before it, only what no other request changes is looked at: the rest is decided when its turn
+  /// comes.
+  public func whyNotAsk(
+    _ request: ServiceRequest, of name: ServiceName, now: BootInstant
+  ) -> RequestRefusal? {
+    guard let state = services[name] else {
+      return RequestRefusal(.noSuchObject, "no service \(name) in this node's file")
+    }
+    if case .migrate(let target) = request.action, !state.definition.candidates.contains(target) {
+      return RequestRefusal(
+        .noSuchObject,
+        "\(target) is not a candidate of \(name); its candidates are "
+          + state.definition.candidates.map(\.text).joined(separator: ", "))
+    }
+    guard state.hasBeenSeen else {
+      return RequestRefusal(.storeUnavailable, "the store has not been read yet")
+    }
+    guard state.requests.requests.isEmpty else { return nil }
+    switch request.action {
+    case .migrate(let target): return whyNotMove(state, to: target, request, now: now)
+    case .failback: return whyNotMove(state, to: state.definition.home, request, now: now)
+    case .open, .online, .offline, .close: return whyNotChange(state, request.action)
+    }
+  }
+
+  private func whyNotChange(_ state: ServiceState, _ action: ServiceRequest.Action) -> RequestRefusal? {
+    let name = state.definition.name
+    let problem: String? =
+      switch (action, state.ownership?.state) {
+      case (.open, nil), (.open, .closed): nil
+      case (.open, _): "\(name) is open already"
+      case (.online, nil), (.online, .offline): nil
+      case (.online, .closed): "\(name) is closed: `lockferry service open \(name)` opens it"
+      case (.online, _): "\(name) is not offline"
+      case (.offline, .offline): "\(name) is offline already"
+      case (.offline, .closed): "\(name) is closed: nobody serves it"
+      case (.close(forgets: false), .closed): "\(name) is closed already"
+      default: nil
+      }
+    return problem.map { RequestRefusal(.preconditionFailed, $0) }
+  }
+
+  private func whyNotMove(
+    _ state: ServiceState, to target: NodeName, _ request: ServiceRequest, now: BootInstant
+  ) -> RequestRefusal? {
+    let name = state.definition.name
+    if let ownership = state.ownership, [.offline, .closed].contains(ownership.state) {
+      let verb = ownership.state == .closed ? "open" : "online"
+      return RequestRefusal(
+        .preconditionFailed,
+        "\(name) is \(ownership.state.rawValue): `lockferry service \(verb) \(name)` brings it into service first"
+      )
+    }
+    let owner = state.ownership.flatMap { $0.state.isOwned ? $0.node : nil }
+    let mendsFence = state.ownership?.state == .adopting && request.isForced && request.fenceConfirmed
+    if owner == target, !mendsFence {
+      return RequestRefusal(.preconditionFailed, "\(target) owns \(name) already")
+    }
+    if let problem = whyNotTarget(target, state) {
+      return RequestRefusal(.preconditionFailed, "\(problem): it could not adopt \(name)")
+    }
+    if target == settings.node {
+      let reasons = whyNotCandidate(name, now: now)
+      guard reasons.isEmpty else {
+        return RequestRefusal(
+          .preconditionFailed, "\(target) can't adopt \(name): \(reasons.joined(separator: "; "))")
+      }
+    }
+    guard let owner, owner != settings.node, peers[owner]?.verdict != .alive else { return nil }
+    guard request.isForced else {
+      return RequestRefusal(
+        .unsafe,
+        "\(owner), which owns \(name), does not answer: it can't release it. If you know that it is off, repeat with "
+          + "--force")
+    }
+    guard state.definition.hasFence || request.fenceConfirmed else {
+      return RequestRefusal(
+        .unsafe,
+        "\(name) has 'fence: none': make sure that \(owner) is off, then repeat with --force --fence-confirmed"
+      )
+    }
+    return nil
+  }
+
+  /// The plans of `request` as this node would compute them, were it carried out now.
+  public func plans(for request: ServiceRequest, of name: ServiceName) -> [Plan] {
+    guard let state = services[name] else { return [] }
+    if request.action.stops { return plansToStop(state, request) }
+    guard let target = target(of: request, state) else { return [] }
+    let adoption = { (former: FormerOwner) in
+      Plan.adoption(
+        of: state.definition, by: target, epoch: state.nextEpoch, from: former, because: request.reason)
+    }
+    guard let ownership = state.ownership else {
+      return [Plan.opening(of: state.definition, by: target, because: request.reason)]
+    }
+    guard ownership.state.isOwned else { return [adoption(.released(ownership.node))] }
+    let owner = ownership.node
+    guard owner == settings.node || peers[owner]?.verdict == .alive else {
+      return [adoption(.unaccounted(owner, fenceConfirmedByOperator: request.fenceConfirmed))]
+    }
+    let release = Plan.release(
+      of: state.definition, by: owner, epoch: ownership.epoch, to: target, because: request.reason)
+    return [release, adoption(.released(owner))]
+  }
+
+  private func plansToStop(_ state: ServiceState, _ request: ServiceRequest) -> [Plan] {
+    let owner = state.ownership.flatMap { $0.state.isOwned ? $0.node : nil }
+    let node = owner ?? livingCandidates(state).first ?? settings.node
+    var plans: [Plan] = []
+    if let owner, owner == settings.node || peers[owner]?.verdict == .alive {
+      plans.append(
+        Plan.release(
+          of: state.definition, by: owner, epoch: state.nextEpoch - 1, to: nil, because: request.reason,
+          outcome: .offline))
+    } else if state.ownership.map({ $0.state.isOwned || $0.state == .released }) ?? true {
+      plans.append(
+        Plan.shelving(
+          of: state.definition, by: node, epoch: state.nextEpoch, because: request.reason, request: nil))
+    }
+    if case .close(let forgets) = request.action {
+      plans.append(
+        Plan.closing(
+          of: state.definition, by: node, epoch: state.nextEpoch, forgets: forgets, because: request.reason,
+          request: nil))
+    }
+    return plans
+  }
+}
+
+/// Why a request was not taken.
+public struct RequestRefusal: Error, Sendable, Equatable {
+  /// What kind of refusal.
+  public enum Kind: Sendable, Equatable {
+    /// No such service, or no such candidate.
+    case noSuchObject
+    /// Could lose locks or serve twice.
+    case unsafe
+    /// Something that must hold does not.
+    case preconditionFailed
+    /// Nothing is known yet.
+    case storeUnavailable
+  }
+
+  /// What kind.
+  public var kind: Kind
+  /// What the operator reads.
+  public var message: String
+
+  init(_ kind: Kind, _ message: String) {
+    self.kind = kind
+    self.message = message
+  }
+}

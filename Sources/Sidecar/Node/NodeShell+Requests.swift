@@ -1,0 +1,91 @@
+import Cluster
+import Logging
+import NodeHost
+import SharedStore
+
+/// Requests at the door, and their ends.
+extension NodeShell {
+  /// The request leaves the queue, and the history says how it ended: both or neither. Where neither, the next look
+  /// decides again.
+  func end(_ end: RequestEnd) async {
+    let (outcome, text) =
+      switch end.outcome {
+      case .done(let text): ("done", text)
+      case .failed(let text): ("failed", text)
+      }
+    log.notice(
+      "a request has ended",
+      metadata: [
+        "service": "\(end.service)", "request": "\(end.request.action)", "id": "\(end.request.id)",
+        "outcome": "\(outcome)", "because": "\(text)",
+      ])
+    do {
+      let limit = configuration.beats.storeTimeout
+      let key = try ClusterKeys.requests(end.service)
+      let bytes = try await store.read(key, within: limit)
+      guard var queue = bytes.flatMap(RequestQueue.init(bytes:)), queue.remove(end.request.id) else { return }
+      let entry = HistoryEntry(
+        number: try await store.nextHistoryNumber(of: end.service, within: limit), end, outcome: outcome,
+        text, node: configuration.node)
+      let history = try ClusterKeys.history(end.service, number: entry.number)
+      _ = try await store.commit(
+        StoreTransaction(
+          comparisons: [
+            .init(try ClusterKeys.owner(end.service), equals: end.owner), .init(key, equals: bytes),
+            .init(history, equals: nil),
+          ],
+          writes: [.init(key, queue.bytes), .init(history, try StoreJSON.bytes(entry))]),
+        within: limit)
+    } catch {
+      log.warning("the end of a request is not in the store yet", metadata: ["error": "\(error)"])
+    }
+  }
+
+  /// Why `request` can't be asked now; nil when it can.
+  func whyNotAsk(_ request: ServiceRequest, of service: ServiceName) -> ControlError? {
+    guard let refusal = instance.whyNotAsk(request, of: service, now: .now) else { return nil }
+    let code: ControlError.Code =
+      switch refusal.kind {
+      case .noSuchObject: .noSuchObject
+      case .unsafe: .unsafe
+      case .preconditionFailed: .preconditionFailed
+      case .storeUnavailable: .storeUnavailable
+      }
+    let problem = refusal.kind == .storeUnavailable ? store.status.problem : nil
+    return ControlError(code, problem ?? refusal.message)
+  }
+
+  /// What would be done for `request`.
+  func plans(for request: ServiceRequest, of service: ServiceName) -> [Plan] {
+    instance.plans(for: request, of: service)
+  }
+
+  /// A mark that was set or taken away through this daemon.
+  func onPause(_ mark: OperatorMark?) { instance.onPause(mark) }
+
+  /// A mark that was set or taken away through this daemon.
+  func onDrain(of node: NodeName, _ mark: OperatorMark?) { instance.onDrain(of: node, mark) }
+
+  /// What a drain of `node` would move, and what it says of a node that is drained; nil where no service names it.
+  func drain(of node: NodeName) -> (mark: OperatorMark?, moves: [DrainMove])? {
+    guard node == configuration.node || instance.peerNames.contains(node) else { return nil }
+    return (instance.drain(of: node), instance.drainMoves(of: node))
+  }
+}
+
+extension HistoryEntry {
+  /// A request that ended without a plan.
+  fileprivate init(number: Int, _ end: RequestEnd, outcome: String, _ text: String, node: NodeName) {
+    let target: String? = if case .migrate(let target) = end.request.action { target.text } else { nil }
+    self.init(
+      number: number, service: end.service.text, kind: "request", from: nil, to: target,
+      epoch: Int(clamping: end.owner.flatMap(Ownership.init(bytes:))?.epoch ?? 0),
+      because: "\(end.request.action.word) \(end.request.reason)", startedAt: WallClock.now, milliseconds: 0,
+      outcome: outcome, problem: outcome == "failed" ? text : nil, stateNumber: nil,
+      steps: [
+        Step(
+          step: "answer", detail: "\(node): \(text)", state: outcome, startedAtMilliseconds: 0,
+          milliseconds: 0)
+      ], clients: [], request: end.request.id)
+  }
+}
