@@ -3,8 +3,8 @@
 SWIFT ?= swift
 sources = Package.swift $(wildcard Sources Tests Benchmarks)
 
-.PHONY: build release demo lab lab-programs test lint format bench bench-callout bench-notify bench-statd soak soak-callout \
-  soak-statd clean dependencies
+.PHONY: build release demo lab lab-programs test lint format bench bench-callout bench-notify bench-statd soak \
+  soak-messages soak-callout soak-statd clean dependencies
 .DEFAULT_GOAL := build
 
 build: dependencies
@@ -43,8 +43,14 @@ test: dependencies
 	"$$($(SWIFT) build --show-bin-path)/lockferry-lab" --scenario crash --kernel 6.1 --where-possible
 	$(SWIFT) test --skip-build
 
-# Hostile messages for SECONDS (default 600), from another seed each time.
+# Whole clusters with random faults, see docs/simulator.md: SEEDS of them, or until SIGINT; from FIRST on (default 0).
 soak: dependencies
+	$(SWIFT) build -c release --product lockferry-simulator
+	"$$($(SWIFT) build -c release --show-bin-path)/lockferry-simulator" $(if $(SEEDS),--seeds $(SEEDS)) \
+	  $(if $(FIRST),--first $(FIRST))
+
+# Hostile messages for SECONDS (default 600), from another seed each time.
+soak-messages: dependencies
 	$(SWIFT) build --build-tests
 	LOCKFERRY_SOAK_SECONDS=$(or $(SECONDS),600) $(SWIFT) test --skip-build --filter HostileMessages
 

@@ -10,6 +10,7 @@ let package = Package(
     .executable(name: "lockferry", targets: ["lockferry"]),
     .executable(name: "lockferry-callout", targets: ["lockferry-callout"]),
     .executable(name: "lockferry-demo", targets: ["lockferry-demo"]),
+    .executable(name: "lockferry-simulator", targets: ["lockferry-simulator"]),
     .executable(name: "nsm-peer", targets: ["nsm-peer"]),
     .executable(name: "lockferry-lab", targets: ["lockferry-lab"]),
     .executable(name: "lab-locks", targets: ["lab-locks"]),
@@ -86,6 +87,13 @@ let package = Package(
     // What `rpc.statd -H` runs: nothing but Glibc, so that it starts in about a millisecond.
     .executableTarget(name: "lockferry-callout", dependencies: ["CalloutProtocol"]),
 
+    // Whole clusters in one process, see docs/simulator.md.
+    .executableTarget(
+      name: "lockferry-simulator",
+      dependencies: [
+        "ClusterSimulator", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
     // Real parts for the demo and for tests.
     .executableTarget(
       name: "nsm-peer",
@@ -140,6 +148,12 @@ for target in package.targets where target.type != .system {
     .enableUpcomingFeature("InferIsolatedConformances"),
     .treatAllWarnings(as: .error),
   ]
+}
+
+// Mistakes that tests can plant, to see that the simulator finds them; no release build knows them.
+for target in package.targets
+where ["Cluster", "ClusterSimulator", "ClusterSimulatorTests"].contains(target.name) {
+  target.swiftSettings?.append(.define("PLANTED_BUGS", .when(configuration: .debug)))
 }
 
 // Optimised in debug builds as well, since `make test` plays thousands of simulated failovers with them.

@@ -13,6 +13,10 @@ public struct BeatTimings: Sendable, Equatable {
   /// `daemon_stop_grace`: how much longer the others wait after a daemon was stopped on purpose. Default 30 s,
   /// may be 0.
   public var daemonStopGrace: Duration
+  #if PLANTED_BUGS
+    /// A mistake of which a test wants to know whether it is found.
+    public var planted: PlantedBug?
+  #endif
 
   /// The most by which two clocks may run apart: 1 in 100.
   public static let clockErrorPercent = 1
@@ -45,6 +49,10 @@ public struct MirrorTimings: Sendable, Equatable {
   public var burstWindow: Duration
   /// `rescan`: the whole directory is read again this often, whatever inotify said. Default 60 s.
   public var rescan: Duration
+  #if PLANTED_BUGS
+    /// A mistake of which a test wants to know whether it is found.
+    public var planted: PlantedBug?
+  #endif
 
   /// The defaults.
   public init(

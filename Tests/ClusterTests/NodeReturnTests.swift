@@ -170,9 +170,53 @@ struct NodeReturnTests {
         #expect(world.transitions("a").map(\.plan.kind) == [.adoption])
         #expect(world.owner()?.epoch == 2)
       } else {
-        #expect(world.takeDirectives("a") == [.resumePlan("home", epoch: 1, fromStart: true)])
+        #expect(
+          world.takeDirectives("a") == [
+            .withdraw("home", because: "an earlier daemon has given it up"),
+            .resumePlan("home", epoch: 1, fromStart: true),
+          ])
       }
     }
+  }
+
+  /// Found by the simulator: the earlier daemon was killed before its withdrawal ended, and nobody watched what was left.
+  @Test func whatAnEarlierDaemonGaveUpIsWithdrawnAgainByTheNext() {
+    var world = SmallWorld.serving(nodes: ["a", "b"])
+    world.nodes["a"]?.isCut = true
+    world.pass(.seconds(3))
+    world.start("a", run: "r2", withdrawn: ["home"])
+    world.nodes["a"]?.losesTransitions = true
+    world.pass(.seconds(1))
+    #expect(world.withdrawals("a") == ["an earlier daemon has given it up"])
+  }
+
+  /// Found by the simulator: a file system's cache showed the key of before the adoption.
+  @Test func anOlderOwnerKeyThanItsOwnDeposesNobody() {
+    var world = SmallWorld.serving(nodes: ["a", "b"])
+    world.nodes["a"]?.isDead = true
+    world.pass(until: { $0.isServed(by: "b") })
+    _ = world.takeDirectives("b")
+    let old = Ownership(node: "a", epoch: 1, state: .online, boot: "a-1").bytes
+    for old in [old, nil] {
+      let view = NodeView(startedAt: world.now + .seconds(1), owners: old.map { ["home": $0] } ?? [:])
+      world.input("b") { $0.onLook(view, now: $1 + .seconds(1)) }
+      world.input("b") { $0.onOwnerKey("home", old, now: $1 + .seconds(1)) }
+    }
+    #expect(world.takeDirectives("b").isEmpty)
+    #expect(world.isServed(by: "b"))
+  }
+
+  /// Found by the simulator: withdrawn, then resumed as if its locks were still there.
+  @Test func whatWasWithdrawnIsRecoveredEvenWhereTheKeyComesBackAsItWas() {
+    var world = SmallWorld.serving(nodes: ["a", "b"])
+    let own = world.store.owners["home"]
+    world.store.set("home", Ownership(node: "b", epoch: 2, state: .online, boot: "b-1"))
+    world.nodes["b"]?.isDead = true
+    world.pass(.seconds(1))
+    #expect(world.withdrawals("a").count == 1)
+    world.store.owners["home"] = own
+    world.pass(.seconds(1))
+    #expect(world.transitions("a").map(\.plan.kind) == [.adoption])
   }
 
   @Test func aMachineThatRebootedAfterAnAdoptionThatARebootInterruptedStillWatchesItsLease() {

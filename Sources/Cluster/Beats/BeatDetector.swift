@@ -57,7 +57,7 @@ public struct BeatDetector: Sendable {
     guard let lastBeat else { return .unknown }
     let silence = lookedAt - changedAt
     let missed = Int(silence / timings.interval)
-    if silence >= patience { return .dead(missed: missed) }
+    if silence >= patience || missed >= 3 && timings.has(.lateIsDead) { return .dead(missed: missed) }
     if lastBeat.stoppedForMilliseconds != nil { return .stopped }
     return missed >= 3 ? .late(missed: missed) : .alive
   }
@@ -74,7 +74,7 @@ public struct BeatDetector: Sendable {
   private var patience: Duration {
     let promised = Duration.milliseconds(lastBeat?.leaseMilliseconds ?? 0)
     let stopped = Duration.milliseconds(lastBeat?.stoppedForMilliseconds ?? 0)
-    return max(timings.lease, promised) + stopped + staleness
+    return max(timings.lease, promised) + stopped + (timings.has(.stalenessIsForgotten) ? .zero : staleness)
   }
 
   private var longestGap: Duration { max(timings.lease / 2, timings.interval * 2) }

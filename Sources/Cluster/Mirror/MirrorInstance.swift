@@ -81,7 +81,9 @@ public struct MirrorInstance: Sendable {
   public mutating func onScan(_ records: [ClientName: [UInt8]], now: BootInstant) -> [MirrorDirective] {
     hasScanned = true
     freezes.remove(.directoryGone)
-    let left = leaving.keys.filter { records[$0] == nil }
+    let left =
+      timings.has(.missingIsDeparted)
+      ? present.keys.filter { records[$0] == nil } : leaving.keys.filter { records[$0] == nil }
     // Both are one and the same where nothing has changed since the last scan: then this costs nothing.
     let isAsBefore = present == records
     if !isAsBefore { for client in present.keys where records[client] == nil { present[client] = nil } }
@@ -110,6 +112,7 @@ public struct MirrorInstance: Sendable {
   public mutating func onCallout(
     _ ticket: UInt64, _ client: ClientName, _ record: [UInt8], now: BootInstant
   ) -> [MirrorDirective] {
+    if timings.has(.answerComesFirst) { answers.append(.answer(ticket: ticket, .durable)) }
     callouts[client, default: []].append(Callout(ticket: ticket, record: record))
     see(client, record, now: now)
     return directives(now: now)
@@ -176,7 +179,7 @@ public struct MirrorInstance: Sendable {
     let atOnce = recentDepartures.count { now - $0 <= .seconds(1) }
     let stillThere = leaving.values.count { now - $0 <= .seconds(1) }
     let isMost = atOnce > 1 && atOnce * 2 >= present.count + atOnce - stillThere
-    if recentDepartures.count > timings.burst || isMost {
+    if recentDepartures.count > timings.burst || isMost, !timings.has(.burstIsNoFreeze) {
       freezes.insert(.burst)
     }
     if !freezes.isEmpty { holdBackDepartures() }
@@ -184,6 +187,7 @@ public struct MirrorInstance: Sendable {
 
   /// Files were moved away: sm-notify retires records into `sm.bak`. That is no departure.
   public mutating func onRetired(_ clients: Set<ClientName>, now: BootInstant) -> [MirrorDirective] {
+    if timings.has(.retirementIsDeparture) { return onRemoved(clients, now: now) }
     for client in clients {
       present[client] = nil
       leaving[client] = nil
@@ -193,6 +197,7 @@ public struct MirrorInstance: Sendable {
 
   /// The directory is not there.
   public mutating func onDirectoryGone(now: BootInstant) -> [MirrorDirective] {
+    if timings.has(.directoryGoneIsDeparture) { return onRemoved(Set(stored.keys), now: now) }
     present = [:]
     leaving = [:]
     freezes.insert(.directoryGone)
@@ -214,7 +219,7 @@ public struct MirrorInstance: Sendable {
   /// A plan of the service begins, or ends (`isRunning` false): clients may still be reclaiming for as long as
   /// the departure delay after it.
   public mutating func onPlan(isRunning: Bool, now: BootInstant) -> [MirrorDirective] {
-    freezes.insert(.plan)
+    if !timings.has(.planIsNoFreeze) { freezes.insert(.plan) }
     holdBackDepartures()
     planFreezeEnds = isRunning ? nil : now + timings.departureDelay
     return directives(now: now)
@@ -262,11 +267,13 @@ public struct MirrorInstance: Sendable {
     problem = text
     batchLimit = MirrorBatch.usual
     uncertain.formUnion(batch.changes.map(\.client))
+    if timings.has(.failedBatchIsForgotten) { for change in batch.changes { pending[change.client] = nil } }
     queue = batch.changes.map(\.client).filter { pending[$0] != nil } + queue
     retryAt = now + delay
     for change in batch.changes {
       for callout in callouts.removeValue(forKey: change.client) ?? [] {
-        answers.append(.answer(ticket: callout.ticket, .notDurable(because: text)))
+        let isTold = timings.has(.failureAnswersDurable)
+        answers.append(.answer(ticket: callout.ticket, isTold ? .durable : .notDurable(because: text)))
       }
     }
     return directives(now: now)
@@ -280,7 +287,9 @@ public struct MirrorInstance: Sendable {
 
   private mutating func see(_ client: ClientName, _ record: [UInt8], now: BootInstant) {
     // statd renews a record by unlinking and creating it: coming back, it never left.
-    if let left = departures.removeValue(forKey: client), let index = recentDepartures.firstIndex(of: left) {
+    if !timings.has(.returnIsIgnored), let left = departures.removeValue(forKey: client),
+      let index = recentDepartures.firstIndex(of: left)
+    {
       recentDepartures.remove(at: index)
     }
     stay(client)
@@ -382,7 +391,7 @@ public struct MirrorInstance: Sendable {
     // What is taken stays pending until it is committed; a failed batch is queued again.
     queue.removeFirst(taken)
     if freezes.isEmpty, hasScanned {
-      let due = departures.filter { now - $0.value >= timings.departureDelay }.keys.sorted()
+      let due = departures.filter { now - $0.value >= departureDelay }.keys.sorted()
       for client in due.prefix(batchLimit - chosen.count) where chosen[client] == nil {
         chosen[client] = MirrorBatch.Change(client, nil)
       }
@@ -392,13 +401,15 @@ public struct MirrorInstance: Sendable {
     return MirrorBatch(number: nextNumber, changes: chosen.values.sorted { $0.client < $1.client })
   }
 
+  private var departureDelay: Duration { timings.has(.departureIsAtOnce) ? .zero : timings.departureDelay }
+
   private var nextMoment: BootInstant? {
     var moments: [BootInstant] = []
     if let retryAt { moments.append(retryAt) }
     if let planFreezeEnds { moments.append(planFreezeEnds) }
     // What is due already goes with the next batch that may go.
     if freezes.isEmpty, hasScanned, inFlight == nil, retryAt == nil, let first = departures.values.min() {
-      moments.append(first + timings.departureDelay)
+      moments.append(first + departureDelay)
     }
     return moments.min()
   }

@@ -25,12 +25,17 @@ extension NodeInstance {
     let name = state.definition.name
     services[name]?.mayBeLeftOver = false
     services[name]?.hasWithdrawn = false
-    let hasStopped = state.activity == .givenUp || ownership.boot != settings.boot
+    let hasGivenUp =
+      (state.needsRecovery || state.activity == .givenUp) && !timings.has(.givenUpIsResumption)
+    let hasStopped = hasGivenUp || ownership.boot != settings.boot && !timings.has(.rebootIsResumption)
     switch ownership.state {
     case .adopting:
       // Also after a reboot the journal is what counts: it knows whether the old owner had to be fenced.
       services[name]?.activity = .plan(.adoption)
-      return [.resumePlan(name, epoch: ownership.epoch, fromStart: hasStopped)]
+      services[name]?.needsRecovery = false
+      return [
+        .resumePlan(name, epoch: ownership.epoch, fromStart: hasStopped && !timings.has(.rebootTrustsJournal))
+      ]
     case .releasing where !hasStopped:
       services[name]?.activity = .plan(.release)
       return [.resumePlan(name, epoch: ownership.epoch, fromStart: false)]
@@ -42,14 +47,16 @@ extension NodeInstance {
         return shelve(state, from: .here(settings.node), request)
       }
       let because =
-        state.activity == .givenUp ? "\(settings.node) can serve again" : "\(settings.node) has rebooted"
+        hasGivenUp ? "\(settings.node) can serve again" : "\(settings.node) has rebooted"
       return claim(state, from: .here(settings.node), because: because, now: now)
     }
   }
 
   /// There is no journal of a plan for the epoch that this node holds: somebody removed it.
   public mutating func onNoJournal(_ name: ServiceName, now: BootInstant) -> [NodeDirective] {
-    guard let state = services[name], case .plan = state.activity else { return [] }
+    guard let state = services[name], case .plan = state.activity, !timings.has(.lostJournalIsIgnored) else {
+      return []
+    }
     return [
       .withdraw(name, because: "the journal of its plan is gone from the store"),
       .note("the journal of \(name) is gone from the store; the service is adopted from the start"),
@@ -202,9 +209,10 @@ extension NodeInstance {
     _ state: ServiceState, from former: FormerOwner, because: String, isAsked: Bool = false,
     now: BootInstant
   ) -> [NodeDirective] {
-    let owed = state.owedFences(by: settings.node)
+    let owed = timings.has(.fenceDebtIsForgotten) ? [] : state.owedFences(by: settings.node)
     let plan = Plan.adoption(
-      of: state.definition, by: settings.node, epoch: state.nextEpoch, from: former, because: because,
+      of: state.definition, by: settings.node, epoch: state.nextEpoch - (timings.has(.epochStays) ? 1 : 0),
+      from: former, because: because,
       request: orderedHere(state)?.id, owed: owed)
     // What nobody asked for counts; what cascades counts once, and what stays where it was not at all.
     let isMovedUnasked =
@@ -230,7 +238,8 @@ extension NodeInstance {
   }
 
   private func silentBeat(of former: FormerOwner) -> Transition.SilentBeat? {
-    guard case .unaccounted(let old, _) = former, let peer = peers[old] else { return nil }
+    guard case .unaccounted(let old, _) = former, let peer = peers[old], !timings.has(.claimComparesNoBeat)
+    else { return nil }
     return Transition.SilentBeat(node: old, bytes: peer.observed)
   }
 
@@ -241,6 +250,7 @@ extension NodeInstance {
   ) -> [NodeDirective] {
     let isServed = [.serving, .handingOn].contains(state.activity)
     services[state.definition.name]?.activity = isServed ? .lettingGo : .claiming
+    let plan = planted(in: plan)
     let ownership = Ownership(
       node: settings.node, epoch: plan.epoch, state: target, boot: settings.boot, reservedFor: reservedFor,
       unfenced: unfenced, tried: tried, automatic: automatic ?? state.ownership?.automatic ?? [])
@@ -249,7 +259,8 @@ extension NodeInstance {
       .transition(
         Transition(
           service: state.definition.name, expected: state.ownerBytes, silentBeat: silentBeat,
-          unlessPaused: !isAsked && (comesHere || reservedFor != nil), unlessDrained: comesHere,
+          unlessPaused: !isAsked && (comesHere || reservedFor != nil) && !timings.has(.pauseIsIgnored),
+          unlessDrained: comesHere,
           ownership: ownership, plan: plan))
     ]
   }

@@ -46,6 +46,8 @@ extension NodeInstance {
     var mayBeLeftOver = true
     /// A release goes on though the lease is over: what it serves is withdrawn already.
     var hasWithdrawn = false
+    /// It was withdrawn here since it was last adopted: its locks are gone, whatever the owner key says meanwhile.
+    var needsRecovery = false
     /// When this node last changed the owner key: a look that began earlier is out of date.
     var changedAt: BootInstant?
     /// `services/<service>/requests` as last known; empty where it can't be read.

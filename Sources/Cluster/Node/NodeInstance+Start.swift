@@ -22,10 +22,17 @@ extension NodeInstance {
   ///
   /// Without a beat from this very place there was none since the boot, or it never served anything.
   mutating func settleLeftOvers(_ view: NodeView) -> [NodeDirective] {
+    if timings.has(.leftOversStay) { return [] }
     let last = view.beats[settings.node].flatMap(Beat.init(bytes:))
     let ranBefore = last?.instance.place == settings.instance.place
     var directives: [NodeDirective] = []
     for name in orderedServices where services[name]?.mayBeLeftOver == true {
+      if settings.withdrawn.contains(name) {
+        // The daemon that gave it up may not have lived to see the end of that.
+        services[name]?.mayBeLeftOver = false
+        directives.append(.withdraw(name, because: "an earlier daemon has given it up"))
+        continue
+      }
       let bytes = view.owners[name]
       let ownership = bytes.flatMap(Ownership.init(bytes:))
       if ranBefore, bytes != nil {

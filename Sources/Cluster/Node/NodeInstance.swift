@@ -54,6 +54,7 @@ public struct NodeInstance: Sendable {
   }
 
   let settings: Settings
+  var timings: BeatTimings { settings.timings }
   let startedAt: BootInstant
   /// Where the node stands.
   public internal(set) var phase = Phase.checkingName
@@ -85,9 +86,13 @@ public struct NodeInstance: Sendable {
     loopLag = LoopLag(timings: settings.timings)
     stormGuard = StormGuard(timings: settings.timings)
     ownBeat = BeatDetector(timings: settings.timings, staleness: settings.staleness, now: now)
+    func isWithdrawn(_ name: ServiceName) -> Bool {
+      settings.withdrawn.contains(name) && !settings.timings.has(.withdrawnIsForgotten)
+    }
     for definition in settings.services {
       services[definition.name] = ServiceState(
-        definition: definition, activity: settings.withdrawn.contains(definition.name) ? .givenUp : .none)
+        definition: definition, activity: isWithdrawn(definition.name) ? .givenUp : .none,
+        needsRecovery: isWithdrawn(definition.name))
       for peer in definition.candidates where peer != settings.node {
         peers[peer] = BeatDetector(timings: settings.timings, staleness: settings.staleness, now: now)
       }
@@ -107,7 +112,7 @@ public struct NodeInstance: Sendable {
   /// Due at ``giveUpAt``, whatever else hangs: gives up what can't be served any longer.
   public mutating func onLeaseWatch(now: BootInstant) -> [NodeDirective] {
     var directives: [NodeDirective] = []
-    if !lease.isHeld(now: now) {
+    if !lease.isHeld(now: now), !timings.has(.leaseIsNotWatched) {
       let because = "the lease could not be renewed in time"
       for name in orderedServices {
         guard let state = services[name], state.activity.isServing, !state.hasWithdrawn else { continue }
@@ -130,6 +135,7 @@ public struct NodeInstance: Sendable {
       for name in orderedServices where services[name]?.mayBeLeftOver == true {
         services[name]?.mayBeLeftOver = false
         services[name]?.activity = .givenUp
+        services[name]?.needsRecovery = true
         directives.append(.withdraw(name, because: because))
       }
     }
@@ -158,7 +164,7 @@ public struct NodeInstance: Sendable {
     switch outcome {
     case .renewed:
       beatBytes = renewal.beat
-      lease.onRenewed(sentAt: sentAt)
+      lease.onRenewed(sentAt: timings.has(.leaseCountsFromAnswer) ? now : sentAt)
       return []
     case .failed:
       return []
@@ -184,7 +190,7 @@ public struct NodeInstance: Sendable {
     guard phase != .refused else { return [] }
     hasLooked = true
     for peer in peers.keys { peers[peer]?.onLook(view.beats[peer], now: now) }
-    pause = view.pause.map(OperatorMark.init(reading:))
+    pause = timings.has(.pauseIsIgnored) ? nil : view.pause.map(OperatorMark.init(reading:))
     drains = view.drains.mapValues(OperatorMark.init(reading:))
     stormGuard.onLook(peers.mapValues(\.verdict), now: now)
     var directives = settleLeftOvers(view)
@@ -195,6 +201,7 @@ public struct NodeInstance: Sendable {
     for name in orderedServices {
       guard let state = services[name] else { continue }
       if let changedAt = state.changedAt, view.startedAt <= changedAt { continue }
+      if isOlderThanKnown(view.owners[name], state) { continue }
       let queue = RequestQueue(bytes: view.requests[name] ?? [])
       services[name]?.requests = queue ?? RequestQueue()
       services[name]?.canReadRequests = queue != nil
@@ -208,7 +215,18 @@ public struct NodeInstance: Sendable {
   /// A plan of this node read the owner key before a step.
   public mutating func onOwnerKey(_ name: ServiceName, _ bytes: [UInt8]?, now: BootInstant) -> [NodeDirective]
   {
-    onOwner(name, bytes, now: now)
+    guard let state = services[name], !isOlderThanKnown(bytes, state) else { return [] }
+    return onOwner(name, bytes, now: now)
+  }
+
+  /// What was read is older than what this node has itself written: a cache of the file system showed it, since epochs
+  /// only grow. An owner is deposed by a newer epoch, or by a transaction that finds the key changed.
+  private func isOlderThanKnown(_ bytes: [UInt8]?, _ state: ServiceState) -> Bool {
+    guard state.activity.isServing, let known = state.ownership, known.node == settings.node else {
+      return false
+    }
+    guard let bytes else { return true }
+    return Ownership(bytes: bytes).map { $0.epoch < known.epoch } ?? false
   }
 
   /// The probes' judgement.
@@ -239,6 +257,7 @@ public struct NodeInstance: Sendable {
       state.ownership = transition.ownership
       state.activity = .plan(transition.plan.kind)
       state.hasWithdrawn = false
+      state.needsRecovery = false
       state.planRequest = transition.plan.request
       state.failedAttempts = 0
       state.nextAttemptAt = nil
@@ -294,6 +313,7 @@ public struct NodeInstance: Sendable {
       // The release is undone by adopting anew: what it had already stopped is recovered.
       // Whatever of it is left must not outlive the lease, which is not watched for it any longer.
       state.activity = .givenUp
+      state.needsRecovery = true
       services[name] = state
       var directives: [NodeDirective] = [
         .withdraw(name, because: "its release failed half-way"),
@@ -306,6 +326,7 @@ public struct NodeInstance: Sendable {
       return directives
     case .lost:
       state.activity = .none
+      state.needsRecovery = true
       services[name] = state
       return [.withdraw(name, because: "another node owns it now")]
     case .stopped:
@@ -341,12 +362,15 @@ extension NodeInstance {
       instance: settings.instance, counter: counter,
       leaseMilliseconds: settings.timings.lease.wholeMilliseconds)
     var owners: [ServiceName: [UInt8]] = [:]
-    for (name, state) in services where state.activity.isServing { owners[name] = state.ownerBytes }
+    for (name, state) in services where state.activity.isServing && !timings.has(.beatCarriesNoOwners) {
+      owners[name] = state.ownerBytes
+    }
     return Renewal(expectedBeat: beatBytes, beat: beat.bytes, owners: owners)
   }
 
   mutating func giveUp(_ name: ServiceName, because: String) -> [NodeDirective] {
     services[name]?.activity = .givenUp
+    services[name]?.needsRecovery = true
     return [.stopPlan(name), .withdraw(name, because: because)]
   }
 
@@ -367,7 +391,7 @@ extension NodeInstance {
     let isOurs = ownership?.node == settings.node && ownership?.epoch == before?.epoch
     switch state.activity {
     case .plan, .serving, .lettingGo, .handingOn:
-      guard !isOurs else { return [] }
+      guard !isOurs, !timings.has(.lostEpochIsIgnored) else { return [] }
       // Should the key come back as it was: what is withdrawn now needs more than a resumption.
       let owner = ownership.map { "\($0.node) with epoch \($0.epoch)" } ?? "nobody"
       return directives + giveUp(name, because: "the store says that it belongs to \(owner)")

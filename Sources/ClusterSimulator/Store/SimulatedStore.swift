@@ -1,4 +1,5 @@
 import Cluster
+import StatusMonitor
 
 /// The shared store as the core sees it: beats, owner keys, requests and journals, and compare-and-set.
 struct SimulatedStore {
@@ -11,6 +12,16 @@ struct SimulatedStore {
   var ended: [ServiceName: [EndedRequest]] = [:]
   /// The running plan of a service.
   var journals: [ServiceName: Plan] = [:]
+  /// How many of its steps are done.
+  var journalsDone: [ServiceName: Int] = [:]
+  /// The state number that it chose.
+  var journalsNumber: [ServiceName: Int32] = [:]
+  /// Records, byte for byte.
+  var records: [ServiceName: [ClientName: [UInt8]]] = [:]
+  /// The highest state number that clients may have been told.
+  var stateNumbers: [ServiceName: Int32] = [:]
+  /// What nodes say of themselves.
+  var eligibility: [NodeName: Eligibility] = [:]
   /// Every value that an owner key has had.
   var ownerHistory: [ServiceName: [Ownership]] = [:]
 
@@ -70,6 +81,8 @@ struct SimulatedStore {
     if transition.unlessDrained, drains[transition.ownership.node] != nil { return .conflict }
     set(transition.service, transition.ownership)
     journals[transition.service] = transition.plan
+    journalsDone[transition.service] = 0
+    journalsNumber[transition.service] = nil
     return .done
   }
 

@@ -150,6 +150,12 @@ struct PlanRunner: Sendable {
   private func holdsEpoch() async throws -> Bool {
     let bytes = try await context.store.read(try ClusterKeys.owner(service.name), within: context.limit)
     let ownership = bytes.flatMap(Ownership.init(bytes:))
+    if let seen = ownership?.epoch, seen < epoch {
+      // Epochs only grow, and this node has written its own: the store's file system shows a cached value.
+      throw PlanError(
+        "services/\(service.name)/owner shows epoch \(seen), and this node has claimed \(epoch): the store's mount "
+          + "caches (see store_staleness); looking again")
+    }
     guard ownership?.node == context.node, ownership?.epoch == epoch else {
       await context.onOwnerSeen(service.name, bytes)
       return false

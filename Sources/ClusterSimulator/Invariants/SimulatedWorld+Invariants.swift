@@ -1,0 +1,229 @@
+import Cluster
+import StatusMonitor
+
+/// The checks: each looks only at what an event has touched.
+extension SimulatedWorld {
+  mutating func violate(_ invariant: Invariant, _ text: String) {
+    guard ledger.violation == nil else { return }
+    // Nothing holds any more from here on: the run has told what it could.
+    if ledger.restoredAt != nil { permit(.storeRestored) }
+    ledger.violation = Violation(
+      invariant: invariant, at: now / 1000, text: text, isPermitted: ledger.restoredAt != nil)
+    note("BROKEN: \(invariant.rawValue): \(text)")
+  }
+
+  private mutating func permit(_ permission: Permission) { ledger.permissions[permission, default: 0] += 1 }
+
+  // MARK: - One server
+
+  /// `node` begins to serve, or to claim, and nobody else serves any more.
+  mutating func expectNobodyElse(serves service: ServiceName, than node: NodeName, _ what: String) {
+    ledger.checks += 1
+    // A fence closes what leases leave open, before the address is taken.
+    let isFenced = services.contains { $0.name == service && $0.hasFence } && what.contains("takes")
+    for (other, machine) in machines where other != node && machine.holds(service) {
+      // It was paused in the middle of a step that it had the right to begin.
+      let isExcused = machine.excusedUntil >= now || (machines[node]?.excusedUntil ?? 0) >= now
+      if !isFenced, isExcused {
+        permit(.unfencedOwner)
+        continue
+      }
+      violate(.oneServer, "\(node) \(what) \(service) while \(other) serves it")
+    }
+  }
+
+  /// Of those who could have stopped, one at most serves.
+  mutating func checkHolders(of service: ServiceName) {
+    ledger.checks += 1
+    var holders: [NodeName] = []
+    for (node, machine) in machines where machine.holds(service) && machine.excusedUntil < now {
+      holders.append(node)
+    }
+    if holders.count > 1 { violate(.oneServer, "\(holders.sorted()) serve \(service)") }
+  }
+
+  // MARK: - Owner keys
+
+  mutating func ownerChanged(_ service: ServiceName, from before: Ownership?) {
+    ledger.checks += 1
+    guard let after = store.ownership(service) else { return }
+    guard let before else {
+      if after.epoch != 1 { violate(.epochsGrow, "\(service) begins with \(after)") }
+      return
+    }
+    let isSame = before.epoch == after.epoch && before.node == after.node
+    if !isSame, after.epoch != before.epoch + 1 {
+      violate(.epochsGrow, "\(service): \(before) was followed by \(after)")
+    }
+    if before.state == .released, isSame, after.state != .released {
+      violate(.epochsGrow, "\(service): \(before) came back as \(after)")
+    }
+  }
+
+  mutating func claimed(_ service: ServiceName, by node: NodeName, plan: Plan) {
+    ledger.claims += 1
+    ledger.services[service]?.toTell = Set((store.records[service] ?? [:]).keys)
+    if store.pause != nil, plan.request == nil, plan.kind == .adoption, plan.from != node.text {
+      violate(.pauseHolds, "\(node) takes \(service) from \(plan.from ?? "nobody"): \(plan.because)")
+    }
+    if plan.because.contains("missed") { expectNobodyElse(serves: service, than: node, "claims") }
+  }
+
+  // MARK: - Locks
+
+  mutating func graceBegan(_ service: ServiceName, on node: NodeName) {
+    ledger.services[service]?.graceBegan = now
+    ledger.services[service]?.restartedOutside = false
+  }
+
+  /// A lock is about to be granted that is no reclaim.
+  mutating func checkGrant(of file: Int, to client: ClientName, service: ServiceName, on node: NodeName) {
+    ledger.checks += 1
+    ledger.locksGranted += 1
+    if let owner = store.ownership(service)?.node, owner != node {
+      ledger.tainted.insert(client)
+      guard machines[node].map({ $0.excusedUntil >= now }) == true else {
+        return violate(.oneServer, "\(node) grants a lock of \(service), which \(owner) owns")
+      }
+      permit(.unfencedOwner)
+    }
+    for (name, other) in clients where name != client && other.isOn && other.service == service {
+      guard other.believesToHold(file) else { continue }
+      if let permission = permission(for: name, of: service, against: client) {
+        permit(permission)
+        continue
+      }
+      violate(
+        .noLockTwice, "\(node) grants \(client) file \(file) of \(service), which \(name) believes to hold")
+    }
+  }
+
+  /// Why `client` may have lost its locks without having been told.
+  private func permission(
+    for client: ClientName, of service: ServiceName, against rival: ClientName? = nil
+  ) -> Permission? {
+    guard let state = clients[client], let facts = ledger.services[service] else { return nil }
+    if ledger.tainted.contains(client) || rival.map(ledger.tainted.contains) == true { return .unfencedOwner }
+    if facts.restartedOutside { return .restartedOutside }
+    if !facts.toTell.contains(client) { return .notDurableYet }
+    if state.isCut || state.lastAway >= facts.graceBegan { return .clientAway }
+    if facts.hungAt >= facts.graceBegan { return .serverHung }
+    if facts.interruptedAt >= facts.graceBegan { return .adoptionInterrupted }
+    return nil
+  }
+
+  mutating func checkNumber(_ number: Int32, start: Int, told client: ClientName, _ service: ServiceName) {
+    ledger.checks += 1
+    ledger.clientsTold += 1
+    if let first = clients[client]?.heard[number], first != start,
+      !(ledger.services[service]?.restartedOutside ?? false)
+    {
+      violate(.newNumbers, "\(client) of \(service) is told \(number) again, for another start of the server")
+    }
+    clients[client]?.heard[number] = start
+  }
+
+  // MARK: - Records
+
+  /// A batch brings a record.
+  mutating func recordReturns(
+    _ record: [UInt8], _ client: ClientName, _ service: ServiceName, sentAt: Int, from node: NodeName
+  ) {
+    ledger.checks += 1
+    guard let departed = ledger.departed[service] else { return }
+    for registration in SimulatedRecord.registrations(in: record) {
+      guard let at = departed[registration] else { continue }
+      if sentAt < at {
+        violate(
+          .departedStaysGone,
+          "\(node) brings \(client) of \(service) back by a write older than its departure")
+      }
+      ledger.recordsReturned += 1
+    }
+  }
+
+  /// A batch deletes a record.
+  mutating func recordLeaves(_ client: ClientName, _ service: ServiceName, sentAt: Int, from node: NodeName) {
+    ledger.checks += 1
+    ledger.deletions += 1
+    for registration in SimulatedRecord.registrations(in: store.records[service]?[client] ?? []) {
+      ledger.departed[service, default: [:]][registration] = now
+    }
+    guard let state = clients[client], state.service == service, state.isOn else { return }
+    let held = state.locks.filter(state.believesToHold)
+    guard !held.isEmpty, state.registeredAt < sentAt else { return }
+    if let permission = permission(for: client, of: service) { return permit(permission) }
+    violate(.recordIsKept, "\(node) deletes the record of \(client), which holds locks of \(service)")
+  }
+
+  /// statd's callout is told that a record is durable.
+  mutating func checkIsStored(
+    _ registration: Int, of client: ClientName, _ service: ServiceName, on node: NodeName
+  ) {
+    ledger.checks += 1
+    let stored = SimulatedRecord.registrations(in: store.records[service]?[client] ?? [])
+    guard stored.contains(where: { $0 >= registration }) else {
+      return violate(
+        .recordIsKept, "\(node) says that the record of \(client) is in the store for \(service)")
+    }
+  }
+
+  // MARK: - In the end
+
+  /// When faults have stopped for long enough.
+  mutating func checkEnd() {
+    for service in services.map(\.name) {
+      checkHolders(of: service)
+      checkIsServed(service)
+      if ledger.violation == nil { checkLocks(service) }
+    }
+  }
+
+  private mutating func checkIsServed(_ service: ServiceName) {
+    ledger.checks += 1
+    let holders = machines.filter { $0.value.holds(service) }.keys.sorted()
+    let owner = store.ownership(service)
+    guard let owner, owner.state == .online, holders == [owner.node] else {
+      return violate(
+        .servedInTheEnd, "\(service) belongs to \(String(describing: owner)), \(holders) hold it")
+    }
+    if machines[owner.node]?.instance?.isServing(service) != true {
+      violate(.servedInTheEnd, "\(owner.node) does not know that it serves \(service)")
+    }
+    if let request = store.queue(service).first {
+      violate(.ordersEndOnce, "\(service): the request \(request.id), \(request.action), has not ended")
+    }
+    let ended = (store.ended[service] ?? []).map(\.id)
+    for id in ledger.asked[service] ?? [] where ended.count(where: { $0 == id }) != 1 {
+      violate(.ordersEndOnce, "\(service): the request \(id) has ended \(ended.count { $0 == id }) times")
+    }
+  }
+
+  private mutating func checkLocks(_ service: ServiceName) {
+    guard let owner = store.ownership(service)?.node, let manager = machines[owner]?.lockManagers[service]
+    else {
+      return violate(.servedInTheEnd, "no lock manager runs for \(service)")
+    }
+    for client in clients.keys.sorted() {
+      guard let state = clients[client], state.isOn, state.service == service else { continue }
+      for file in state.locks.sorted() where state.believesToHold(file) && manager.locks[file] != client {
+        ledger.checks += 1
+        if let permission = permission(for: client, of: service) {
+          permit(permission)
+          continue
+        }
+        violate(
+          .toldInTheEnd,
+          "\(client) believes to hold file \(file) of \(service), and \(owner) does not know it")
+      }
+    }
+    for client in manager.monitored.sorted() where store.records[service]?[client] == nil {
+      violate(.recordIsKept, "\(client) is monitored for \(service), and the store has no record of it")
+    }
+  }
+}
+
+extension SimulatedClient {
+  /// It would write under this lock.
+  func believesToHold(_ file: Int) -> Bool { locks.contains(file) && requests[file]?.kind != .unlock }
+}

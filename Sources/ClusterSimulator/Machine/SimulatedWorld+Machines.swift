@@ -1,0 +1,109 @@
+import Cluster
+import StatusMonitor
+
+/// What happens to machines.
+extension SimulatedWorld {
+  mutating func powerOn(_ node: NodeName) {
+    guard machines[node]?.isOn == false, keptOff[node] == nil, (machines[node]?.staysOffUntil ?? 0) <= now
+    else { return }
+    machines[node]?.isOn = true
+    machines[node]?.boot += 1
+    machines[node]?.newestRead = now
+    note("\(node) boots")
+    // sm-notify retires every record of the live directory and tells in the host's own name, which no client of a
+    // service knows; the host's number goes up.
+    machines[node]?.statusDirectory.files = [:]
+    machines[node]?.statusDirectory.number += 2
+    startDaemon(node)
+  }
+
+  mutating func powerOff(_ node: NodeName) {
+    guard machines[node]?.isOn == true else { return }
+    note("\(node) is off")
+    killDaemon(node)
+    machines[node]?.isOn = false
+    machines[node]?.addresses = [:]
+    machines[node]?.lockManagers = [:]
+    machines[node]?.withdrawn = []
+    machines[node]?.pausedUntil = 0
+  }
+
+  mutating func killDaemon(_ node: NodeName) {
+    machines[node]?.life += 1
+    machines[node]?.instance = nil
+    machines[node]?.plans = [:]
+    machines[node]?.withdrawing = []
+    machines[node]?.mirrors = [:]
+    machines[node]?.notifying = [:]
+    machines[node]?.daemonFrozenUntil = 0
+    excuse(node, until: .max)
+  }
+
+  mutating func startDaemon(_ node: NodeName) {
+    guard let machine = machines[node], machine.isOn, machine.instance == nil else { return }
+    let life = machine.life + 1
+    machines[node]?.life = life
+    let settings = NodeInstance.Settings(
+      node: node, instance: DaemonInstance(place: "\(node)/\(machine.boot)", run: "\(life)"),
+      boot: "\(node)-\(machine.boot)", timings: timings, staleness: shape.staleness, services: services,
+      withdrawn: machine.withdrawn, adoption: shape.adoption)
+    let instance = NodeInstance(settings: settings, now: clock(node))
+    machines[node]?.instance = instance
+    machines[node]?.judge = HealthJudge(probes: 1, limit: 2)
+    machines[node]?.mirrorKnowsServerUp = false
+    // What an earlier daemon left is gone by the end of the lease, whatever this one can reach.
+    let leaseEnds = max(now, machine.pausedUntil) + trueTime(timings.lease, on: node)
+    machines[node]?.excusedUntil = leaseEnds
+    note("\(node) starts a daemon")
+    probe(node)
+    tick(node)
+    watchLease(node)
+    rescanPeriodically(node)
+    exchangeEligibility(node)
+  }
+
+  /// The machine does nothing for a while. Its clocks go on.
+  mutating func pause(_ node: NodeName, for duration: Int) {
+    guard let machine = machines[node], machine.isOn else { return }
+    note("\(node) is paused for \(duration / 1000) ms")
+    let end = now + duration
+    machines[node]?.pausedUntil = max(machine.pausedUntil, end)
+    // What is overdue is withdrawn as soon as it goes on.
+    excuse(node, until: end + trueTime(timings.stopTime, on: node) + 50_000)
+  }
+
+  /// Until then only a fence could make this machine stop.
+  mutating func excuse(_ node: NodeName, until end: Int) {
+    let before = machines[node]?.excusedUntil ?? 0
+    machines[node]?.excusedUntil = max(before, end)
+  }
+
+  /// What each node says of itself, now and then.
+  private mutating func exchangeEligibility(_ node: NodeName) {
+    let said = machines[node]?.instance?.eligibility(now: clock(node))
+    call(
+      from: node, .beat,
+      { world in
+        world.store.eligibility[node] = said
+        return world.store.eligibility
+      }
+    ) { world, all in
+      for (peer, said) in all ?? [:] where peer != node {
+        world.machines[node]?.instance?.onEligibility(of: peer, said)
+      }
+      world.schedule(after: world.trueTime(.seconds(1), on: node), for: node) { $0.exchangeEligibility(node) }
+    }
+  }
+
+  /// A round of health probes, and what the mirror is told of the server.
+  mutating func probe(_ node: NodeName) {
+    guard let machine = machines[node] else { return }
+    let problem = machine.isSick ? "the machine is sick" : machine.isServerDown ? "NULL: no answer" : nil
+    machines[node]?.judge.onRound([.init(subject: "nfs", problem: problem, took: .milliseconds(1))])
+    if let verdict = machines[node]?.judge.verdict {
+      input(node) { $0.onHealth(verdict, now: $1) }
+      tellMirrors(node, serverIsUp: verdict == .healthy && !machine.isServerDown)
+    }
+    schedule(after: trueTime(.seconds(1), on: node), for: node) { $0.probe(node) }
+  }
+}

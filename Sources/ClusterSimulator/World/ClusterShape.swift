@@ -1,0 +1,112 @@
+public import Cluster
+public import StatusMonitor
+
+/// What a run begins with: nodes, services, clients, timings, and what kind of store and kernel they have.
+public struct ClusterShape: Sendable, Equatable {
+  /// How the store answers.
+  public enum StoreKind: String, Sendable, Equatable {
+    /// A folder that all machines mount: transactions by a lock, values that a cache may hold for a while.
+    case directory
+    /// A consensus store: reads are never stale, beats hang on leases of the store's own.
+    case consensus
+  }
+
+  /// A machine's clock, as it runs beside true time.
+  public struct Clock: Sendable, Equatable {
+    /// Own microseconds per million true ones: at most one in 200 off, so that two differ by 1 in 100 at most.
+    public var rate: Int
+    /// Own microseconds at the true beginning.
+    public var offset: Int
+  }
+
+  /// An NFS client.
+  public struct Client: Sendable, Equatable {
+    /// The name of its record.
+    public var name: ClientName
+    /// The service whose files it locks.
+    public var service: ServiceName
+  }
+
+  /// The machines, in the order of their names.
+  public var nodes: [NodeName]
+  /// The services.
+  public var services: [ServiceDefinition]
+  /// The clients.
+  public var clients: [Client]
+  /// Beats and lease.
+  public var timings: BeatTimings
+  /// When the mirror deletes.
+  public var mirror: MirrorTimings
+  /// When a candidate lets another one try, and when nobody adopts any more without an operator.
+  public var adoption: AdoptionPolicy
+  /// How long the store may show an old value, as the nodes were told.
+  public var staleness: Duration
+  /// The store.
+  public var store: StoreKind
+  /// Each machine's clock.
+  public var clocks: [NodeName: Clock]
+  /// statd calls out and waits, so that a lock is granted when its record is durable.
+  public var hasCallout: Bool
+  /// A stopping NFS server unmonitors every client, as Linux 6.4 and later do.
+  public var unmonitorsOnStop: Bool
+  /// Files of each service that clients lock.
+  public var files: Int
+
+  /// The cluster of `seed`.
+  public init(seed: Int) {
+    var numbers = SeededNumbers(seed: seed &+ 77_000_000)
+    nodes = ["a", "b", "c", "d", "e"].prefix(numbers.chance(30) ? 2 : numbers.chance(85) ? 3 : 5)
+      .compactMap(NodeName.init)
+    let hasFence = numbers.chance(40)
+    services = []
+    for (name, candidates) in [("home", nodes), ("logs", nodes.reversed())] {
+      guard let name = ServiceName(name), let home = candidates.first else { continue }
+      guard services.isEmpty || numbers.chance(35) else { break }
+      services.append(
+        ServiceDefinition(
+          name: name, home: home, candidates: candidates, hasFence: hasFence, attachesStorage: true,
+          detachesStorage: true, recoversServer: true, withdrawsServer: true))
+    }
+    clients = []
+    for index in 0..<numbers.number(1...6) {
+      guard let name = try? ClientName("client\(index)") else { continue }
+      let service = services[numbers.number(0...services.count - 1)].name
+      clients.append(Client(name: name, service: service))
+    }
+    timings = BeatTimings(daemonStopGrace: .seconds(3))
+    if numbers.chance(30) {
+      timings.margin = .zero
+      timings.stopTime = numbers.milliseconds(200...1500)
+      timings.lease = timings.smallestLease
+    }
+    adoption = AdoptionPolicy(
+      tries: 2, time: .seconds(6), rest: .seconds(9),
+      flap: numbers.chance(40) ? FlapLimit(adoptions: 3, window: .seconds(3600)) : nil)
+    store = numbers.chance(70) ? .directory : .consensus
+    staleness = store == .directory && numbers.chance(30) ? numbers.milliseconds(500...4000) : .zero
+    // Shorter than in life, so that a minute has room for departures; in the same proportions.
+    mirror = MirrorTimings(
+      gracePeriod: .seconds(8), departureDelay: .seconds(14), burst: 3, burstWindow: .seconds(10),
+      rescan: .seconds(12))
+    clocks = [:]
+    for node in nodes {
+      clocks[node] = Clock(
+        rate: 1_000_000 + numbers.number(-4900...4900), offset: numbers.number(0...1_000_000_000))
+    }
+    hasCallout = numbers.chance(65)
+    unmonitorsOnStop = numbers.chance(60)
+    files = numbers.number(1...3)
+  }
+}
+
+#if PLANTED_BUGS
+  extension Schedule {
+    /// The same with a mistake planted in every daemon.
+    func planted(_ bug: PlantedBug) -> Schedule {
+      var schedule = self
+      schedule.shape.timings.planted = bug
+      schedule.shape.mirror.planted = bug
+      return schedule
+    }
+  }
+#endif
