@@ -72,8 +72,7 @@ struct MigrateCommand: AsyncParsableCommand {
             + " it goes on: see `lockferry status`")
       }
       if let notification = status.notification, notification.ended == nil {
-        let grace = notification.graceLeftMilliseconds + notification.milliseconds
-        display = display ?? NotificationDisplay(grace: .milliseconds(grace))
+        display = display ?? NotificationDisplay(notification)
         display?.show(notification.progress)
       }
       try await Task.sleep(for: .milliseconds(250))

@@ -8,7 +8,8 @@ public import ServiceLifecycle
 /// |---|---|
 /// | `GET /v1/status` | ``NodeStatus`` |
 /// | `GET /v1/records?service=` | list of ``RecordStatus`` |
-/// | `GET /v1/history?service=` | list of ``HistoryEntry`` |
+/// | `GET /v1/history?service=` | list of ``HistoryEntry``, without their clients |
+/// | `GET /v1/services/NAME/history/N` | ``HistoryEntry`` with every client |
 /// | `POST /v1/migrations` with ``MigrationRequest`` | ``MigrationStatus``, 202 while it runs |
 /// | `GET /v1/migrations/ID` | ``MigrationStatus`` |
 /// | `POST /v1/services/NAME/thaw` | 204 |
@@ -80,6 +81,8 @@ public struct ControlEndpoint: Service {
       case .status: return HTTPAnswer(code: 200, json: await service.status())
       case .records(let name): return HTTPAnswer(code: 200, json: try await service.records(service: name))
       case .history(let name): return HTTPAnswer(code: 200, json: try await service.history(service: name))
+      case .historyEntry(let name, let number):
+        return HTTPAnswer(code: 200, json: try await service.historyEntry(service: name, number: number))
       case .startMigration:
         let status = try await service.migrate(try body(of: question, "migration request"))
         return HTTPAnswer(code: ["pending", "running"].contains(status.state) ? 202 : 200, json: status)

@@ -6,8 +6,10 @@ public protocol ControlService: Sendable {
   func status() async -> NodeStatus
   /// The records of one service, or of all.
   func records(service: String?) async throws(ControlError) -> [RecordStatus]
-  /// What happened to one service, or to all; newest last.
+  /// What happened to one service, or to all, without the clients; newest last.
   func history(service: String?) async throws(ControlError) -> [HistoryEntry]
+  /// One entry with every client.
+  func historyEntry(service: String, number: Int) async throws(ControlError) -> HistoryEntry
   /// Starts a migration, or plans it.
   func migrate(_ request: MigrationRequest) async throws(ControlError) -> MigrationStatus
   /// How far a migration is.

@@ -56,6 +56,34 @@ struct NodeControl: ControlService {
     return entries.sorted { ($0.startedAt, $0.service, $0.number) < ($1.startedAt, $1.service, $1.number) }
   }
 
+  func historyEntry(service: String, number: Int) async throws(ControlError) -> HistoryEntry {
+    let name = try name(service)
+    do {
+      // A ledger that is being rewritten goes with its entry: then both are looked at again.
+      let key = try ClusterKeys.history(name, number: number)
+      var attempts = 0
+      while true {
+        attempts += 1
+        guard let bytes = try await store.read(key, within: limit) else {
+          throw ControlError(.noSuchObject, "no entry \(number) in the history of \(name)")
+        }
+        guard var entry = StoreJSON.value(HistoryEntry.self, bytes) else {
+          return .unreadable(name, number: number, in: store.location)
+        }
+        let (clients, isWhole) = try await HistoryLedger.read(entry, name, in: store)
+        guard isWhole || attempts == 5 else { continue }
+        entry.clients = clients
+        return entry
+      }
+    } catch let error as ControlError {
+      throw error
+    } catch let error as StoreError {
+      throw ControlError(storeError: error)
+    } catch {
+      throw ControlError(.failed, "\(error)")
+    }
+  }
+
   func migrate(_ request: MigrationRequest) async throws(ControlError) -> MigrationStatus {
     let service = try name(request.service)
     guard let target = NodeName(request.to) else {
@@ -90,10 +118,11 @@ struct NodeControl: ControlService {
       }
       let answered = try await history(service: name.text).filter { $0.request == id }
       if let last = answered.last(where: { $0.kind == "adoption" }) {
-        let missed = last.clients.filter { !$0.told }.map(\.client)
+        let missed = last.untold.map(\.client)
+        let more = last.untoldCount > missed.count ? " and \(last.untoldCount - missed.count) more" : ""
         return MigrationStatus(
           id: id, service: name.text, state: "done", steps: answered.flatMap(Self.steps),
-          problem: missed.isEmpty ? nil : "not told yet: \(missed.joined(separator: ", "))")
+          problem: missed.isEmpty ? nil : "not told yet: \(missed.joined(separator: ", "))\(more)")
       }
     }
     throw ControlError(.noSuchObject, "no migration \(id) is under way or in the history")
