@@ -257,12 +257,24 @@ public struct HistoryAnswer: Decodable, Sendable {
   public let stateNumber: Int?
   /// The steps in order.
   public let steps: [Step]
-  /// The clients that were to be told.
-  public let clients: [Client]
   /// The names under which they were told.
   public let names: [String]?
   /// The request that it answered.
   public let request: String?
+  /// How many clients were to be told.
+  public let clientCount: Int
+  /// How many of them were not.
+  public let untoldCount: Int
+  /// Every client, as `lockferry history show` names them; empty in a list.
+  public var clients: [Client] { everybody ?? [] }
+  private let everybody: [Client]?
+
+  private enum CodingKeys: String, CodingKey {
+    case number, service, kind, from, to, epoch, because, startedAt, milliseconds, outcome, problem, request,
+      stateNumber
+    case steps, names, clientCount, untoldCount
+    case everybody = "clients"
+  }
 
   /// One step.
   public struct Step: Decodable, Sendable {

@@ -129,6 +129,15 @@ extension TestHost {
       of: "lockferry \(arguments.joined(separator: " ")) on \(name)")
   }
 
+  /// `lockferry history show N`
+  public func historyEntry(_ number: Int, of service: String) async throws -> HistoryAnswer {
+    try answer(
+      HistoryAnswer.self,
+      from: try await lockferry("history", "show", "\(number)", "--service", service, "-o", "json")
+        .orThrow().output,
+      of: "lockferry history show on \(name)")
+  }
+
   /// `lockferry records SERVICE`
   public func records(_ service: String) async throws -> [RecordAnswer] {
     try answer(

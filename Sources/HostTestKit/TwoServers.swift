@@ -120,11 +120,12 @@ public struct TwoServers: Sendable {
     }
   }
 
-  /// The entry of the last adoption by `host`, once it is in the history.
+  /// The entry of the last adoption by `host` with every client, once it is in the history.
   public func adoption(by host: TestHost, within limit: Duration = .seconds(60)) async throws -> HistoryAnswer
   {
-    try await value(within: limit, "the adoption by \(host.name) is in the history") {
+    let entry = try await value(within: limit, "the adoption by \(host.name) is in the history") {
       try await host.history(Self.service).last { $0.kind == "adoption" && $0.to == host.name }
     }
+    return try await host.historyEntry(entry.number, of: Self.service)
   }
 }

@@ -25,8 +25,8 @@ enum HistoryTable {
       ("SERVICE", .left), ("NO", .right), ("STARTED", .left), ("WHAT", .left), ("FROM", .left), ("TO", .left),
       ("EPOCH", .right), ("TOOK", .right), ("TOLD", .right), ("OUTCOME", .left), ("BECAUSE", .left))
     for entry in entries {
-      let all = entry.clientCount ?? entry.clients.count
-      let told = all - (entry.untoldCount ?? entry.clients.count { !$0.told })
+      let all = entry.clientCount
+      let told = all - entry.untoldCount
       table.add(
         .init(entry.service), .init("\(entry.number)"), .init(entry.startedAt), .init(entry.kind),
         .init(entry.from ?? ""), .init(entry.to ?? ""), .init("\(entry.epoch)"),
@@ -41,14 +41,12 @@ enum HistoryTable {
   private static func notes(_ entries: [HistoryEntry]) -> [String] {
     entries.flatMap { entry in
       let name = "service \(entry.service), no \(entry.number)"
-      let untold = entry.clients.filter { !$0.told }.map { client in
+      let untold = entry.untold.map { client in
         "\(name): client \(client.client) was not told" + (client.problem.map { ": \($0)" } ?? "")
       }
-      let mostShown = 20
-      let rest =
-        untold.count > mostShown
-        ? ["\(name): \(untold.count - mostShown) more, see `lockferry history show \(entry.number)`"] : []
-      return (entry.problem.map { ["\(name): \($0)"] } ?? []) + untold.prefix(mostShown) + rest
+      let more = entry.untoldCount - untold.count
+      let rest = more > 0 ? ["\(name): \(more) more, see `lockferry history show \(entry.number)`"] : []
+      return (entry.problem.map { ["\(name): \($0)"] } ?? []) + untold + rest
     }
   }
 }

@@ -12,22 +12,32 @@ struct HistoryShowCommand: AsyncParsableCommand {
   @OptionGroup var daemon: DaemonOptions
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    guard number > 0 else { throw ValidationError("entries of the history count from 1") }
+  }
+
   func run() async throws {
-    let query = service.map { "?service=" + DaemonConnection.escape($0) } ?? ""
-    let entries: [HistoryEntry] = try await daemon.connection().get("/v1/history" + query)
-    let found = entries.filter { $0.number == number }
-    guard let entry = found.first else {
-      throw CommandFailure(
-        .noSuchObject, "no entry \(number) in the history" + (service.map { " of \($0)" } ?? ""))
+    let connection = try daemon.connection()
+    let name = if let service { service } else { try await onlyService(connection) }
+    let entry: HistoryEntry = try await connection.get(
+      "/v1/services/\(DaemonConnection.escape(name))/history/\(number)")
+    Terminal.write(
+      try output.format.render(entry) { HistoryEntryTable.render($0, coloured: Terminal.hasColour) })
+  }
+
+  /// The one that has such an entry.
+  private func onlyService(_ connection: DaemonConnection) async throws -> String {
+    let entries: [HistoryEntry] = try await connection.get("/v1/history")
+    let found = entries.filter { $0.number == number }.map(\.service)
+    guard let name = found.first else {
+      throw CommandFailure(.noSuchObject, "no entry \(number) in the history")
     }
     guard found.count == 1 else {
       throw CommandFailure(
         .usage,
-        "several services have an entry \(number), give --service: "
-          + found.map(\.service).joined(separator: ", "))
+        "several services have an entry \(number), give --service: " + found.joined(separator: ", "))
     }
-    Terminal.write(
-      try output.format.render(entry) { HistoryEntryTable.render($0, coloured: Terminal.hasColour) })
+    return name
   }
 }
 
@@ -53,14 +63,14 @@ enum HistoryEntryTable {
       }
       text += "\n" + table.render(coloured: coloured)
     }
-    guard !entry.clients.isEmpty else { return text }
-    let clients = entry.clients.map { client in
+    guard entry.clientCount > 0 else { return text }
+    let clients = (entry.clients ?? []).map { client in
       var client = client
       if client.told { client.names = client.names ?? entry.names }
       return client
     }
     text += "\n" + ClientTable.render(clients, coloured: coloured)
-    let more = (entry.clientCount ?? clients.count) - clients.count
-    return more > 0 ? text + "and \(more) more, told; only so many are kept\n" : text
+    let more = entry.clientCount - clients.count
+    return more > 0 ? text + "and \(more) more, whose part of the store can't be read\n" : text
   }
 }

@@ -10,13 +10,18 @@ final class NotificationDisplay {
   private static let barEvery = Duration.milliseconds(100)
 
   private let start = ContinuousClock.now
-  private let grace: Duration
+  private let grace: Duration?
   private let isTerminal = isatty(STDERR_FILENO) == 1
   private var shownAt: ContinuousClock.Instant?
   private var hasBar = false
 
-  /// - Parameter grace: what is left of the server's grace period now.
-  init(grace: Duration) { self.grace = grace }
+  /// - Parameter grace: what is left of the server's grace period now; nil where that is not known.
+  init(grace: Duration?) { self.grace = grace }
+
+  /// The display of a notification that runs already.
+  convenience init(_ status: NotificationStatus) {
+    self.init(grace: status.graceLeftMilliseconds.map { .milliseconds($0) })
+  }
 
   func show(_ progress: NotificationProgress) {
     let now = ContinuousClock.now
@@ -35,7 +40,7 @@ final class NotificationDisplay {
   /// Where a bar would not move.
   static func line(_ status: NotificationStatus) -> String {
     let elapsed = Duration.milliseconds(status.milliseconds)
-    let grace = elapsed + .milliseconds(status.graceLeftMilliseconds)
+    let grace = status.graceLeftMilliseconds.map { elapsed + .milliseconds($0) }
     return "service \(status.service): \(text(status.progress, after: elapsed, grace: grace, withBar: false))"
       + (status.ended.map { " (\($0))" } ?? "")
   }
@@ -48,7 +53,7 @@ final class NotificationDisplay {
 
   /// `[#######-----] 8727 of 10000 told, 12 answering, 9480/s, 41 s of grace left`
   static func text(
-    _ progress: NotificationProgress, after elapsed: Duration, grace: Duration, withBar: Bool
+    _ progress: NotificationProgress, after elapsed: Duration, grace: Duration?, withBar: Bool
   ) -> String {
     let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
     let filled = progress.all == 0 ? width : width * progress.told / progress.all
@@ -56,8 +61,12 @@ final class NotificationDisplay {
     var parts = ["\(progress.told) of \(progress.all) told"]
     if progress.underWay > 0 { parts.append("\(progress.underWay) answering") }
     if seconds > 0 { parts.append("\(Int(Double(progress.told) / seconds))/s") }
-    let left = grace - elapsed
-    parts.append(left > .zero ? "\(left.components.seconds) s of grace left" : "the grace period is over")
+    if let grace {
+      let left = grace - elapsed
+      parts.append(left > .zero ? "\(left.components.seconds) s of grace left" : "the grace period is over")
+    } else {
+      parts.append("what is left of the grace period is not known")
+    }
     return (withBar ? "[\(bar)] " : "") + parts.joined(separator: ", ")
   }
 }

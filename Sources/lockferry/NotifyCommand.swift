@@ -30,6 +30,8 @@ struct NotifyCommand: AsyncParsableCommand {
   var because: String?
   @Flag(help: "With SERVICE: waits until all were told or the time for it is up, and shows how far it is.")
   var wait = false
+  @Option(help: ArgumentHelp("With --wait: how long, as in 90s; 10m if not said.", valueName: "duration"))
+  var timeout: WaitingTime?
   @OptionGroup var daemon: DaemonOptions
   @OptionGroup var output: OutputOptions
 
@@ -40,6 +42,13 @@ struct NotifyCommand: AsyncParsableCommand {
     if stateDir != nil, force || because != nil || wait || daemon.isGiven {
       throw ValidationError(
         "--force, --because, --wait, --socket and --config are for a service, not for --state-dir")
+    }
+    if timeout != nil, !wait { throw ValidationError("--timeout is for --wait") }
+    guard directory.name.allSatisfy({ (1...1_024).contains($0.utf8.count) }),
+      directory.name.count <= NotificationErrand.mostNames
+    else {
+      throw ValidationError(
+        "--name takes 1 to 1024 bytes (the protocol's limit), at most \(NotificationErrand.mostNames) times")
     }
     if service != nil, directory.isGiven {
       throw ValidationError(
@@ -58,14 +67,7 @@ struct NotifyCommand: AsyncParsableCommand {
       path + "/notify", NotificationRequest(force: force, actor: Operator.name, because: because),
       within: .seconds(60))
     if wait {
-      let display = NotificationDisplay(
-        grace: .milliseconds(status.graceLeftMilliseconds + status.milliseconds))
-      while status.ended == nil {
-        display.show(status.progress)
-        try await Task.sleep(for: .milliseconds(250))
-        status = try await connection.get(path + "/notification", within: .seconds(10))
-      }
-      display.end(status.progress)
+      status = try await end(of: status, path, connection)
     }
     Terminal.write(
       try output.format.render(status) { status in
@@ -77,6 +79,35 @@ struct NotifyCommand: AsyncParsableCommand {
         "\(status.all - status.told) of \(status.all) clients of \(service) were not told; see `lockferry history`"
       )
     }
+  }
+
+  private func end(
+    of started: NotificationStatus, _ path: String, _ connection: DaemonConnection
+  ) async throws -> NotificationStatus {
+    let patience = (timeout ?? WaitingTime(duration: .seconds(600))).duration
+    let deadline = ContinuousClock.now + patience
+    var status = started
+    let display = NotificationDisplay(status)
+    defer { display.end(status.progress) }
+    while status.ended == nil {
+      guard ContinuousClock.now < deadline else {
+        throw CommandFailure(
+          .timedOut,
+          "\(status.all - status.told) of \(status.all) clients of \(status.service) were not told within "
+            + "\(DurationText.text(patience)); it goes on: see `lockferry status`")
+      }
+      display.show(status.progress)
+      try await Task.sleep(for: .milliseconds(250))
+      do {
+        status = try await connection.get(path + "/notification", within: .seconds(10))
+      } catch let failure as CommandFailure
+        where failure.status == .unavailable || failure.status == .timedOut
+      {
+        // A daemon that restarts goes on with it.
+        continue
+      }
+    }
+    return status
   }
 }
 

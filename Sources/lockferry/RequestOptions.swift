@@ -54,8 +54,7 @@ struct RequestOptions: ParsableArguments {
             + " \(DurationText.text(timeout.duration)); it goes on: see `lockferry status`")
       }
       if let notification = status.notification, notification.ended == nil {
-        let grace = notification.graceLeftMilliseconds + notification.milliseconds
-        display = display ?? NotificationDisplay(grace: .milliseconds(grace))
+        display = display ?? NotificationDisplay(notification)
         display?.show(notification.progress)
       }
       try await Task.sleep(for: .milliseconds(250))

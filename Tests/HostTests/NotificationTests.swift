@@ -51,7 +51,7 @@ extension HostTests {
         #expect(second.state > first.state)
         let entry = try await value("the notification is in the history") {
           try await site.adoptive.history(TwoServers.service).last { entry in
-            entry.kind == "notification" && entry.clients.contains { $0.told }
+            entry.kind == "notification" && entry.clientCount == 1 && entry.untoldCount == 0
           }
         }
         #expect(entry.stateNumber == second.state)
@@ -59,6 +59,73 @@ extension HostTests {
         #expect(shown.contains(TwoServers.clientName) && shown.contains(TwoServers.serverName))
         // Its own node's daemon alone can do it.
         #expect(try await site.adoptive.lockferry("notify", "nosuch").end == .exited(105))
+      }
+    }
+
+    /// B6: the ledger per client, however many there are.
+    @Test func everyOneOfFiveThousandClientsIsInTheHistory() async throws {
+      try await withTestNetwork { network in
+        let site = try await CrowdedService(in: network, clients: 5_000, ["--dead", "2%"])
+        let adoptive = site.servers.adoptive
+        try await site.servers.primary.powerCut()
+        let entry = try await site.servers.adoption(by: adoptive, within: .seconds(120))
+        let heard = try await site.crowd.stop()
+        #expect(entry.names == CrowdedService.names)
+        #expect(entry.clientCount == 5_000 && entry.untoldCount == 100)
+        #expect(Set(entry.clients.map(\.client)) == Set(site.crowd.addresses))
+        #expect(
+          Set(entry.clients.filter(\.told).map(\.client)) == Set(heard.clients.filter(\.told).map(\.address)))
+        for client in entry.clients {
+          #expect(client.address == client.client && (client.attempts ?? 0) > 0)
+          #expect(
+            client.told
+              ? client.firstAnswerMilliseconds != nil && client.problem == nil : client.problem != nil)
+          #expect(client.names == (client.told ? nil : []))
+        }
+        // Whoever lists the history reads none of them.
+        let list = try await adoptive.lockferry("history", "home", "-o", "json").orThrow().output
+        #expect(list.utf8.count < 65_536)
+        let shown = try await adoptive.lockferry("history", "show", "\(entry.number)").orThrow().output
+        #expect(site.crowd.addresses.allSatisfy { shown.contains("\n\($0) ") })
+        // The owner before is dead, and any other node that reaches the store can tell, too.
+        let files = try FileManager.default.contentsOfDirectory(
+          atPath: "\(site.servers.store)/services/home/ledger/0000000\(entry.number)")
+        #expect(files.filter { !$0.hasPrefix(".") }.count == 3)
+      }
+    }
+
+    /// B2: killed while it tells them in an adoption, and again when the service is online.
+    @Test func aDaemonThatIsKilledWhileItTellsForgetsNobodyAndTellsNobodyTwice() async throws {
+      try await withTestNetwork { network in
+        let site = try await CrowdedService(in: network, clients: 3_000, ["--hold-at", "1000"])
+        let adoptive = site.servers.adoptive
+        try await site.servers.primary.powerCut()
+        try await site.crowd.waitUntilHeld(within: .seconds(120))
+        try await eventually("whose answers have come is remembered") { site.left == 2_000 }
+        try await site.daemon.kill()
+        let second = try await adoptive.startLockferry()
+        try await site.servers.waitUntil(adoptive, owns: TwoServers.service)
+        #expect(site.left == 2_000)
+        let adoption = try await site.servers.adoption(by: adoptive)
+        #expect(adoption.clientCount == 3_000 && adoption.untoldCount == 2_000)
+        try await second.kill()
+        _ = try await adoptive.startLockferry()
+        try await site.servers.waitUntil(adoptive, owns: TwoServers.service)
+        site.crowd.resume()
+        let told = try await value(within: .seconds(120), "the history says that all were told") {
+          let entry = try await site.servers.adoption(by: adoptive)
+          return entry.untoldCount == 0 ? entry : nil
+        }
+        #expect(told.number == adoption.number && told.clientCount == 3_000 && told.clients.count == 3_000)
+        #expect(told.clients.allSatisfy { $0.address != nil && $0.firstAnswerMilliseconds != nil })
+        let heard = try await site.crowd.stop()
+        #expect(heard.summary.told == 3_000)
+        #expect(heard.summary.states.map(\.value) == ["\(told.stateNumber ?? 0)"])
+        let before = Set(adoption.clients.filter(\.told).map(\.client))
+        #expect(before.count == 1_000)
+        for client in heard.clients where before.contains(client.address) {
+          #expect(client.notifications.allSatisfy { $0.udp + $0.tcp == 1 }, "\(client)")
+        }
       }
     }
 

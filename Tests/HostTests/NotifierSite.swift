@@ -28,11 +28,11 @@ struct NotifierSite {
   }
 
   /// Starts `lockferry notify` on a status directory.
-  func start(_ folder: String, for limit: String = "120s", _ options: [String] = []) async throws
-    -> HostProgram
-  {
+  func start(
+    _ folder: String, for limit: String = "120s", _ options: [String] = [], running command: [String] = []
+  ) async throws -> HostProgram {
     try await server.start(
-      [
+      command + [
         HostTestKit.builtProgram("lockferry"), "notify", "--state-dir", folder, "--from", address, "--name",
         Self.name, "--for", limit, "-o", "json",
       ] + options)

@@ -157,6 +157,67 @@ extension HostTests {
       }
     }
 
+    /// As the notifier has few descriptors, all but some connections fail at once, and each lets the next begin: one
+    /// within the other they would overflow its thread's stack.
+    @Test func thousandsOfConnectionsThatFailAtOnceEndNobody() async throws {
+      try await withTestNetwork { network in
+        let site = try await NotifierSite(in: network)
+        // Nobody listens there, and their kernel says so.
+        let clients = (0..<20_000).map { "127.2.\($0 >> 8).\($0 & 0xff)" }
+        let folder = try site.server.makeStatusDirectory("private", clients: clients, state: 71)
+        let told = try await site.end(
+          of: site.start(folder, for: "8s", running: ["prlimit", "--nofile=40"]))
+        #expect(told.end == .exited(1) && told.answer.all == 20_000 && told.answer.told == 0)
+        #expect(told.answer.clients.allSatisfy { $0.problem != nil })
+      }
+    }
+
+    /// A record that is a mount point can't be unlinked.
+    @Test func aRecordThatCanNotBeRemovedKeepsNobodyElses() async throws {
+      try await withTestNetwork { network in
+        let site = try await NotifierSite(in: network)
+        let crowd = try await site.server.startCrowd(clients: 50, names: site.names)
+        let folder = try site.server.makeStatusDirectory("private", clients: crowd.addresses, state: 71)
+        for client in crowd.addresses.prefix(2) {
+          let record = "\(folder)/sm.bak/\(client)"
+          try FileManager.default.moveItem(atPath: "\(folder)/sm/\(client)", toPath: record)
+          try await site.server.run(["mount", "--bind", record, record]).orThrow()
+        }
+        let notifier = try await site.start(folder)
+        let told = try await site.end(of: notifier)
+        #expect(told.end == .exited(0) && told.answer.told == 50)
+        #expect(
+          notifier.errors.contains("2 records of clients that were told can't be removed: \(folder)/sm.bak/"))
+        #expect(site.untold(in: folder) == crowd.addresses.prefix(2).sorted())
+        #expect(try await crowd.stop().summary.told == 50)
+      }
+    }
+
+    /// More hosts on the link than the kernel's neighbour table takes (gc_thresh3, 1,024 unless raised): a datagram to
+    /// one more fails with ENOBUFS.
+    @Test func hostsThatTheNeighbourTableHasNoRoomForKeepNobodyWaiting() async throws {
+      try await withTestNetwork { network in
+        let site = try await NotifierSite(in: network)
+        try await site.server.run(["ip", "address", "add", "10.99.0.1/16", "dev", "eth0"]).orThrow()
+        let crowd = try await site.server.startCrowd(clients: 200, names: site.names)
+        let dead = (0..<2_000).map { "10.99.\(1 + $0 >> 8).\($0 & 0xff)" }
+        // The later a record was written the earlier its client is told: the dead come first.
+        let folder = try site.server.makeStatusDirectory(
+          "private", clients: crowd.addresses + dead, state: 71)
+        let told = try await site.end(of: site.start(folder, for: "8s"))
+        let heard = try await crowd.stop()
+        #expect(told.end == .exited(1) && told.answer.all == 2_200)
+        #expect(told.names == Set(crowd.addresses) && heard.summary.told == 200)
+        #expect(Set(site.untold(in: folder)) == Set(dead))
+        let crowdedOut = told.answer.clients.count { $0.problem?.contains("gc_thresh3") == true }
+        note(
+          "\(crowdedOut) of 2,000 found no room; last of the living after \(heard.summary.seconds.last ?? 0) s"
+        )
+        #expect(crowdedOut > 0)
+        #expect(try #require(heard.summary.seconds.last) < 4)
+      }
+    }
+
     @Test func aDeadClientThatComesToLifeIsTold() async throws {
       try await withTestNetwork { network in
         let site = try await NotifierSite(in: network)

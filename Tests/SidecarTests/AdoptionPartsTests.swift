@@ -123,13 +123,16 @@ import Testing
     }
 
     #expect(notify.interrupted(epoch: 2, boot: "this") == nil)
-    let first = try notify.prepare(note(five), records: records, like: like)
+    let first = try notify.prepare(note(five), records: records, like: like).directory
     #expect(try first.clients(in: .records).count == 2)
     #expect(try first.stateNumber() == .number(five))
 
     // sm-notify retires a record and unlinks it when its client has answered.
     #expect(unlink(first.records + "/10.0.0.11") == 0)
-    let again = try notify.prepare(note(five), records: records, like: like)
+    var later = note(five)
+    later.startedAt = 77
+    let (noted, again) = try notify.prepare(later, records: records, like: like)
+    #expect(noted == note(five))
     #expect(try again.clients(in: .records).map(\.text) == ["10.0.0.12"])
     let interrupted = try #require(notify.interrupted(epoch: 2, boot: "this"))
     #expect(interrupted.note == note(five))
@@ -138,7 +141,7 @@ import Testing
     #expect(notify.interrupted(epoch: 2, boot: "the next") == nil)
 
     // A new number means that what was told before may have been lost: everybody again, in a directory of its own.
-    let renewed = try notify.prepare(note(seven), records: records, like: like)
+    let renewed = try notify.prepare(note(seven), records: records, like: like).directory
     #expect(try renewed.clients(in: .records).count == 2)
     #expect(try renewed.stateNumber() == .number(seven))
     #expect(renewed.path != first.path)

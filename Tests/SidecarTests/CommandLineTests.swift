@@ -3,6 +3,7 @@ import Synchronization
 import Testing
 
 @testable import Sidecar
+@testable import lockferry
 
 /// The built `lockferry`, beside the test program.
 enum BuiltLockferry {
@@ -116,6 +117,10 @@ struct CommandLineTests {
     try await withFolder { folder in
       for arguments in [
         [], ["home", "--state-dir", folder], ["home", "--from", "10.0.0.1"], ["home", "--keep-state"],
+        ["home", "--timeout", "5s"], ["--state-dir", folder, "--timeout", "5s"],
+        ["--state-dir", folder, "--name", ""],
+        ["--state-dir", folder, "--name", String(repeating: "n", count: 1_025)],
+        ["--state-dir", folder] + (0...30).flatMap { ["--name", "n\($0)"] },
         ["--state-dir", folder, "--force"], ["--state-dir", folder, "--socket", "/s"],
         ["--state-dir", folder, "--from", "nfs.example.com"],
         ["--state-dir", folder, "--from", "10.0.0.1", "--from", "10.0.0.2"],
@@ -143,6 +148,28 @@ struct CommandLineTests {
     }
   }
 
+  @Test func whoWaitsForANotificationWaitsNoLongerThanHeSaid() async throws {
+    try await withControlEndpoint(ScriptedDaemon()) { folder in
+      let late = try await BuiltLockferry.run(
+        "notify", "home", "--force", "--wait", "--timeout", "300ms", "--socket", folder + "/control.sock",
+        in: folder)
+      #expect(late.status == 124)
+      #expect(late.complaint.contains("of 5 clients of home were not told within 300ms; it goes on"))
+    }
+  }
+
+  /// B2: nothing is claimed of a grace period of which nothing is known.
+  @Test func aGracePeriodThatIsNotKnownIsCalledSo() {
+    var status = NotificationStatus(
+      service: "home", epoch: 3, stateNumber: 7, all: 5, told: 2, underWay: 1, milliseconds: 2_000,
+      graceLeftMilliseconds: nil)
+    #expect(
+      NotificationDisplay.line(status)
+        == "service home: 2 of 5 told, 1 answering, 1/s, what is left of the grace period is not known")
+    status.graceLeftMilliseconds = 0
+    #expect(NotificationDisplay.line(status).hasSuffix("the grace period is over"))
+  }
+
   /// B7
   @Test func aDrillSaysWhoWasNotReached() async throws {
     try await withControlEndpoint(ScriptedDaemon()) { folder in
@@ -162,8 +189,20 @@ struct CommandLineTests {
   @Test func anEntryThatIsNotInTheHistoryIsNotShown() async throws {
     try await withControlEndpoint(ScriptedDaemon()) { folder in
       let socket = folder + "/control.sock"
-      let missing = try await BuiltLockferry.run("history", "show", "3", "--socket", socket, in: folder)
-      #expect(missing.status == 105)
+      for arguments in [["3"], ["3", "--service", "home"], ["2", "--service", "work"]] {
+        let missing = try await BuiltLockferry.run(
+          ["history", "show"] + arguments + ["--socket", socket], in: folder)
+        #expect(missing.status == 105, "\(arguments)")
+      }
+      for wrong in ["0", "x"] {
+        #expect(
+          try await BuiltLockferry.run("history", "show", wrong, "--socket", socket, in: folder).status == 64)
+      }
+      for arguments in [["2"], ["2", "--service", "home"]] {
+        let shown = try await BuiltLockferry.run(
+          ["history", "show"] + arguments + ["-o", "json", "--socket", socket], in: folder)
+        #expect(try JSONDecoder().decode(HistoryEntry.self, from: Data(shown.output.utf8)) == .adoption)
+      }
       let listed = try await BuiltLockferry.run("history", "home", "--socket", socket, in: folder)
       #expect(listed.status == 0)
     }
@@ -204,7 +243,7 @@ struct CommandLineTests {
       let yaml = try await BuiltLockferry.run("records", "home", "-o", "yaml", "--socket", socket, in: folder)
       #expect(yaml.output.hasPrefix("- bytes: 94\n"))
       let history = try await BuiltLockferry.run(
-        "history", "--output", "json", "--socket", socket, in: folder)
+        "history", "home", "--output", "json", "--socket", socket, in: folder)
       #expect(try JSONDecoder().decode([HistoryEntry].self, from: Data(history.output.utf8)).isEmpty)
     }
   }

@@ -34,6 +34,25 @@ extension NodeStatus {
   }
 }
 
+extension HistoryEntry {
+  /// An adoption of `home` by b, one of whose clients was not told.
+  static var adoption: HistoryEntry {
+    var entry = HistoryEntry(
+      number: 2, service: "home", kind: "adoption", from: "a", to: "b", epoch: 4,
+      because: "missed beats of a", startedAt: "2026-01-02T03:04:05.678Z", milliseconds: 2_345,
+      outcome: "done", problem: nil, stateNumber: 7, steps: [], names: ["nfs.example.com", "nfs"])
+    let clients: [Client] = [
+      .init(
+        client: "one", told: true, address: "10.0.0.11", attempts: 2, firstAnswerMilliseconds: 3,
+        toldMilliseconds: 5),
+      .init(client: "two", told: false, problem: "no answer"),
+    ]
+    entry.count(clients)
+    entry.clients = clients
+    return entry
+  }
+}
+
 /// A daemon that says what the test tells it to say; what is tested is everything between it and the operator.
 final class ScriptedDaemon: ControlService {
   let node: Mutex<NodeStatus>
@@ -71,7 +90,19 @@ final class ScriptedDaemon: ControlService {
     }
   }
 
-  func history(service: String?) async throws(ControlError) -> [HistoryEntry] { [] }
+  func history(service: String?) async throws(ControlError) -> [HistoryEntry] {
+    guard service == nil else { return [] }
+    var entry = HistoryEntry.adoption
+    entry.clients = nil
+    return [entry]
+  }
+
+  func historyEntry(service: String, number: Int) async throws(ControlError) -> HistoryEntry {
+    guard service == "home", number == 2 else {
+      throw ControlError(.noSuchObject, "no entry \(number) in the history of \(service)")
+    }
+    return .adoption
+  }
 
   func ask(_ request: RequestBody) async throws(ControlError) -> RequestStatus {
     guard request.service == "home" else { throw ControlError(.exists, "16 requests wait already") }

@@ -171,7 +171,14 @@ struct ControlHTTPTests {
       #expect(try JSONDecoder().decode(NodeStatus.self, from: Data(status.body.utf8)) == .well)
       let records = try await http.ask("GET", "/v1/records?service=home")
       #expect(try JSONDecoder().decode([RecordStatus].self, from: Data(records.body.utf8)).count == 1)
-      #expect(try await http.ask("GET", "/v1/history").body == "[]\n")
+      #expect(try await http.ask("GET", "/v1/history?service=home").body == "[]\n")
+      let entry = try await http.ask("GET", "/v1/services/home/history/2")
+      #expect(try JSONDecoder().decode(HistoryEntry.self, from: Data(entry.body.utf8)) == .adoption)
+      for path in [
+        "home/history/3", "home/history/0", "home/history/x", "home/history/2/x", "home/nothing/2",
+      ] {
+        #expect(try await http.ask("GET", "/v1/services/\(path)").code == 404, "\(path)")
+      }
       let request = RequestBody(service: "home", action: "migrate", to: "b", actor: "root")
       let body = String(decoding: try JSONEncoder().encode(request), as: UTF8.self)
       let started = try await http.ask("POST", "/v1/requests", body: body)

@@ -120,16 +120,8 @@ struct RenderingTests {
   }
 
   @Test func historyWithWhoWasNotTold() {
-    let entry = HistoryEntry(
-      number: 2, service: "home", kind: "adoption", from: "a", to: "b", epoch: 4,
-      because: "missed beats of a",
-      startedAt: "2026-01-02T03:04:05.678Z", milliseconds: 2_345, outcome: "done", problem: nil,
-      stateNumber: 7,
-      steps: [],
-      clients: [
-        .init(client: "one", told: true, problem: nil),
-        .init(client: "two", told: false, problem: "no answer"),
-      ])
+    var entry = HistoryEntry.adoption
+    entry.clients = nil
     #expect(
       HistoryTable.render([entry], coloured: false) == """
         SERVICE  NO  STARTED                   WHAT      FROM  TO  EPOCH   TOOK  TOLD  OUTCOME  BECAUSE
@@ -138,6 +130,26 @@ struct RenderingTests {
 
         """)
     #expect(HistoryTable.render([], coloured: false) == "nothing has happened yet\n")
+  }
+
+  /// B6
+  @Test func anEntryOfTheHistoryWithEveryClient() {
+    #expect(
+      HistoryEntryTable.render(.adoption, coloured: false) == """
+        service home, no 2: adoption, done, missed beats of a
+        epoch 4, from a to b, began 2026-01-02T03:04:05.678Z, took 2.3 s
+        clients were told 7
+
+        CLIENT  ADDRESS    TOLD  AFTER  TRIES  FIRST ANSWER  NAMES                 PROBLEM
+        one     10.0.0.11  yes    5 ms      2          3 ms  nfs.example.com, nfs
+        two                no                                                      no answer
+
+        """)
+    var damaged = HistoryEntry.adoption
+    damaged.clients = []
+    #expect(
+      HistoryEntryTable.render(damaged, coloured: false).hasSuffix(
+        "and 2 more, whose part of the store can't be read\n"))
   }
 
   @Test func aPlannedMigration() {

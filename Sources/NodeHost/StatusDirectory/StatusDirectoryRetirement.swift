@@ -75,11 +75,14 @@ extension StatusDirectory {
   /// Removes records from `sm.bak/`: their clients have been told.
   ///
   /// Not flushed: after a crash some may be told again, with a number that they ignore then.
-  public func forget(_ clients: [ClientName]) throws(NodeHostError) {
+  ///
+  /// - Returns: the records that can't be removed; they keep no other.
+  /// - Throws: ``NodeHostError`` where the folder can't be opened.
+  public func forget(_ clients: [ClientName]) throws(NodeHostError) -> [RefusedFile] {
     let directory = try open(.retired)
-    for client in clients where unlinkat(directory.descriptor.number, client.text, 0) != 0 && errno != ENOENT
-    {
-      throw NodeHostError(errno, "can't remove \(retired)/\(client)")
+    return clients.compactMap { client in
+      guard unlinkat(directory.descriptor.number, client.text, 0) != 0, errno != ENOENT else { return nil }
+      return RefusedFile(name: client.text, client: client, reason: systemErrorText(errno))
     }
   }
 }

@@ -75,13 +75,8 @@ public final class Notifier: Sendable {
     desk.state.withLock { state in state.schedule.allLedgers }
   }
 
-  /// The places in the list of those who were told since it was last asked.
-  public func takeTold() -> [Int] {
-    desk.state.withLock { state in
-      defer { state.told = [] }
-      return state.told
-    }
-  }
+  /// What became of those who have answered to something since it was last asked.
+  public func takeNews() -> [NotificationLedger] { desk.state.withLock { $0.schedule.takeNews() } }
 
   /// Ends it; whoever was not told is not told by this notifier any more.
   public func stop() {
@@ -94,7 +89,6 @@ public final class Notifier: Sendable {
 final class NotifierDesk: Sendable {
   struct State {
     var schedule: NotificationSchedule
-    var told: [Int] = []
     var resolved: [(client: Int, result: Result<[HostAddress], RPCError>)] = []
     var isStopped = false
   }

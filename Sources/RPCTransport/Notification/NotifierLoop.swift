@@ -72,7 +72,7 @@ struct NotifierLoop: ~Copyable {
 
   private func announce() {
     // The newest is kept: whoever listens slowly is told once.
-    if hasNews { desk.change.yield() }
+    if hasNews || desk.state.withLock({ $0.schedule.hasNews }) { desk.change.yield() }
   }
 
   /// Which sockets can go on, then whether the thread was woken, then whether a conversation can.
@@ -194,8 +194,6 @@ struct NotifierLoop: ~Copyable {
             unsaid: unsaid, limits: streamLimits, now: desk.now))
         handle(events, of: client)
       case .told(let client):
-        desk.state.withLock { $0.told.append(client) }
-        hasNews = true
         if conversations.end(client) { handle([.ended(nil)], of: client) }
       case .finish: isFinished = true
       }

@@ -8,7 +8,8 @@ public import ServiceLifecycle
 /// |---|---|
 /// | `GET /v1/status` | ``NodeStatus`` |
 /// | `GET /v1/records?service=` | list of ``RecordStatus`` |
-/// | `GET /v1/history?service=` | list of ``HistoryEntry`` |
+/// | `GET /v1/history?service=` | list of ``HistoryEntry``, without their clients |
+/// | `GET /v1/services/NAME/history/N` | ``HistoryEntry`` with every client |
 /// | `POST /v1/requests` with ``RequestBody`` | ``RequestStatus``, 202 while it waits or runs |
 /// | `GET /v1/requests/ID` | ``RequestStatus`` |
 /// | `POST /v1/pause`, `POST /v1/resume` with ``MarkRequest`` | ``PauseStatus`` |
@@ -83,6 +84,8 @@ public struct ControlEndpoint: Service {
       case .status: return HTTPAnswer(code: 200, json: await service.status())
       case .records(let name): return HTTPAnswer(code: 200, json: try await service.records(service: name))
       case .history(let name): return HTTPAnswer(code: 200, json: try await service.history(service: name))
+      case .historyEntry(let name, let number):
+        return HTTPAnswer(code: 200, json: try await service.historyEntry(service: name, number: number))
       case .ask:
         let status = try await service.ask(try body(of: question, "request"))
         return HTTPAnswer(code: ["pending", "running"].contains(status.state) ? 202 : 200, json: status)

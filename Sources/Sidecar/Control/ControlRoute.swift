@@ -5,6 +5,7 @@ enum ControlRoute: Equatable {
   case status
   case records(service: String?)
   case history(service: String?)
+  case historyEntry(service: String, number: Int)
   case ask
   case request(id: String)
   case pause(Bool)
@@ -52,6 +53,9 @@ enum ControlRoute: Equatable {
       case "drill": (route, method) = (.drill(service: path[2]), "POST")
       default: return .failure(unknown(question))
       }
+    case let path where path.count == 5 && path.starts(with: ["v1", "services"]) && path[3] == "history":
+      guard let number = Int(path[4]), number > 0 else { return .failure(unknown(question)) }
+      (route, method) = (.historyEntry(service: path[2], number: number), "GET")
     default: return .failure(unknown(question))
     }
     guard question.method == method else {

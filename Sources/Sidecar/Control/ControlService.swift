@@ -6,8 +6,10 @@ public protocol ControlService: Sendable {
   func status() async -> NodeStatus
   /// The records of one service, or of all.
   func records(service: String?) async throws(ControlError) -> [RecordStatus]
-  /// What happened to one service, or to all; newest last.
+  /// What happened to one service, or to all, without the clients; newest last.
   func history(service: String?) async throws(ControlError) -> [HistoryEntry]
+  /// One entry with every client.
+  func historyEntry(service: String, number: Int) async throws(ControlError) -> HistoryEntry
   /// Puts a request into the queue of its service, or plans it.
   func ask(_ request: RequestBody) async throws(ControlError) -> RequestStatus
   /// How far a request is.

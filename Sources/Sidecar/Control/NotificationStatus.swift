@@ -8,7 +8,7 @@ public struct NotificationStatus: Codable, Sendable, Equatable {
   public var epoch: Int
   /// The number that they are told.
   public var stateNumber: Int
-  /// Clients to be told; after a restart of the daemon those who were left then.
+  /// Clients to be told.
   public var all: Int
   /// Of them, told.
   public var told: Int
@@ -16,8 +16,9 @@ public struct NotificationStatus: Codable, Sendable, Equatable {
   public var underWay: Int
   /// Since the beginning.
   public var milliseconds: Int
-  /// What is left of the grace period, within which a lock can be reclaimed; 0 when it is over.
-  public var graceLeftMilliseconds: Int
+  /// What is left of the grace period, within which a lock can be reclaimed; 0 when it is over, nil where it is not
+  /// known when it began.
+  public var graceLeftMilliseconds: Int?
   /// How it ended; nil while it goes on.
   public var ended: String?
 }

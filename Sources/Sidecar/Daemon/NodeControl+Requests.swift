@@ -27,12 +27,13 @@ extension NodeControl {
       }
       let entries = try await history(service: name.text).filter { $0.request == id }
       guard let last = entries.last else { continue }
-      let missed = last.clients.filter { !$0.told }.map(\.client)
+      let missed = last.untold.map(\.client)
+      let more = last.untoldCount > missed.count ? " and \(last.untoldCount - missed.count) more" : ""
       return RequestStatus(
         id: id, service: name.text, action: nil,
         state: last.outcome == "done" ? "done" : "failed", steps: entries.flatMap(Self.steps),
         problem: last.problem
-          ?? (missed.isEmpty ? nil : "not told yet: \(missed.joined(separator: ", "))"))
+          ?? (missed.isEmpty ? nil : "not told yet: \(missed.joined(separator: ", "))\(more)"))
     }
     throw ControlError(.noSuchObject, "no request \(id) is under way or in the history")
   }

@@ -55,6 +55,34 @@ struct NodeControl: ControlService {
     return entries.sorted { ($0.startedAt, $0.service, $0.number) < ($1.startedAt, $1.service, $1.number) }
   }
 
+  func historyEntry(service: String, number: Int) async throws(ControlError) -> HistoryEntry {
+    let name = try name(service)
+    do {
+      // A ledger that is being rewritten goes with its entry: then both are looked at again.
+      let key = try ClusterKeys.history(name, number: number)
+      var attempts = 0
+      while true {
+        attempts += 1
+        guard let bytes = try await store.read(key, within: limit) else {
+          throw ControlError(.noSuchObject, "no entry \(number) in the history of \(name)")
+        }
+        guard var entry = StoreJSON.value(HistoryEntry.self, bytes) else {
+          return .unreadable(name, number: number, in: store.location)
+        }
+        let (clients, isWhole) = try await HistoryLedger.read(entry, name, in: store)
+        guard isWhole || attempts == 5 else { continue }
+        entry.clients = clients
+        return entry
+      }
+    } catch let error as ControlError {
+      throw error
+    } catch let error as StoreError {
+      throw ControlError(storeError: error)
+    } catch {
+      throw ControlError(.failed, "\(error)")
+    }
+  }
+
   func thaw(service: String) async throws(ControlError) {
     let service = try name(service)
     guard await daemon.mirror.thaw(service) else {

@@ -8,11 +8,24 @@ import StatusMonitor
 extension NodeShell {
   /// What became of the clients that had not answered when their entry was written, under the epoch that told them.
   /// False where it has to be tried again.
-  func revise(_ entry: HistoryEntry, _ service: ServiceName, epoch: UInt64) async -> Bool {
+  ///
+  /// Without clients the entry keeps those that it has.
+  func revise(
+    _ entry: HistoryEntry, _ clients: [HistoryEntry.Client]?, _ service: ServiceName, epoch: UInt64
+  ) async -> Bool {
     do {
-      _ = try await commit(
-        [.init(try ClusterKeys.history(service, number: entry.number), try StoreJSON.bytes(entry))],
-        service, epoch: epoch)
+      var entry = entry
+      var writes: [StoreTransaction.Write] = []
+      if let clients {
+        writes = try await HistoryLedger.write(clients, of: &entry, service, in: store) { write in
+          guard try await commit([write], service, epoch: epoch) else { throw EpochIsGone() }
+        }
+      }
+      writes.append(
+        .init(try ClusterKeys.history(service, number: entry.number), try StoreJSON.bytes(entry)))
+      _ = try await commit(writes, service, epoch: epoch)
+      return true
+    } catch is EpochIsGone {
       return true
     } catch {
       log.warning(
@@ -56,7 +69,9 @@ extension NodeShell {
         name, directory: directory, store: store, limit: configuration.beats.storeTimeout)
       guard
         let assignment = service.assignment(
-          epoch: ownership.epoch, number: next.number, graceLeft: configuration.mirror.gracePeriod)
+          epoch: ownership.epoch, number: next.number,
+          graceLeft: try await graceLeft(of: name, epoch: ownership.epoch),
+          gracePeriod: configuration.mirror.gracePeriod)
       else {
         throw ControlError(
           .preconditionFailed,
@@ -70,10 +85,7 @@ extension NodeShell {
           comparing: [next.comparison, .init(key, equals: nil)],
           name, epoch: ownership.epoch)
       else { throw ControlError(.exists, "somebody else is telling the clients of \(name): try again") }
-      let directory = directory
-      try await OwnThread.run("lf-state") { try directory.raiseState(to: next.number) }
-      _ = try await notifications.tell(assignment, records, patience: .zero)
-      await notifications.keep(entry, name, epoch: ownership.epoch)
+      try await tell(assignment, records, entry)
     } catch let error as ControlError {
       throw error
     } catch let error as StoreError {
@@ -81,6 +93,35 @@ extension NodeShell {
     } catch {
       throw ControlError(.failed, "the clients of \(name) are not told: \(error)")
     }
+  }
+
+  private func tell(
+    _ assignment: NotificationAssignment, _ records: [ClientName: [UInt8]], _ entry: HistoryEntry
+  ) async throws {
+    let (name, epoch) = (assignment.service, assignment.epoch)
+    do {
+      let directory = directory
+      try await OwnThread.run("lf-state") { try directory.raiseState(to: assignment.number) }
+      _ = try await notifications.tell(assignment, records, patience: .zero)
+      guard await notifications.keep(entry, name, epoch: epoch) else {
+        throw PlanError("telling the clients of \(name) was stopped")
+      }
+    } catch {
+      var failed = entry
+      (failed.outcome, failed.problem) = ("failed", "\(error)")
+      _ = await revise(failed, nil, name, epoch: epoch)
+      throw error
+    }
+  }
+
+  /// What is left of the grace period, as far as that is known: it runs since a step of the adoption, or it is over.
+  /// The kernel says that one runs, and not since when (fs/lockd/procfs.c).
+  private func graceLeft(of name: ServiceName, epoch: UInt64) async throws -> Duration? {
+    let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
+    if facts.isServing, facts.graceEnded == true { return .zero }
+    let left = try await notifications.graceLeft(name, epoch: epoch)
+    // Where one runs that ours can't be, somebody has started the server anew.
+    return facts.graceEnded == false && left == .zero ? nil : left
   }
 
   /// Without a grace period a server refuses reclaims, and a Linux client then forgets its lock and tells nobody
@@ -108,13 +149,12 @@ extension NodeShell {
   private func newEntry(
     _ name: ServiceName, _ epoch: UInt64, _ number: StateNumber, _ request: NotificationRequest
   ) async throws -> HistoryEntry {
-    let entryNumber = try await store.nextHistoryNumber(of: name, within: configuration.beats.storeTimeout)
+    let last = try await HistoryEntries.read(name, in: store, within: .seconds(10)).last
     let reason = request.because.map { ": \($0)" } ?? ""
     return HistoryEntry(
-      number: entryNumber, service: name.text, kind: "notification", from: nil, to: configuration.node.text,
+      number: last + 1, service: name.text, kind: "notification", from: nil, to: configuration.node.text,
       epoch: Int(clamping: epoch), because: "asked by \(request.actor)\(reason)", startedAt: WallClock.now,
       milliseconds: 0, outcome: "running", problem: nil, stateNumber: Int(number.value), steps: [],
-      clients: [],
       request: nil)
   }
 
@@ -132,3 +172,6 @@ extension NodeShell {
     return outcome == .committed
   }
 }
+
+/// Somebody else owns the service: nothing more can be written, and nothing needs to be.
+private struct EpochIsGone: Error {}

@@ -25,7 +25,7 @@ extension NodeShell {
       let bytes = try await store.read(key, within: limit)
       guard var queue = bytes.flatMap(RequestQueue.init(bytes:)), queue.remove(end.request.id) else { return }
       let entry = HistoryEntry(
-        number: try await store.nextHistoryNumber(of: end.service, within: limit), end, outcome: outcome,
+        number: try await HistoryEntries.read(end.service, in: store, within: limit).last + 1, end, outcome: outcome,
         text, node: configuration.node)
       let history = try ClusterKeys.history(end.service, number: entry.number)
       _ = try await store.commit(

@@ -94,7 +94,8 @@ actor NodeShell {
   func connect(_ mirror: MirrorShell) async {
     self.mirror = mirror
     await notifications.connect(
-      revise: { await self.revise($0, $1, epoch: $2) }, publish: { await self.publish($0, $1, epoch: $2) })
+      revise: { await self.revise($0, $1, $2, epoch: $3) }, publish: { await self.publish($0, $1, epoch: $2) }
+    )
     await tellMirrorOfServer()
   }
 

@@ -8,7 +8,14 @@ public struct DirectoryNotification: NotificationRun {
   /// Carries it out.
   public let notifier: Notifier
   private let directory: StatusDirectory
-  private let told: [NotificationClient]
+  /// Where it is written down who has answered to what; nil where nobody goes on with it.
+  private let ledger: AttemptLedger?
+  /// Between the attempt's begin and this notification's, where another began it.
+  private let elapsed: Duration
+  /// Those who had answered to everything before.
+  private let settled: [HistoryEntry.Client]
+  /// Of them, those whose records are still there.
+  private let unforgotten: [ClientName]
   /// Files that can't be read, so that nobody can be told of them.
   private let refused: [RefusedFile]
   let names: [String]
@@ -32,18 +39,18 @@ public struct DirectoryNotification: NotificationRun {
     /// How patiently.
     public var timings: NotificationTimings
     /// Clients that have answered another notification before: the others come first.
-    public var toldBefore: Set<String>
+    var toldBefore: Set<String> = []
+    /// Between the attempt's begin and now, where it goes on.
+    var elapsed = Duration.zero
 
     /// An assignment.
     public init(
-      names: [String], number: StateNumber, sources: [HostAddress], timings: NotificationTimings,
-      toldBefore: Set<String> = []
+      names: [String], number: StateNumber, sources: [HostAddress], timings: NotificationTimings
     ) {
       self.names = names
       self.number = number
       self.sources = sources
       self.timings = timings
-      self.toldBefore = toldBefore
     }
   }
 
@@ -82,18 +89,34 @@ public struct DirectoryNotification: NotificationRun {
   public static func start(
     _ assignment: Assignment, _ retired: Retired, in directory: StatusDirectory, recency: Recency
   ) async throws -> DirectoryNotification {
+    try await start(assignment, retired, in: directory, recency: recency, ledger: nil)
+  }
+
+  /// Begins or goes on with an attempt whose ledger is kept.
+  static func start(
+    _ assignment: Assignment, _ retired: Retired, in directory: StatusDirectory, recency: Recency,
+    ledger: AttemptLedger?
+  ) async throws -> DirectoryNotification {
     // A hundred thousand records take their time.
     try await OwnThread.run("lf-notify") {
-      let clients = retired.records.map { record in
+      let everybody =
+        ledger?.clients(
+          left: Set(retired.records.map(\.client)).union(retired.refused.compactMap(\.client))) ?? []
+      let known = Dictionary(everybody.map { ($0.client, $0) }) { first, _ in first }
+      let unforgotten = retired.records.map(\.client).filter { known[$0.text]?.told == true }
+      let clients = retired.records.compactMap { record -> NotificationClient? in
+        guard known[record.client.text]?.told != true else { return nil }
         var client = NotificationClient(record, recency)
         client.wasToldBefore = assignment.toldBefore.contains(client.name.text)
+        client.answeredNames = known[record.client.text]?.names ?? []
         return client
       }
       let errand = try NotificationErrand(.tell(names: assignment.names, number: assignment.number))
       let notifier = try Notifier(
         errand, to: clients, timings: assignment.timings, from: assignment.sources)
       return DirectoryNotification(
-        notifier: notifier, directory: directory, told: clients, refused: retired.refused,
+        notifier: notifier, directory: directory, ledger: ledger, elapsed: assignment.elapsed,
+        settled: everybody.filter(\.told), unforgotten: unforgotten, refused: retired.refused,
         names: assignment.names)
     }
   }
@@ -101,13 +124,14 @@ public struct DirectoryNotification: NotificationRun {
   /// How far it is; files that can't be read are clients that are not told.
   public func progress() async throws -> NotificationProgress {
     var progress = notifier.progress
-    progress.all += refused.count
+    progress.all += refused.count + settled.count
+    progress.told += settled.count
     return progress
   }
 
   /// Everybody, those among them whose records can't be read.
   public func clients() async throws -> [HistoryEntry.Client] {
-    notifier.ledgers.map { HistoryEntry.Client($0) }
+    settled + notifier.ledgers.map { HistoryEntry.Client($0, elapsed: elapsed) }
       + refused.map { HistoryEntry.Client(client: $0.name, told: false, problem: "its record: \($0.reason)") }
   }
 
@@ -131,23 +155,36 @@ public struct DirectoryNotification: NotificationRun {
   ///
   /// - Returns: why records of told clients are still there; nil where none is.
   public func run(_ onChange: (NotificationProgress) async -> Void) async -> String? {
-    var left: [ClientName] = []
+    var left = unforgotten
     var problem: String?
+    var unwritten: String?
     for await _ in notifier.changes {
-      left += notifier.takeTold().map { told[$0].name }
+      let news = notifier.takeNews()
+      left += news.filter(\.isTold).map(\.client)
+      do {
+        let (ledger, elapsed) = (ledger, elapsed)
+        if ledger != nil, !news.isEmpty {
+          try await OwnThread.run("lf-notify") { try ledger?.append(news, elapsed: elapsed) }
+        }
+      } catch {
+        unwritten = "it is not written down who has answered: \(error)"
+      }
       if !left.isEmpty {
         let (directory, names) = (directory, left)
         do {
-          try await OwnThread.run("lf-notify") { try directory.forget(names) }
-          left = []
-          problem = nil
+          let stuck = try await OwnThread.run("lf-notify") { try directory.forget(names) }
+          left = stuck.compactMap(\.client)
+          problem = stuck.first.map {
+            "\(stuck.count) records of clients that were told can't be removed: \(directory.retired)/\($0.name): "
+              + $0.reason
+          }
         } catch {
           problem = "the records of \(names.count) clients that were told are still there: \(error)"
         }
       }
       await onChange(notifier.progress)
     }
-    return problem
+    return problem ?? unwritten
   }
 }
 

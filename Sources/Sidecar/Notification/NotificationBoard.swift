@@ -21,14 +21,12 @@ actor NotificationBoard {
     var entry: HistoryEntry?
   }
 
-  /// The most clients that an entry of the history names, so that it stays a value of the store; those who were
-  /// not told come first.
-  static let mostNamed = 2000
   /// Between two words on how far it is.
   private static let publishEvery = Duration.milliseconds(500)
 
-  /// Puts the final word on a notification's clients into the history; false where that has to be tried again.
-  typealias Revise = @Sendable (HistoryEntry, ServiceName, UInt64) async -> Bool
+  /// Puts the final word on a notification and its clients into the history; false where that has to be tried again.
+  /// Without clients the entry keeps those that it has.
+  typealias Revise = @Sendable (HistoryEntry, [HistoryEntry.Client]?, ServiceName, UInt64) async -> Bool
   /// Shows other nodes how far it is.
   typealias Publish = @Sendable (NotificationStatus, ServiceName, UInt64) async -> Void
 
@@ -60,17 +58,22 @@ actor NotificationBoard {
     self.publish = publish
   }
 
-  /// The notification stands in the history as `entry`, while some clients may not have answered yet.
-  func keep(_ entry: HistoryEntry, _ service: ServiceName, epoch: UInt64) async {
-    guard let run = runs[service], run.assignment.epoch == epoch else { return }
+  /// The notification stands in the history as `entry`, while some clients may not have answered yet. False where no
+  /// run is the entry's.
+  @discardableResult
+  func keep(_ entry: HistoryEntry, _ service: ServiceName, epoch: UInt64) async -> Bool {
+    guard let run = runs[service], run.assignment.epoch == epoch,
+      entry.stateNumber == Int(run.assignment.number.value)
+    else { return false }
     runs[service]?.entry = entry
-    if run.ended != nil { finishEntry(service) }
+    if run.ended != nil { finishEntry(of: service) }
+    return true
   }
 
   /// Tells `records`; where a run of this epoch and number was interrupted, those of them who have not answered.
   ///
   /// - Returns: how many there are to tell and how many have answered when all have, or when `patience` ends.
-  /// - Throws: ``PlanError`` where the run ended with clients left, or was stopped.
+  /// - Throws: ``PlanError`` where sm-notify ended with clients left, or the run was stopped.
   func tell(
     _ assignment: NotificationAssignment, _ records: [ClientName: [UInt8]], patience: Duration
   ) async throws -> (all: Int, told: Int) {
@@ -79,23 +82,22 @@ actor NotificationBoard {
       let turn = nextTurn(service)
       let path = privatePath(service)
       let live = live
-      let note = NotifyDirectory.Note(
+      let new = NotifyDirectory.Note(
         epoch: assignment.epoch, number: assignment.number, boot: boot,
-        startedAt: BootClock.now.wholeMilliseconds, graceLeft: assignment.graceLeft.wholeMilliseconds,
+        startedAt: BootClock.now.wholeMilliseconds, graceLeft: assignment.graceLeft?.wholeMilliseconds,
         retry: assignment.retry.wholeMilliseconds)
-      var assignment = assignment
-      assignment.toldBefore = try await told(service)
+      let toldBefore = try await told(service)
       // One at a time: an older attempt that ends late would remove the newer one's directory. The old run, if there
       // is one, goes on until the new one's directory stands.
       while preparing.contains(service) { try await Task.sleep(for: .milliseconds(10)) }
       guard turns[service] == turn else { throw Self.stopped(service) }
       preparing.insert(service)
       defer { preparing.remove(service) }
-      let directory = try await OwnThread.run("lf-notify") {
-        try NotifyDirectory(path: path).prepare(note, records: records, like: live)
+      let (note, directory) = try await OwnThread.run("lf-notify") {
+        try NotifyDirectory(path: path).prepare(new, records: records, like: live)
       }
-      // With nothing to do sm-notify would end the grace period (nfs-utils: nlm_end_grace).
-      guard try await Self.left(in: directory) > 0 else { return (records.count, records.count) }
+      var assignment = assignment.continuing(note)
+      assignment.toldBefore = toldBefore
       try await start(assignment, directory, turn)
     }
     guard let id = runs[service]?.id else { throw Self.stopped(service) }
@@ -104,6 +106,10 @@ actor NotificationBoard {
       let progress = try await run.telling.progress()
       let left = progress.all - progress.told
       if left == 0 { return (records.count, records.count) }
+      // Who is left when the time is up is in the history; sm-notify may also have failed.
+      if run.ended != nil, assignment.teller == .builtIn || run.telling is EndedRun {
+        return (records.count, records.count - left)
+      }
       if let ended = run.ended {
         let clients = try await run.telling.clients().filter { !$0.told }.prefix(5)
         throw PlanError(
@@ -117,32 +123,38 @@ actor NotificationBoard {
   }
 
   /// Goes on telling those whom the last run of this epoch has not told, for as long as that would have done. Returns
-  /// how many they are.
-  func goOn(_ assignment: NotificationAssignment) async throws -> Int {
+  /// how many they are, and the number that they are told; nil where there was no such run.
+  func goOn(_ assignment: NotificationAssignment) async throws -> (left: Int, number: StateNumber)? {
     let service = assignment.service
     let turn = nextTurn(service)
-    let (path, boot, epoch) = (privatePath(service), boot, assignment.epoch)
-    guard
-      let (note, directory) = try await OwnThread.run(
-        "lf-notify", { NotifyDirectory(path: path).interrupted(epoch: epoch, boot: boot) })
-    else { return 0 }
-    let elapsed = BootClock.now.wholeMilliseconds - note.startedAt
-    guard elapsed < note.retry else { return 0 }
-    let left = try await Self.left(in: directory)
-    guard left > 0 else { return 0 }
-    var assignment = assignment
-    assignment.number = note.number
-    assignment.retry = .milliseconds(note.retry - elapsed)
-    assignment.graceLeft = .milliseconds(max(note.graceLeft - elapsed, 0))
+    guard let (note, directory) = try await noted(service, epoch: assignment.epoch) else { return nil }
+    let assignment = assignment.continuing(note)
     try await start(assignment, directory, turn)
-    return left
+    guard let run = runs[service], run.ended == nil else { return (0, note.number) }
+    let progress = try await run.telling.progress()
+    return (progress.all - progress.told, note.number)
+  }
+
+  /// What is left of the grace period that the last run of this epoch was told of; nil where that is not known.
+  func graceLeft(_ service: ServiceName, epoch: UInt64) async throws -> Duration? {
+    guard let note = try await noted(service, epoch: epoch)?.note, let graceLeft = note.graceLeft
+    else { return nil }
+    return .milliseconds(max(graceLeft - (BootClock.now.wholeMilliseconds - note.startedAt), 0))
+  }
+
+  private func noted(
+    _ service: ServiceName, epoch: UInt64
+  ) async throws -> (note: NotifyDirectory.Note, directory: StatusDirectory)? {
+    let (path, boot) = (privatePath(service), boot)
+    return try await OwnThread.run("lf-notify") {
+      NotifyDirectory(path: path).interrupted(epoch: epoch, boot: boot)
+    }
   }
 
   /// Every client of the run of `epoch`, and whether it has answered; nil where there is no such run.
   func clients(_ service: ServiceName, epoch: UInt64) async -> [HistoryEntry.Client]? {
-    await everyClient(service, epoch: epoch).map {
-      Self.bounded($0, names: runs[service]?.telling.names ?? [])
-    }
+    guard let run = runs[service], run.assignment.epoch == epoch else { return nil }
+    return await Self.clients(of: run)
   }
 
   /// The names under which the run of `epoch` tells clients.
@@ -151,15 +163,15 @@ actor NotificationBoard {
     return run.telling.names
   }
 
-  private func everyClient(_ service: ServiceName, epoch: UInt64) async -> [HistoryEntry.Client]? {
-    guard let run = runs[service], run.assignment.epoch == epoch,
-      let clients = try? await run.telling.clients()
-    else { return nil }
+  private static func clients(of run: Run) async -> [HistoryEntry.Client]? {
+    guard let clients = try? await run.telling.clients() else { return nil }
+    let names = run.telling.names
     let suffix = run.ended == nil ? "; it is told again and again" : ""
     return clients.map { client in
-      guard !client.told else { return client }
       var client = client
-      client.problem = (client.problem ?? "has not answered yet") + suffix
+      // Names that are those of the whole entry are not written down for each client again.
+      if client.names == names { client.names = nil }
+      if !client.told { client.problem = (client.problem ?? "has not answered yet") + suffix }
       return client
     }
   }
@@ -172,19 +184,22 @@ actor NotificationBoard {
       service: service.text, epoch: Int(clamping: run.assignment.epoch),
       stateNumber: Int(run.assignment.number.value), all: progress.all, told: progress.told,
       underWay: progress.underWay, milliseconds: elapsed.wholeMilliseconds,
-      graceLeftMilliseconds: max((run.assignment.graceLeft - elapsed).wholeMilliseconds, 0),
+      graceLeftMilliseconds: run.assignment.graceLeft.map { max(($0 - elapsed).wholeMilliseconds, 0) },
       ended: run.ended)
   }
 
   /// Ends the run of a service that is no longer here, also one that is about to begin.
   func stop(_ service: ServiceName) {
     _ = nextTurn(service)
-    runs.removeValue(forKey: service)?.telling.stop()
+    end(service, "the service left this node")
   }
 
-  /// Ends every run.
+  /// Ends every run; the next daemon goes on with them.
   func stopAll() {
-    for service in Set(runs.keys).union(turns.keys) { stop(service) }
+    for service in Set(runs.keys).union(turns.keys) {
+      _ = nextTurn(service)
+      runs.removeValue(forKey: service)?.telling.stop()
+    }
   }
 
   // MARK: - Runs
@@ -219,15 +234,28 @@ actor NotificationBoard {
   ) async throws {
     let service = assignment.service
     guard turns[service] == turn else { throw Self.stopped(service) }
-    let telling = try await assignment.start(in: directory, log: log)
+    let left = try await Self.left(in: directory)
+    // With nothing to do sm-notify would end the grace period (nfs-utils: nlm_end_grace).
+    let isOver = left.isEmpty || assignment.elapsed >= assignment.retry
+    let telling: any NotificationRun =
+      if isOver {
+        try await EndedRun.of(AttemptLedger(in: directory), left: left)
+      } else {
+        try await assignment.start(in: directory, log: log)
+      }
     guard turns[service] == turn else {
       telling.stop()
       throw Self.stopped(service)
     }
-    runs[service]?.telling.stop()
+    end(service, "another notification took its place")
     lastRun += 1
     let id = lastRun
-    runs[service] = Run(id: id, assignment: assignment, telling: telling, startedAt: .now)
+    runs[service] = Run(
+      id: id, assignment: assignment, telling: telling, startedAt: .now - assignment.elapsed)
+    guard !isOver else {
+      runs[service]?.ended = await telling.run()
+      return
+    }
     jobs.start {
       await withTaskGroup(of: Void.self) { group in
         group.addTask { await self.publishUntilCancelled(service, id) }
@@ -256,55 +284,48 @@ actor NotificationBoard {
     runs[service]?.ended = outcome
     log.info("a notification has ended", metadata: ["service": "\(service)", "how": "\(outcome)"])
     if let status = await status(service) { await publish?(status, service, run.assignment.epoch) }
-    finishEntry(service)
+    finishEntry(of: service)
   }
 
-  /// Writes what became of everybody, as often as it takes.
-  private func finishEntry(_ service: ServiceName) {
-    guard let run = runs[service], let entry = run.entry else { return }
+  /// Ends the run of a service before its time, and says so in the history.
+  private func end(_ service: ServiceName, _ why: String) {
+    guard var run = runs.removeValue(forKey: service) else { return }
+    run.telling.stop()
+    guard run.ended == nil, run.entry != nil else { return }
+    run.ended = why
+    write(run, service, problem: "it was stopped before all were told: \(why)")
+  }
+
+  /// Writes what became of everybody.
+  private func finishEntry(of service: ServiceName) {
+    guard let run = runs[service] else { return }
+    write(run, service, problem: nil)
+  }
+
+  /// As often as it takes.
+  private func write(_ run: Run, _ service: ServiceName, problem: String?) {
+    guard var entry = run.entry else { return }
+    if entry.kind == "notification" {
+      (entry.outcome, entry.problem) = problem == nil ? ("done", nil) : ("failed", problem)
+      entry.milliseconds = (BootInstant.now - run.startedAt).wholeMilliseconds
+    }
+    entry.names = run.telling.names.isEmpty ? nil : run.telling.names
+    let finished = entry
+    let revise = revise
     jobs.start {
-      while !Task.isCancelled, await self.isLast(service, run.id) {
-        guard let finished = await self.finished(entry, service, run) else { return }
-        if await self.revise?(finished, service, run.assignment.epoch) ?? true { return }
+      let clients = await Self.clients(of: run)
+      while !Task.isCancelled {
+        if await revise?(finished, clients, service, run.assignment.epoch) ?? true { return }
         try? await Task.sleep(for: .seconds(1))
       }
     }
   }
 
-  private func isLast(_ service: ServiceName, _ id: UInt64) -> Bool { runs[service]?.id == id }
-
-  private func finished(_ entry: HistoryEntry, _ service: ServiceName, _ run: Run) async -> HistoryEntry? {
-    guard let clients = await everyClient(service, epoch: run.assignment.epoch) else { return nil }
-    var entry = entry
-    // A run that went on after a restart of the daemon knows those alone who were left then.
-    let names = Set(clients.map(\.client))
-    let all = entry.clients.filter { !names.contains($0.client) } + clients
-    entry.clientCount = max(entry.clientCount ?? 0, all.count)
-    entry.untoldCount = all.count { !$0.told }
-    entry.names = run.telling.names
-    entry.clients = Self.bounded(all, names: run.telling.names)
-    if entry.kind == "notification" {
-      entry.outcome = "done"
-      entry.milliseconds = (BootInstant.now - run.startedAt).wholeMilliseconds
-    }
-    return entry
-  }
-
   private func privatePath(_ service: ServiceName) -> String { "\(stateDirectory)/notify/\(service)" }
 
-  /// Names that are those of the whole entry are not written down for each client again.
-  private static func bounded(_ clients: [HistoryEntry.Client], names: [String]) -> [HistoryEntry.Client] {
-    let untoldFirst = clients.filter { !$0.told } + clients.filter(\.told)
-    return untoldFirst.prefix(mostNamed).sorted { $0.client < $1.client }.map { client in
-      var client = client
-      if client.names == names { client.names = nil }
-      return client
-    }
-  }
-
-  private static func left(in directory: StatusDirectory) async throws -> Int {
+  private static func left(in directory: StatusDirectory) async throws -> Set<ClientName> {
     try await OwnThread.run("lf-notify") {
-      try directory.clients(in: .records).union(directory.clients(in: .retired)).count
+      try directory.clients(in: .records).union(directory.clients(in: .retired))
     }
   }
 }

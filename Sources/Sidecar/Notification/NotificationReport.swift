@@ -28,12 +28,14 @@ public struct NotificationReport: Codable, Sendable, Equatable {
 }
 
 extension HistoryEntry.Client {
-  /// As the notifier knows it.
-  public init(_ ledger: NotificationLedger) {
+  /// As the notifier knows it, which began `elapsed` after the notification did.
+  public init(_ ledger: NotificationLedger, elapsed: Duration = .zero) {
+    let unsaid = ledger.attempts == 0 ? "its turn has not come yet" : "has not answered yet"
     self.init(
-      client: ledger.client.text, told: ledger.isTold, problem: ledger.problem.map(\.description),
+      client: ledger.client.text, told: ledger.isTold,
+      problem: ledger.isTold ? nil : ledger.problem.map(\.description) ?? unsaid,
       address: ledger.address?.description, names: ledger.names, attempts: ledger.attempts,
-      firstAnswerMilliseconds: ledger.firstAnswer?.wholeMilliseconds,
-      toldMilliseconds: ledger.told?.wholeMilliseconds)
+      firstAnswerMilliseconds: ledger.firstAnswer.map { (elapsed + $0).wholeMilliseconds },
+      toldMilliseconds: ledger.told.map { (elapsed + $0).wholeMilliseconds })
   }
 }

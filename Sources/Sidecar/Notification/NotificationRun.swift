@@ -22,10 +22,14 @@ struct NotificationAssignment: Sendable {
   var names: [String]
   /// The service address, without prefix length; nil where something else moves it.
   var address: String?
-  /// How long clients that do not answer are told again.
+  /// How long clients that do not answer are told again, from the attempt's begin.
   var retry: Duration
-  /// What is left of the grace period.
-  var graceLeft: Duration
+  /// What was left of the grace period when the attempt began; nil where that is not known.
+  var graceLeft: Duration?
+  /// Of the lock manager, as configured: for so long clients are asked often where nothing better is known.
+  var gracePeriod: Duration
+  /// Between the attempt's begin and now, where it goes on.
+  var elapsed = Duration.zero
   /// Clients that have answered the notification before: the others come first.
   var toldBefore: Set<String> = []
 }
@@ -45,6 +49,19 @@ protocol NotificationRun: Sendable {
 }
 
 extension NotificationAssignment {
+  /// What is left of the time for telling.
+  var retryLeft: Duration { max(retry - elapsed, .milliseconds(1)) }
+
+  /// The same attempt, as another daemon began it.
+  func continuing(_ note: NotifyDirectory.Note) -> NotificationAssignment {
+    var assignment = self
+    assignment.number = note.number
+    assignment.retry = .milliseconds(note.retry)
+    assignment.graceLeft = note.graceLeft.map { .milliseconds($0) }
+    assignment.elapsed = .milliseconds(max(BootClock.now.wholeMilliseconds - note.startedAt, 0))
+    return assignment
+  }
+
   /// Begins to tell those who are in `directory`.
   func start(in directory: StatusDirectory, log: Logger) async throws -> any NotificationRun {
     switch teller {
@@ -53,11 +70,14 @@ extension NotificationAssignment {
       let sources = [address.flatMap { HostAddress(literal: $0.utf8) }].compactMap { $0 }
       let names = await NotificationNames.resolved(
         given: names, addresses: sources.map(\.description), within: .milliseconds(500))
+      let often = max((graceLeft ?? gracePeriod) - elapsed, .milliseconds(1))
+      var told = DirectoryNotification.Assignment(
+        names: names, number: number, sources: sources,
+        timings: NotificationTimings(gracePeriod: often, limit: retryLeft))
+      (told.toldBefore, told.elapsed) = (toldBefore, elapsed)
       let notification = try await DirectoryNotification.start(
-        .init(
-          names: names, number: number, sources: sources,
-          timings: NotificationTimings(gracePeriod: graceLeft, limit: retry), toldBefore: toldBefore),
-        try await DirectoryNotification.retire(in: directory), in: directory, recency: .cookie)
+        told, try await DirectoryNotification.retire(in: directory), in: directory, recency: .cookie,
+        ledger: AttemptLedger(in: directory))
       if !notification.notifier.isPrivileged {
         log.warning(
           "clients are told from ports above 1023, which some of them may not believe",

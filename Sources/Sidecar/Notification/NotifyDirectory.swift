@@ -16,8 +16,8 @@ struct NotifyDirectory: Sendable {
     /// The boot of this machine, and milliseconds of its boot clock at the beginning.
     var boot: String
     var startedAt: Int
-    /// What was left of the grace period then, in milliseconds.
-    var graceLeft: Int
+    /// What was left of the grace period then, in milliseconds; nil where that was not known.
+    var graceLeft: Int?
     /// How long clients were to be told, in milliseconds.
     var retry: Int
   }
@@ -27,11 +27,14 @@ struct NotifyDirectory: Sendable {
   /// Beside the directories, which belong to the statd user.
   private var notePath: String { path + ".attempt" }
 
-  /// The directory of the attempt, filled unless it was filled for this epoch and number before.
+  /// The directory of the attempt, filled unless it was filled for this epoch and number in this boot before: then
+  /// with the note that was made of it.
   func prepare(
     _ note: Note, records: [ClientName: [UInt8]], like live: StatusDirectory
-  ) throws -> StatusDirectory {
-    if let noted, noted.epoch == note.epoch, noted.number == note.number { return directory(of: noted) }
+  ) throws -> (note: Note, directory: StatusDirectory) {
+    if let noted = interrupted(epoch: note.epoch, boot: note.boot), noted.note.number == note.number {
+      return noted
+    }
     // sm-notify gives up root and must be able to pass.
     try FileManager.default.createDirectory(
       atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o711])
@@ -40,10 +43,11 @@ struct NotifyDirectory: Sendable {
     _ = try StatusDirectory.makePrivate(at: directory.path, like: live)
     try directory.raiseState(to: note.number)
     try directory.installAll(records)
+    try AttemptLedger(in: directory).begin(records.keys)
     try DurableFile.write(try StoreJSON.bytes(note), to: notePath, mode: 0o600)
     for other in try FileManager.default.contentsOfDirectory(atPath: path)
     where "\(path)/\(other)" != directory.path { try removeIfPresent("\(path)/\(other)") }
-    return directory
+    return (note, directory)
   }
 
   /// The attempt of `epoch` that was begun last, and its directory as it was left; nil where there was none, or

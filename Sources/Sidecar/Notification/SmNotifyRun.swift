@@ -7,7 +7,9 @@ import StatusMonitor
 /// moves files from `sm` to `sm.bak` and unlinks each when its client has answered.
 struct SmNotifyRun: NotificationRun {
   private let directory: StatusDirectory
-  private let all: Set<ClientName>
+  /// Those who were to be told when the attempt began, by another daemon perhaps.
+  private let ledger: AttemptLedger
+  private let all: Int
   private let command: LongRunningCommand
 
   /// sm-notify chooses them itself.
@@ -20,27 +22,30 @@ struct SmNotifyRun: NotificationRun {
     guard let program = places.first(where: { access($0, X_OK) == 0 }) else {
       throw PlanError("sm-notify is not in /usr/sbin or /sbin: install nfs-common (nfs-utils)")
     }
-    let all = try await left(in: directory)
-    let minutes = max(assignment.retry.wholeMilliseconds / 60_000, 1)
+    let ledger = AttemptLedger(in: directory)
+    let left = try await left(in: directory)
+    let all = try await OwnThread.run("lf-notify") { ledger.clients(left: left).count }
+    let minutes = max(assignment.retryLeft.wholeMilliseconds / 60_000, 1)
     let name = assignment.names.first ?? assignment.address ?? ""
     // -d stays in the foreground, -n sends the number that is in the directory instead of a newer one.
     let command = try await LongRunningCommand.start([
       program, "-d", "-f", "-n", "-P", directory.path, "-m", String(minutes), "-v", name,
     ])
-    return SmNotifyRun(directory: directory, all: all, command: command)
+    return SmNotifyRun(directory: directory, ledger: ledger, all: all, command: command)
   }
 
   func progress() async throws -> NotificationProgress {
     let left = try await Self.left(in: directory)
-    return NotificationProgress(all: all.count, told: all.count - left.intersection(all).count, underWay: 0)
+    return NotificationProgress(all: all, told: max(all - left.count, 0), underWay: 0)
   }
 
   func clients() async throws -> [HistoryEntry.Client] {
     let left = try await Self.left(in: directory)
-    return all.sorted().map { client in
-      let isTold = !left.contains(client)
-      return HistoryEntry.Client(
-        client: client.text, told: isTold, problem: isTold ? nil : "has not answered sm-notify")
+    let ledger = ledger
+    return try await OwnThread.run("lf-notify") { ledger.clients(left: left) }.map { client in
+      var client = client
+      if !client.told { client.problem = "has not answered sm-notify" }
+      return client
     }
   }
 

@@ -21,8 +21,8 @@ struct PlanJournal: Codable, Sendable, Equatable {
   var stateNumber: Int?
   /// What was done.
   var steps: [HistoryEntry.Step] = []
-  /// Who was to be told.
-  var clients: [HistoryEntry.Client] = []
+  /// The command that told the clients, where one did.
+  var toldBy: String?
 
   init(plan: Plan, boot: String) {
     self.plan = plan
@@ -51,7 +51,7 @@ struct PlanJournal: Codable, Sendable, Equatable {
       number: number, service: plan.service, kind: plan.kind.rawValue, from: plan.from, to: plan.to,
       epoch: Int(clamping: plan.epoch), because: plan.because, startedAt: startedAt,
       milliseconds: milliseconds, outcome: outcome, problem: problem, stateNumber: stateNumber, steps: steps,
-      clients: clients, request: plan.request)
+      request: plan.request)
   }
 }
 
@@ -62,8 +62,7 @@ extension HistoryEntry {
       number: number, service: service.text, kind: "unknown", from: nil, to: nil, epoch: 0, because: "",
       startedAt: "", milliseconds: 0, outcome: "unreadable",
       problem: "entry \(number) of \(service) in \(location) can't be read; look at it with cat",
-      stateNumber: nil,
-      steps: [], clients: [], request: nil)
+      stateNumber: nil, steps: [], request: nil)
   }
 }
 

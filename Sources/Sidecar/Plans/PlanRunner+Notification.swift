@@ -24,14 +24,13 @@ extension PlanRunner {
     let records = try await clientsToTell()
     guard !records.isEmpty, let assignment = assignment(number) else { return "no client to tell" }
     let (all, told) = try await context.notifications.tell(assignment, records, patience: Self.patience)
-    journal.clients = await context.notifications.clients(service.name, epoch: epoch) ?? []
     return told == all
       ? "\(all) clients told \(number)"
       : "\(told) of \(all) clients told \(number); the others are told again for "
         + DurationText.text(assignment.retry)
   }
 
-  private func goOnNotifying() async throws -> String {
+  func goOnNotifying() async throws -> String {
     let (stored, _) = try await ServiceStateNumber.read(
       service.name, store: context.store, limit: context.limit)
     guard let stored else { return "no client was ever told anything" }
@@ -40,21 +39,35 @@ extension PlanRunner {
     guard let assignment = assignment(stored) else {
       return "clients are told by a command, once" + ownText
     }
-    let left = try await context.notifications.goOn(assignment)
-    guard left > 0 else { return "no client is left to tell" + ownText }
-    if let entry = try await lastNotification() {
-      await context.notifications.keep(entry, service.name, epoch: epoch)
+    let told = try await context.notifications.goOn(assignment)
+    let entries = try await history().entries.filter { $0.epoch == Int(clamping: epoch) }
+    var kept: Int?
+    if let told,
+      let entry = entries.last(where: {
+        ["adoption", "notification"].contains($0.kind) && $0.stateNumber == Int(told.number.value)
+          && ($0.outcome == "running" || $0.untoldCount > 0)
+      }), await context.notifications.keep(entry, service.name, epoch: epoch)
+    {
+      kept = entry.number
     }
+    let abandoned = try HistoryEntries.abandon(entries.filter { $0.number != kept }, of: service.name)
+    if !abandoned.isEmpty { try await write(abandoned) }
+    guard let left = told?.left, left > 0 else { return "no client is left to tell" + ownText }
     return "\(left) clients that have not answered yet are told again" + ownText
   }
 
-  /// The history's entry on what goes on.
-  private func lastNotification() async throws -> HistoryEntry? {
-    try await context.store.list(
-      below: try ClusterKeys.history(service.name), within: max(context.limit, .seconds(10))
-    ).values.compactMap { StoreJSON.value(HistoryEntry.self, $0) }
-      .filter { $0.epoch == Int(clamping: epoch) && ["adoption", "notification"].contains($0.kind) }
-      .max { $0.number < $1.number }
+  func history() async throws -> HistoryEntries {
+    try await HistoryEntries.read(service.name, in: context.store, within: context.limit)
+  }
+
+  /// Everybody who was to be told, and what became of them.
+  func clients() async throws -> [HistoryEntry.Client] {
+    if let command = journal.toldBy {
+      return try await clientsToTell().keys.sorted().map {
+        HistoryEntry.Client(client: $0.text, told: true, problem: "by \(command)'s word")
+      }
+    }
+    return await context.notifications.clients(service.name, epoch: epoch) ?? []
   }
 
   private func notifyByCommand(
@@ -74,28 +87,30 @@ extension PlanRunner {
         "LOCKFERRY_STATE_NUMBER": journal.stateNumber.map(String.init) ?? "",
         "LOCKFERRY_CLIENTS_FILE": list,
       ])
-    journal.clients = records.keys.sorted().prefix(NotificationBoard.mostNamed).map {
-      HistoryEntry.Client(
-        client: $0.text, told: true, problem: "by \(notify.arguments.first ?? "command")'s word")
-    }
+    journal.toldBy = notify.arguments.first ?? "command"
     return "\(records.count) clients by \(notify.arguments.joined(separator: " "))"
   }
 
   private func assignment(_ number: StateNumber) -> NotificationAssignment? {
-    service.assignment(epoch: epoch, number: number, graceLeft: graceLeft)
+    service.assignment(
+      epoch: epoch, number: number, graceLeft: graceLeft, gracePeriod: context.gracePeriod)
   }
 
-  /// What is left of the grace period that the server step began, or would have begun.
-  private var graceLeft: Duration {
-    guard let server = journal.steps.last(where: { $0.step == "server" }) else { return context.gracePeriod }
+  /// What is left of the grace period that the server step began; nil where it began none.
+  private var graceLeft: Duration? {
+    guard let server = journal.steps.last(where: { $0.step == "server" && $0.state == "done" }) else {
+      return nil
+    }
     let since = journal.elapsed(boot: context.boot) - server.startedAtMilliseconds - server.milliseconds
-    return max(context.gracePeriod - .milliseconds(max(since, 0)), .seconds(1))
+    return max(context.gracePeriod - .milliseconds(max(since, 0)), .zero)
   }
 }
 
 extension ServiceConfiguration {
   /// What the notifier is to do; nil where a command tells the clients.
-  func assignment(epoch: UInt64, number: StateNumber, graceLeft: Duration) -> NotificationAssignment? {
+  func assignment(
+    epoch: UInt64, number: StateNumber, graceLeft: Duration?, gracePeriod: Duration
+  ) -> NotificationAssignment? {
     let teller: NotificationAssignment.Teller
     switch notification {
     case .builtIn: teller = .builtIn
@@ -104,6 +119,6 @@ extension ServiceConfiguration {
     }
     return NotificationAssignment(
       service: name, epoch: epoch, number: number, teller: teller, names: names, address: address?.address,
-      retry: notification.retry, graceLeft: graceLeft)
+      retry: notification.retry, graceLeft: graceLeft, gracePeriod: gracePeriod)
   }
 }

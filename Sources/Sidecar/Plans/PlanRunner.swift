@@ -204,19 +204,29 @@ extension PlanRunner {
       .init(try ClusterKeys.owner(service.name), ownership.bytes),
       .init(try ClusterKeys.plan(service.name), nil),
     ]
-    var (number, entry) = try await historyEntry(outcome: outcome, problem: problem)
-    let historyKey = try ClusterKeys.history(service.name, number: number)
-    var comparisons = [StoreTransaction.Comparison(historyKey, equals: nil)]
+    if plan.kind == .adoption, journal.toldBy == nil,
+      await context.notifications.clients(service.name, epoch: epoch) == nil
+    {
+      // The daemon that began to tell them is gone, and the step is behind.
+      _ = try await goOnNotifying()
+    }
+    var comparisons: [StoreTransaction.Comparison] = []
+    var answeredRequest: String?
     let requestsKey = try ClusterKeys.requests(service.name)
     let bytes = try await context.store.read(requestsKey, within: context.limit)
     if var queue = bytes.flatMap(RequestQueue.init(bytes:)), let answered = queue.answered(by: plan),
       queue.remove(answered.id)
     {
-      entry.request = answered.id
+      answeredRequest = answered.id
       comparisons.append(.init(requestsKey, equals: bytes))
       writes.append(.init(requestsKey, queue.bytes))
     }
-    writes.append(.init(historyKey, try StoreJSON.bytes(entry)))
+    let past = try await history()
+    writes += try HistoryEntries.abandon(
+      past.entries.filter { $0.epoch != Int(clamping: epoch) }, of: service.name)
+    let entry = try await newEntry(
+      number: past.last + 1, outcome: outcome, problem: problem, answers: answeredRequest, &writes)
+    comparisons.append(.init(try ClusterKeys.history(service.name, number: entry.number), equals: nil))
     try await write(writes, comparing: comparisons)
     if plan.kind == .adoption { await context.notifications.keep(entry, service.name, epoch: epoch) }
     return ownership
@@ -225,11 +235,13 @@ extension PlanRunner {
   /// Leaves a plan that gave up in the history.
   private func recordFailure(_ step: PlanStep, _ problem: String) async {
     do {
-      let (number, entry) = try await historyEntry(
-        outcome: "failed", problem: "\(step.kind.rawValue): \(problem)")
-      try await write([
-        .init(try ClusterKeys.history(service.name, number: number), try StoreJSON.bytes(entry))
-      ])
+      var writes: [StoreTransaction.Write] = []
+      let entry = try await newEntry(
+        number: try await history().last + 1, outcome: "failed", problem: "\(step.kind.rawValue): \(problem)",
+        &writes)
+      try await write(
+        writes,
+        comparing: [.init(try ClusterKeys.history(service.name, number: entry.number), equals: nil)])
     } catch {
       context.log.error(
         "a failed plan is missing from the history",
@@ -237,20 +249,23 @@ extension PlanRunner {
     }
   }
 
-  private func historyEntry(
-    outcome: String, problem: String?
-  ) async throws -> (number: Int, entry: HistoryEntry) {
-    let number = try await context.store.nextHistoryNumber(of: service.name, within: context.limit)
-    let milliseconds = journal.elapsed(boot: context.boot)
+  /// The plan's entry, whose clients are in the store already; `writes` get the rest.
+  private func newEntry(
+    number: Int, outcome: String, problem: String?, answers request: String? = nil,
+    _ writes: inout [StoreTransaction.Write]
+  ) async throws -> HistoryEntry {
     var entry = journal.entry(
-      number: number, outcome: outcome, problem: problem, milliseconds: milliseconds)
-    entry.clients = await context.notifications.clients(service.name, epoch: epoch) ?? entry.clients
-    entry.names = await context.notifications.names(service.name, epoch: epoch)
-    if let status = await context.notifications.status(service.name), status.epoch == entry.epoch {
-      entry.clientCount = status.all
-      entry.untoldCount = status.all - status.told
+      number: number, outcome: outcome, problem: problem, milliseconds: journal.elapsed(boot: context.boot))
+    if let request { entry.request = request }
+    let names = await context.notifications.names(service.name, epoch: epoch)
+    entry.names = names?.isEmpty == true ? nil : names
+    let clients = plan.kind == .release ? [] : try await self.clients()
+    writes += try await HistoryLedger.write(clients, of: &entry, service.name, in: context.store) {
+      try await write([$0])
     }
-    return (number, entry)
+    writes.append(
+      .init(try ClusterKeys.history(service.name, number: entry.number), try StoreJSON.bytes(entry)))
+    return entry
   }
 
   /// Runs an operator's command for the service.

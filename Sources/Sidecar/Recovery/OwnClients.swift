@@ -95,7 +95,9 @@ struct OwnClients: Sendable {
   }
 
   /// Goes on where a daemon that has ended was telling them.
-  func goOn(_ assignment: NotificationAssignment, others: [String]) async throws -> Int {
+  func goOn(
+    _ assignment: NotificationAssignment, others: [String]
+  ) async throws -> (left: Int, number: StateNumber)? {
     try await notifications.goOn(own(assignment, others))
   }
 

@@ -29,13 +29,13 @@ extension PlanRunner {
   }
 
   /// Begins to tell them; what keeps them from being told must not keep the service's clients waiting.
-  func tellOwnClients(_ number: StateNumber, graceLeft: Duration, patience: Duration) async
+  func tellOwnClients(_ number: StateNumber, graceLeft: Duration?, patience: Duration) async
     -> String
   {
     guard touchesOwnClients else { return "" }
     let assignment = NotificationAssignment(
       service: service.name, epoch: epoch, number: number, teller: .builtIn, names: [], address: nil,
-      retry: service.notification.retry, graceLeft: graceLeft)
+      retry: service.notification.retry, graceLeft: graceLeft, gracePeriod: context.gracePeriod)
     do {
       let others = await context.otherNames(service.name)
       guard
@@ -56,7 +56,7 @@ extension PlanRunner {
     guard service.serverRecovery != nil, service.tellsOwnClients else { return 0 }
     let assignment = NotificationAssignment(
       service: service.name, epoch: epoch, number: number, teller: .builtIn, names: [], address: nil,
-      retry: service.notification.retry, graceLeft: .zero)
-    return try await context.ownClients.goOn(assignment, others: await context.otherNames(service.name))
+      retry: service.notification.retry, graceLeft: nil, gracePeriod: context.gracePeriod)
+    return try await context.ownClients.goOn(assignment, others: await context.otherNames(service.name))?.left ?? 0
   }
 }

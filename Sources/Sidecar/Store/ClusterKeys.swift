@@ -71,9 +71,22 @@ enum ClusterKeys {
     try StoreKey(["services", service.text, "history"])
   }
 
-  /// Eight digits, so that a listing is in order.
   static func history(_ service: ServiceName, number: Int) throws(StoreError) -> StoreKey {
+    try history(service).appending(digits(number))
+  }
+
+  /// The clients of the history's entry `number`, in parts.
+  static func ledger(_ service: ServiceName, number: Int) throws(StoreError) -> StoreKey {
+    try StoreKey(["services", service.text, "ledger", digits(number)])
+  }
+
+  static func ledger(_ service: ServiceName, number: Int, part: Int) throws(StoreError) -> StoreKey {
+    try ledger(service, number: number).appending(digits(part))
+  }
+
+  /// Eight digits, so that a listing is in order.
+  private static func digits(_ number: Int) -> String {
     let digits = String(number)
-    return try history(service).appending(String(repeating: "0", count: max(8 - digits.count, 0)) + digits)
+    return String(repeating: "0", count: max(8 - digits.count, 0)) + digits
   }
 }

@@ -16,6 +16,8 @@ public struct NotificationClient: Sendable, Equatable {
   public var recency: UInt64
   /// It has answered an earlier run and is told again: after those who were never told.
   public var wasToldBefore: Bool
+  /// Names of the server to which it has answered in this same notification, with this number: they are not said again.
+  public var answeredNames: [String] = []
 
   /// A client.
   public init(name: ClientName, destination: Destination, recency: UInt64 = 0, wasToldBefore: Bool = false) {

@@ -121,6 +121,7 @@ extension NotificationSchedule {
       wantConversation(client)
     }
     if contacts[client].refusals.isMultiple(of: 2) { tryOtherAddress(client) }
+    if Int(contacts[client].refusals).isMultiple(of: timings.attemptsUntilLookUp) { lookUpAgain(client) }
     setDue(client, now + refusalWait(client, now: now))
   }
 

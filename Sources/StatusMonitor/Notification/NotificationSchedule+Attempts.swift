@@ -18,10 +18,6 @@ extension NotificationSchedule {
 
   /// The client's wait is over: for an answer, which did not come, or for its next turn.
   mutating func onDue(_ client: Int, now: Duration) {
-    if contacts[client].isResolving {
-      contacts[client].problem = .resolverSilent
-      return
-    }
     guard contacts[client].address != nil else {
       unresolved.add(client)
       return
@@ -44,6 +40,7 @@ extension NotificationSchedule {
     // The status monitor may have moved, and a host with several addresses may listen at another one only.
     if silence >= 2 { contacts[client].port = 0 }
     if silence.isMultiple(of: 2) { tryOtherAddress(client) }
+    if silence.isMultiple(of: timings.attemptsUntilLookUp) { lookUpAgain(client) }
     if silence >= timings.datagramAttempts, (silence - timings.datagramAttempts).isMultiple(of: 4) {
       wantConversation(client)
     }

@@ -72,6 +72,8 @@ public struct NotificationSchedule: Sendable {
     var firstAnswer: Duration?
     var told: Duration?
     var problem: NotificationProblem?
+    /// It stands among the ``news``.
+    var isNews = false
   }
 
   enum Conversation: UInt8, Sendable {
@@ -98,7 +100,10 @@ public struct NotificationSchedule: Sendable {
   var retries = ClientQueue()
   /// Who waits for the resolver to have a place free.
   var unresolved = ClientQueue()
-  var resolving = 0
+  /// Who waits for the resolver within its patience, and until when: the oldest first.
+  var places: [(client: Int, until: Duration)] = []
+  /// Questions to the resolver that it has not answered.
+  var lookUps = 0
   /// Who waits for a conversation: those who have shown a sign of life, and the others.
   var hopeful = ClientQueue()
   var silent = ClientQueue()
@@ -106,6 +111,8 @@ public struct NotificationSchedule: Sendable {
   var mute = ClientQueue()
   var conversations = 0
   private(set) var toldCount = 0
+  /// Who has answered to something since it was last asked for.
+  private var news: [Int32] = []
   private var answeredCount = 0
   private var hasBegun = false
   /// Nothing follows.
@@ -126,6 +133,11 @@ public struct NotificationSchedule: Sendable {
     contacts = clients.map { client in
       var contact = Contact()
       if case .address(let address) = client.destination { contact.address = address }
+      for (index, name) in errand.names.enumerated() where client.answeredNames.contains(name) {
+        contact.said |= 1 << UInt32(index)
+      }
+      // Whoever has answered to everything is in nobody's list; were he, he would have to be heard once more.
+      if contact.said == errand.everything { contact.said = 0 }
       return contact
     }
     order = clients.indices.map { (clients[$0].wasToldBefore, clients[$0].recency, Int32($0)) }
@@ -149,7 +161,7 @@ public struct NotificationSchedule: Sendable {
   public var wake: Duration? {
     guard !isFinished else { return nil }
     guard hasBegun else { return .zero }
-    return min(due.next?.moment ?? timings.limit, timings.limit)
+    return min(due.next?.moment ?? timings.limit, places.first?.until ?? timings.limit, timings.limit)
   }
 
   /// How far it is.
@@ -167,6 +179,18 @@ public struct NotificationSchedule: Sendable {
       client: clients[client].name, address: contact.address, isTold: contact.told != nil, names: names,
       attempts: Int(contact.attempts), firstAnswer: contact.firstAnswer, told: contact.told,
       problem: contact.told == nil ? problem : nil)
+  }
+
+  /// Whether somebody has answered to something since ``takeNews()``.
+  public var hasNews: Bool { !news.isEmpty }
+
+  /// What became of those who have answered to something since it was last asked, the last answer among them.
+  public mutating func takeNews() -> [NotificationLedger] {
+    defer { news = [] }
+    return news.map { client in
+      contacts[Int(client)].isNews = false
+      return ledger(Int(client))
+    }
   }
 
   /// What became of everybody, in the order of the list.
@@ -187,6 +211,7 @@ public struct NotificationSchedule: Sendable {
       guard contacts[client].generation == turn.generation, contacts[client].told == nil else { continue }
       onDue(client, now: now)
     }
+    endPlaces(now: now)
     fill(&directives, now: now)
     return directives
   }
@@ -220,6 +245,10 @@ public struct NotificationSchedule: Sendable {
     contacts[client].refusals = 0
     contacts[client].dumbness = 0
     contacts[client].silence = 0
+    if !contacts[client].isNews {
+      contacts[client].isNews = true
+      news.append(Int32(client))
+    }
     guard contacts[client].said == errand.everything, contacts[client].told == nil else { return }
     contacts[client].told = now
     contacts[client].generation &+= 1

@@ -13,16 +13,22 @@ public struct NotificationTimings: Sendable, Equatable {
   public var longestWait = Duration.seconds(4)
   /// The longest wait between two attempts after it.
   public var longestWaitAfterGrace = Duration.seconds(60)
-  /// A name that the resolver has not answered for this long is shown as such; the answer counts when it comes.
-  public var resolverPatience = Duration.seconds(5)
+  /// A name that the resolver has not answered for this long is shown as such, and the next name is asked about; the
+  /// answer counts whenever it comes.
+  public var resolverPatience = Duration.seconds(1)
   /// This many attempts without any answer over UDP, then one over TCP.
   public var datagramAttempts = 3
   /// One connection of a conversation over TCP: as long as one repeated SYN needs (RFC 6298: after 1 s).
   public var connectLimit = Duration.milliseconds(1_500)
   /// A conversation over TCP ends after this.
   public var streamLimit = Duration.seconds(3)
-  /// Most names that are being resolved at once.
+  /// Most names that wait for the resolver within its patience.
   public var mostResolving = 32
+  /// Most names that wait for the resolver at all: a look-up takes a thread. glibc's gives up after some ten seconds
+  /// for each name server (resolv.conf(5): timeout, attempts).
+  public var mostLookUps = 512
+  /// After so many attempts in a row without an answer, or with a refusal, a host name is looked up again.
+  public var attemptsUntilLookUp = 6
   /// Most TCP conversations at once.
   public var mostStreams = 512
 

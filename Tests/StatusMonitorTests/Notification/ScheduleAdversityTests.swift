@@ -125,7 +125,7 @@ import Testing
     #expect(scene.schedule.onResolved(0, [ipv4(3)], now: .zero) == [])
     #expect(scene.schedule.onUnresolved(0, "no such name", now: .zero) == [])
     #expect(scene.schedule.onResolved(1, [ipv4(3)], now: .zero) == [])
-    #expect(scene.schedule.resolving == 0)
+    #expect(scene.schedule.places.isEmpty && scene.schedule.lookUps == 0)
     #expect(scene.schedule.ledger(0).address == ipv4(2))
     #expect(scene.schedule.ledger(1).address == ipv4(1))
   }

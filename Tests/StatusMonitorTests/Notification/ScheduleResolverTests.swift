@@ -1,5 +1,6 @@
-import StatusMonitor
 import Testing
+
+@testable import StatusMonitor
 
 /// B2: clients that the record knows by a host name.
 @Suite struct ScheduleResolverTests {
@@ -30,8 +31,9 @@ import Testing
     #expect(scene.schedule.progress.told == 100)
     // Also of those whose turn at the resolver has not come.
     #expect(scene.schedule.ledger(99).problem == .resolverSilent)
-    let later = scene.ticks(until: 899_000).map(\.directive)
-    #expect(later == [])
+    let later = scene.ticks(until: 899_000)
+    #expect(later.map(\.directive).resolved == (33...100).map { "host\($0).example.com" })
+    #expect(later.map(\.directive).sent.isEmpty && later.last?.moment == 3_000)
     #expect(scene.problem == .resolverSilent)
     #expect(scene.schedule.onResolved(0, [ipv4(999)], now: .seconds(899)).sent.map(\.client) == [0])
   }
@@ -93,6 +95,67 @@ import Testing
     }
     #expect(scene.schedule.onResolved(0, [], now: .milliseconds(moment)) == [])
     #expect(scene.problem == .unknownHost("no address"))
+  }
+
+  @Test("B2 names that hang hold up the others for a bounded time, each in its turn, whoever hangs")
+  func hanging() throws {
+    var scene = try NotificationScene((1...40).map { try named("host\($0)") }) {
+      $0.mostResolving = 4
+      $0.mostLookUps = 12
+    }
+    var asked = scene.tick(at: 0).resolved
+    // The resolver hangs at each of them.
+    asked += scene.ticks(until: 60_000).map(\.directive).resolved
+    #expect(asked == (1...12).map { "host\($0)" })
+    // Whoever it gives up makes room, and stands behind those who were never asked about.
+    var now = 60_000
+    for client in 0..<36 {
+      now += 5_000
+      _ = scene.ticks(until: now)
+      asked += scene.schedule.onUnresolved(client, "timed out", now: .milliseconds(now)).resolved
+    }
+    #expect(Array(asked.prefix(40)) == (1...40).map { "host\($0)" })
+    #expect(Array(asked.dropFirst(40).prefix(3)) == ["host1", "host2", "host3"])
+  }
+
+  @Test(
+    "B2 a client that does not answer for long where its name stood for is looked up again and told where it is"
+  )
+  func moved() throws {
+    var scene = try NotificationScene([named("web")])
+    _ = scene.tick(at: 0)
+    _ = scene.schedule.onResolved(0, [ipv4(1)], now: .zero)
+    let first = scene.ticks(until: 30_000)
+    #expect(first.map(\.directive).resolved == ["web"])
+    let again = try #require(
+      first.first { if case .resolve = $0.directive { true } else { false } })
+    #expect((10_000...25_000).contains(again.moment))
+    // Meanwhile and afterwards it is tried at the old address, too, as long as the resolver knows no better.
+    #expect(first.last?.directive != again.directive)
+    #expect(scene.schedule.onUnresolved(0, "no such name", now: .seconds(30)) == [])
+    #expect(scene.problem == .silent)
+    let later = scene.ticks(until: 60_000).map(\.directive)
+    #expect(later.sent.allSatisfy { $0.address == ipv4(1) })
+    #expect(later.resolved == ["web"])
+    let question = try #require(
+      scene.schedule.onResolved(0, [ipv4(2)], now: .seconds(60)).sent.first)
+    #expect(question.address == ipv4(2) && question.port == 111)
+    let notice = try #require(try scene.answer(question, port: 701, at: 60_001).sent.first)
+    #expect(scene.answer(notice, at: 60_002).told == [0])
+    #expect(scene.schedule.pace.outstanding == 0)
+  }
+
+  @Test("B2 looked up again, a name that stands for the same address changes nothing")
+  func stayed() throws {
+    var scene = try NotificationScene([named("web")])
+    _ = scene.tick(at: 0)
+    _ = scene.schedule.onResolved(0, [ipv4(1), ipv4(2)], now: .zero)
+    _ = scene.ticks(until: 30_000)
+    let before = scene.schedule.ledger(0)
+    _ = scene.schedule.onResolved(0, [ipv4(2), ipv4(1)], now: .seconds(30))
+    #expect(scene.schedule.ledger(0) == before)
+    let next = try #require(scene.ticks(until: 40_000).map(\.directive).sent.first)
+    #expect(try scene.answer(next, port: 701, at: 40_001).sent.count == 1)
   }
 
   @Test("B2 a late answer of the resolver counts")

@@ -141,7 +141,11 @@ struct SimulatedNetwork {
       }
     }
     if openConversations > schedule.timings.mostStreams { wrongs.append("too many conversations") }
-    if openResolutions > schedule.timings.mostResolving { wrongs.append("too many names at the resolver") }
+    if openResolutions > schedule.timings.mostLookUps
+      || schedule.places.count > schedule.timings.mostResolving
+    {
+      wrongs.append("too many names at the resolver")
+    }
     mostOpenConversations = max(mostOpenConversations, openConversations)
   }
 
@@ -248,8 +252,8 @@ struct SimulatedNetwork {
     if schedule.conversations != openConversations {
       wrongs.append("\(schedule.conversations) conversations are counted, \(openConversations) are open")
     }
-    if schedule.resolving != openResolutions {
-      wrongs.append("\(schedule.resolving) names are counted at the resolver, \(openResolutions) are there")
+    if schedule.lookUps != openResolutions {
+      wrongs.append("\(schedule.lookUps) names are counted at the resolver, \(openResolutions) are there")
     }
     mostWaiting = max(mostWaiting, schedule.due.count)
   }

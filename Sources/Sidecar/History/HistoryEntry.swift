@@ -26,17 +26,39 @@ public struct HistoryEntry: Codable, Sendable, Equatable {
   public var stateNumber: Int?
   /// Every step in order.
   public var steps: [Step]
-  /// The clients that were to be told; of more than 2,000 those who were not told, and as many others as there is
-  /// room for.
-  public var clients: [Client]
   /// The operator's request that it answered.
   public var request: String?
   /// The names under which clients were told; nil where that is not known.
   public var names: [String]?
-  /// How many clients there were; nil: all are in `clients`.
-  public var clientCount: Int?
-  /// How many of them were not told; nil: as `clients` says.
-  public var untoldCount: Int?
+  /// How many clients were to be told.
+  public private(set) var clientCount = 0
+  /// How many of them were not.
+  public private(set) var untoldCount = 0
+  /// Some of those who were not told, ``mostUntold`` at most.
+  public private(set) var untold: [Client] = []
+  /// Where the store keeps the clients, see ``HistoryLedger``; nil where there were none.
+  public var ledger: Ledger?
+  /// Every client: in the answer for this one entry, nil in a list and in the store.
+  public var clients: [Client]?
+
+  /// How many are in ``untold``.
+  static let mostUntold = 20
+
+  /// Notes what became of everybody.
+  mutating func count(_ clients: [Client]) {
+    clientCount = clients.count
+    let missed = clients.filter { !$0.told }
+    untoldCount = missed.count
+    untold = Array(missed.prefix(Self.mostUntold))
+  }
+
+  /// The parts of a ledger: `services/<service>/ledger/<n>/<first>` and those after it.
+  public struct Ledger: Codable, Sendable, Equatable {
+    /// The first part's number.
+    public var first: Int
+    /// How many there are.
+    public var count: Int
+  }
 
   /// One step.
   public struct Step: Codable, Sendable, Equatable {
