@@ -187,6 +187,10 @@ private struct CalloutExchanges {
       if count > 0 {
         exchange.output.removeFirst(count)
         exchanges[index] = exchange
+      } else if errno == EPIPE {
+        // What the daemon said before it hung up is still to be read.
+        exchange.output = []
+        exchanges[index] = exchange
       } else if errno != EAGAIN && errno != EINTR {
         finish(index, .failed("the daemon hung up: \(text(errno))"))
       }
