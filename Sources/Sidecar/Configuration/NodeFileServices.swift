@@ -119,7 +119,8 @@ enum NodeFileServices {
       name: name, home: homeName, candidates: candidates, names: claims.hosts.map(\.0),
       address: claims.addressConfiguration, fence: fenceConfiguration, attachStorage: attach,
       detachStorage: detach, storageCheck: storageCheck, serverRecovery: server, serverWithdrawal: withdraw,
-      tellsOwnClients: tellsOwnClients, recoveryCheck: recoveryCheck, notification: notify, failback: failback)
+      tellsOwnClients: tellsOwnClients, recoveryCheck: recoveryCheck, notification: notify, failback: failback
+    )
   }
 
   private static func candidates(_ value: NodeFileValue) -> [NodeName]? {

@@ -25,7 +25,8 @@ extension NodeShell {
       let bytes = try await store.read(key, within: limit)
       guard var queue = bytes.flatMap(RequestQueue.init(bytes:)), queue.remove(end.request.id) else { return }
       let entry = HistoryEntry(
-        number: try await HistoryEntries.read(end.service, in: store, within: limit).last + 1, end, outcome: outcome,
+        number: try await HistoryEntries.read(end.service, in: store, within: limit).last + 1, end,
+        outcome: outcome,
         text, node: configuration.node)
       let history = try ClusterKeys.history(end.service, number: entry.number)
       _ = try await store.commit(
@@ -86,6 +87,6 @@ extension HistoryEntry {
         Step(
           step: "answer", detail: "\(node): \(text)", state: outcome, startedAtMilliseconds: 0,
           milliseconds: 0)
-      ], clients: [], request: end.request.id)
+      ], request: end.request.id)
   }
 }

@@ -57,6 +57,7 @@ extension PlanRunner {
     let assignment = NotificationAssignment(
       service: service.name, epoch: epoch, number: number, teller: .builtIn, names: [], address: nil,
       retry: service.notification.retry, graceLeft: nil, gracePeriod: context.gracePeriod)
-    return try await context.ownClients.goOn(assignment, others: await context.otherNames(service.name))?.left ?? 0
+    return try await context.ownClients.goOn(assignment, others: await context.otherNames(service.name))?.left
+      ?? 0
   }
 }
