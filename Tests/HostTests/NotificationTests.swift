@@ -62,6 +62,38 @@ extension HostTests {
       }
     }
 
+    /// B6: no entry says that clients are being told where nobody tells them.
+    @Test func anEntryWhoseNotificationCouldNotBeginSaysWhy() async throws {
+      try await withTwoServers { site in
+        let daemon = try await site.primary.startLockferry()
+        try await site.waitUntil(site.primary, owns: TwoServers.service)
+        try await site.firstLock(on: site.primary)
+        try await site.waitUntilMirrored(site.primary, records: 1)
+        // Where the attempt's directory should be made there is a file.
+        let place = site.primary.disk + "/state/notify"
+        try Data().write(to: URL(fileURLWithPath: place))
+        let refused = try await site.primary.lockferry("notify", TwoServers.service)
+        #expect(refused.end == .exited(1), "\(refused.errors)")
+        let failed = try #require(try await site.primary.history(TwoServers.service).last)
+        #expect(failed.kind == "notification" && failed.outcome == "failed" && failed.problem != nil)
+        try FileManager.default.removeItem(atPath: place)
+
+        // As a daemon leaves it that is killed before it could begin.
+        let folder = "\(site.store)/services/\(TwoServers.service)/history/0000000"
+        let entry = try String(contentsOfFile: folder + "\(failed.number)", encoding: .utf8)
+          .replacingOccurrences(of: "\"failed\"", with: "\"running\"")
+          .replacingOccurrences(
+            of: "\"number\" : \(failed.number)", with: "\"number\" : \(failed.number + 1)")
+        try await daemon.kill()
+        try entry.write(toFile: folder + "\(failed.number + 1)", atomically: true, encoding: .utf8)
+        _ = try await site.primary.startLockferry()
+        try await eventually("the entry says that nobody was told") {
+          let last = try await site.primary.history(TwoServers.service).last
+          return last?.number == failed.number + 1 && last?.outcome == "failed"
+        }
+      }
+    }
+
     /// B6: the ledger per client, however many there are.
     @Test func everyOneOfFiveThousandClientsIsInTheHistory() async throws {
       try await withTestNetwork { network in
