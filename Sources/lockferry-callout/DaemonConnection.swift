@@ -84,6 +84,7 @@ struct DaemonConnection {
     }
   }
 
+  /// A daemon that refuses may have hung up before this is sent; what it said before that is still to be read.
   private static func send(
     _ bytes: [UInt8], to descriptor: Int32, until deadline: Deadline
   ) throws(Failure) {
@@ -96,6 +97,8 @@ struct DaemonConnection {
         sent += count
       } else if errno == EAGAIN {
         try wait(for: POLLOUT, on: descriptor, until: deadline)
+      } else if errno == EPIPE {
+        return
       } else if errno != EINTR {
         throw .broken("the daemon hung up: \(errorText(errno))")
       }
