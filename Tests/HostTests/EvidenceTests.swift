@@ -36,7 +36,7 @@ extension HostTests {
     @Test func aReportOfOtherEquipmentMovesAServiceAway() async throws {
       try await ThreeServers.run({ file in
         let path = file.stateDirectory + "/token"
-        FileManager.default.createFile(
+        _ = FileManager.default.createFile(
           atPath: path, contents: Data("a-token-of-the-test\n".utf8), attributes: [.posixPermissions: 0o600])
         file.reportTokenFile = path
       }) { site in
