@@ -2,6 +2,7 @@ import Cluster
 import Foundation
 import Logging
 import NodeHost
+import Synchronization
 import Testing
 
 @testable import Sidecar
