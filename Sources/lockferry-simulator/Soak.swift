@@ -20,17 +20,17 @@ struct Soak {
       var next = pieces.makeIterator()
       for _ in 0..<threads {
         guard let piece = next.next() else { break }
-        group.addTask { Self.play(piece) }
+        group.addTask { await Self.play(piece) }
       }
       while let summary = await group.next() {
         total.add(summary)
-        total.took = .now - began
-        if .now - told >= Self.pause {
-          told = .now
+        total.took = ContinuousClock.now - began
+        if ContinuousClock.now - told >= Self.pause {
+          told = ContinuousClock.now
           print(total.text)
         }
         guard total.broken == nil, mayGoOn(), let piece = next.next() else { continue }
-        group.addTask { Self.play(piece) }
+        group.addTask { await Self.play(piece) }
       }
     }
     return total

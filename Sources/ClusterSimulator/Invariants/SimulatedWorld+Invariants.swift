@@ -21,7 +21,8 @@ extension SimulatedWorld {
     ledger.checks += 1
     // A fence closes what leases leave open, before the address is taken.
     let isFenced = services.contains { $0.name == service && $0.hasFence } && what.contains("takes")
-    for (other, machine) in machines where other != node && machine.holds(service) {
+    for other in shape.nodes where other != node {
+      guard let machine = machines[other], machine.holds(service) else { continue }
       // It was paused in the middle of a step that it had the right to begin.
       let isExcused = machine.excusedUntil >= now || (machines[node]?.excusedUntil ?? 0) >= now
       if !isFenced, isExcused {
@@ -87,8 +88,9 @@ extension SimulatedWorld {
       }
       permit(.unfencedOwner)
     }
-    for (name, other) in clients where name != client && other.isOn && other.service == service {
-      guard other.believesToHold(file) else { continue }
+    for name in shape.clients.map(\.name) where name != client {
+      guard let other = clients[name], other.isOn, other.service == service, other.believesToHold(file)
+      else { continue }
       if let permission = permission(for: name, of: service, against: client) {
         permit(permission)
         continue

@@ -191,7 +191,7 @@ extension SimulatedWorld {
   private mutating func installRecords(_ run: PlanRun, on node: NodeName, then: @escaping StepEnd) {
     call(from: node, .read, { $0.seen(by: node).records[run.service] ?? [:] }) { world, records in
       guard world.runs(run, on: node), let records else { return then(&world, nil) }
-      for (client, bytes) in records {
+      for (client, bytes) in records.sorted(by: { $0.key < $1.key }) {
         let live = world.machines[node]?.statusDirectory.files[client]
         let merged =
           live.map { MonitorRecord(parsing: $0).merged(with: MonitorRecord(parsing: bytes)).bytes } ?? bytes

@@ -78,7 +78,8 @@ extension SimulatedWorld {
 
   /// A confirmed order that is gone lets its machine go on.
   mutating func letGo() {
-    for (node, service) in keptOff where store.queue(service).first?.fenceConfirmed != true {
+    for node in shape.nodes {
+      guard let service = keptOff[node], store.queue(service).first?.fenceConfirmed != true else { continue }
       keptOff[node] = nil
       powerOn(node)
     }
