@@ -70,14 +70,19 @@ struct Lab: AsyncParsableCommand {
         }
         return scenario
       }
+    if compareOnly, !chosen.contains(where: \.isCompared) {
+      throw ValidationError("nothing to compare in \(scenario)")
+    }
+    let played = Played()
     do {
-      let rows = try await untilSignalled { try await play(chosen) }
-      guard !rows.isEmpty else { throw ValidationError("nothing to compare in \(scenario)") }
-      say("\n" + Row.table(rows))
-      guard rows.allSatisfy(\.isAsExpected) else { throw ExitCode.failure }
+      try await untilSignalled { try await play(chosen, into: played) }
+      say("\n" + Row.table(await played.rows))
+      guard await played.rows.allSatisfy(\.isAsExpected) else { throw ExitCode.failure }
     } catch let obstacle as Obstacle {
       try skip(obstacle.description)
     } catch let interrupted as Interrupted {
+      let rows = await played.rows
+      if !rows.isEmpty { say("\nPlayed so far:\n" + Row.table(rows)) }
       say("\nInterrupted. Everything that was started has been ended.")
       throw ExitCode(128 + interrupted.signal)
     }
@@ -93,7 +98,15 @@ struct Lab: AsyncParsableCommand {
     if !wherePossible { throw ExitCode(69) }
   }
 
-  private func play(_ scenarios: [Scenario]) async throws -> [Row] {
+  /// What has been played so far, also when somebody interrupts the rest.
+  private actor Played {
+    private(set) var rows: [Row] = []
+
+    func append(_ row: Row) { rows.append(row) }
+  }
+
+  /// Each scenario on every kernel: side by side in the table.
+  private func play(_ scenarios: [Scenario], into played: Played) async throws {
     let repository = FileManager.default.currentDirectoryPath
     let scripts = repository + "/lab/guest"
     guard FileManager.default.fileExists(atPath: scripts + "/init") else {
@@ -110,17 +123,15 @@ struct Lab: AsyncParsableCommand {
       scripts: scripts, programs: URL(fileURLWithPath: programs).standardizedFileURL.path, tools: tools,
       clusterTools: clusterTools, cache: cache)
     let deadline = ContinuousClock.now + Self.limitOfAll
-    var rows: [Row] = []
-    for kernel in kernels {
-      for scenario in scenarios {
-        let isCompared =
-          (compare || compareOnly) && Scenario.compared.contains(where: { $0.name == scenario.name })
-        for byHand in (compareOnly ? [] : [false]) + (isCompared ? [true] : []) {
-          rows.append(try await play(scenario, on: kernel, place, byHand: byHand, until: deadline))
+    for scenario in scenarios {
+      for byHand in (compareOnly ? [] : [false])
+        + ((compare || compareOnly) && scenario.isCompared ? [true] : [])
+      {
+        for kernel in kernels {
+          await played.append(try await play(scenario, on: kernel, place, byHand: byHand, until: deadline))
         }
       }
     }
-    return rows
   }
 
   private func fetch(
