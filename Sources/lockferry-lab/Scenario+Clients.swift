@@ -60,6 +60,10 @@ extension Scenario {
       try await site.locksHeld([own], on: site.b, below: "/disk/own") == 1
     }
     var outcome = try await site.judge(on: site.b, heldBefore: held)
+    // Only b's own lock may be lost, as yet.
+    if !outcome.holds {
+      outcome.unexplained.append("the service's own locks: \(outcome.heldAfter) of \(held) reclaimed")
+    }
     try await site.waitForAnswers(3, to: [rival])
     outcome.wronglyGranted += rival.grants.count
     outcome.problems += rival.grants.prefix(1).map { "b's own export, holder: \($0)" }
@@ -89,8 +93,14 @@ extension Scenario {
       var outcome = Outcome(heldBefore: held, heldAfter: try await site.locksHeld(on: site.b))
       outcome.wronglyGranted = site.wronglyGranted.count
       outcome.pause = try await site.longestPause()
+      // Nobody may get the service's locks by that, and the operator must be told why.
+      outcome.unexplained += site.wronglyGranted.prefix(3).map { "asker: \($0)" }
       let words = site.b.text("lockferry.log").split(separator: "\n").last { $0.contains("no grace period") }
-      outcome.remarks.append("the service is not online on b: \(words ?? "and the log does not say why")")
+      if let words {
+        outcome.remarks.append("the service is not online on b: \(words)")
+      } else {
+        outcome.unexplained.append("the service is not online on b, and its log does not say why")
+      }
       return outcome
     }
     return try await site.judge(on: site.b, heldBefore: held)

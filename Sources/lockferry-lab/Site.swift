@@ -128,13 +128,8 @@ struct Site: Sendable {
       StatusAnswer.self, from: Data(try await guest.run("curl -s -m 5 http://127.0.0.1:9943/status").utf8))
   }
 
-  /// What `guest` last wrote to the store as its beat, as the store's own machine sees it.
-  func beat(of guest: Guest) async throws -> String {
-    try await store.run("cat /disk/store/lockferry/nodes/\(guest.name)/beat")
-  }
-
   /// Waits until the store holds what `guest`'s status directory does, a record for each client.
-  func waitUntilMirrored(_ guest: Guest) async throws {
+  func waitUntilMirrored(_ guest: Guest, records: Int = 2) async throws {
     if isByHand {
       // Twice the interval of the copies.
       try await Task.sleep(for: .seconds(10))
@@ -142,7 +137,7 @@ struct Site: Sendable {
     }
     try await eventually(within: .seconds(90), "records of \(guest.name) are in the store") {
       let mirror = try await status(of: guest).service("home")?.mirror
-      return mirror.map { $0.recordsSeen >= 2 && $0.recordsMirrored == $0.recordsSeen } ?? false
+      return mirror.map { $0.recordsSeen >= records && $0.recordsMirrored == $0.recordsSeen } ?? false
     }
   }
 
