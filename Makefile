@@ -32,7 +32,7 @@ lab-programs: dependencies
 # Needs root: virtual machines with real kernels, see docs/lab.md. SCENARIO=, KERNEL=, KERNEL_DEB=, COMPARE=1, KEEP=1.
 lab: lab-programs
 	"$$($(SWIFT) build --show-bin-path)/lockferry-lab" $(if $(SCENARIO),--scenario $(SCENARIO)) \
-	  $(if $(KERNEL),--kernel $(KERNEL)) $(if $(KERNEL_DEB),--kernel-deb $(KERNEL_DEB)) \
+	  $(if $(KERNEL),--kernel $(KERNEL)) $(if $(KERNEL_DEB),--kernel-deb "$(KERNEL_DEB)") \
 	  $(if $(COMPARE),--compare) $(if $(KEEP),--keep)
 
 # Host tests and the kernel lab need root; without it, or without QEMU, they say so and are skipped. The lab is first

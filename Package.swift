@@ -134,7 +134,9 @@ let package = Package(
       dependencies: ["Sidecar", "Cluster", "StatusMonitor", "SharedStore", "NodeHost", "lockferry"]),
     .testTarget(name: "NSMPeerTests", dependencies: ["nsm-peer", "ONCRPC", "StatusMonitor"]),
     .testTarget(name: "HostTests", dependencies: ["HostTestKit", "CalloutProtocol"]),
-    .testTarget(name: "LabTests", dependencies: ["lockferry-lab"]),
+    .testTarget(
+      name: "LabTests",
+      dependencies: ["lockferry-lab", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
   ],
   swiftLanguageModes: [.v6]
 )

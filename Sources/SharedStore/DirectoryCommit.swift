@@ -14,22 +14,40 @@ struct DirectoryCommit {
 
   private var isDurable: Bool { transaction.durability == .durable }
 
+  /// Writes the values before it takes the lock: a large batch on a slow disk is not to keep small transactions, such
+  /// as the renewal of a lease, from it. And a machine that is paused after its comparison loses the lock to the
+  /// file system's own lease: what it has compared is old when it goes on, so that nothing but the rename that commits
+  /// may be left to do. No clock inside need show such a pause.
   func run() throws(StoreFailure) -> StoreOutcome {
-    guard transaction.writes.count > 1 else {
-      return try StoreLock.with(root, progress) { (lock) throws(StoreFailure) in
-        if let conflict = try lockAndCompare(lock) { return conflict }
-        if let write = transaction.writes.first { try put(write) }
-        return .committed
-      }
-    }
-    // The values are written before the lock is taken, so that a large batch on a slow disk doesn't keep
-    // small transactions, such as the renewal of a lease, from the lock.
+    guard transaction.writes.count > 1 else { return try runSingle() }
     let batch = PreparedBatch(root, progress)
     defer { batch.discard() }
     try batch.prepare(transaction.writes)
-    return try StoreLock.with(root, progress) { (lock) throws(StoreFailure) in
+    return try whereNothingConflicts { () throws(StoreFailure) in try batch.commit() }
+  }
+
+  private func runSingle() throws(StoreFailure) -> StoreOutcome {
+    guard let write = transaction.writes.first else {
+      return try whereNothingConflicts { () throws(StoreFailure) in }
+    }
+    guard let value = write.value else {
+      return try whereNothingConflicts { () throws(StoreFailure) in try delete(write.key) }
+    }
+    let draft = try draft(value, for: write.key)
+    var isCommitted = false
+    defer { if !isCommitted { root.discard(draft) } }
+    return try whereNothingConflicts { () throws(StoreFailure) in
+      try makeVisible(draft, as: write.key)
+      isCommitted = true
+    }
+  }
+
+  private func whereNothingConflicts(
+    _ commit: () throws(StoreFailure) -> Void
+  ) throws(StoreFailure) -> StoreOutcome {
+    try StoreLock.with(root, progress) { (lock) throws(StoreFailure) in
       if let conflict = try lockAndCompare(lock) { return conflict }
-      try batch.commit()
+      try commit()
       return .committed
     }
   }
@@ -44,7 +62,17 @@ struct DirectoryCommit {
     return try StoreLock.with(root, progress) { (lock) throws(StoreFailure) in
       // A journal that writes this key was committed before this write began, so it has to come first.
       guard try lock.takeAtOnce(.key(write.key)), try !root.isInJournal(write.key) else { return nil }
-      try put(write)
+      guard let value = write.value else {
+        try delete(write.key)
+        return .committed
+      }
+      let draft = try draft(value, for: write.key)
+      do throws(StoreFailure) {
+        try makeVisible(draft, as: write.key)
+      } catch {
+        root.discard(draft)
+        throw error
+      }
       return .committed
     }
   }
@@ -60,23 +88,16 @@ struct DirectoryCommit {
     return nil
   }
 
-  private func put(_ write: StoreTransaction.Write) throws(StoreFailure) {
-    if let value = write.value {
-      try set(write.key, to: value)
-    } else {
-      try delete(write.key)
-    }
-  }
-
-  private func set(_ key: StoreKey, to value: [UInt8]) throws(StoreFailure) {
+  private func draft(_ value: [UInt8], for key: StoreKey) throws(StoreFailure) -> StoreDraft {
     let folder = try root.makeFolder(for: key, durably: isDurable)
     var names = TemporaryNames()
-    let name = names.next()
-    let draft = try root.draft(value, as: name, in: folder, durably: isDurable)
+    return try root.draft(value, as: names.next(), in: folder, durably: isDurable)
+  }
+
+  private func makeVisible(_ draft: StoreDraft, as key: StoreKey) throws(StoreFailure) {
     do throws(StoreFailure) {
       try root.makeVisible(draft, as: key.name, progress, durably: isDurable)
     } catch {
-      root.discard(draft)
       throw error.number == EISDIR ? StoreFailure(.keysBelow(key)) : error
     }
   }

@@ -111,13 +111,14 @@ final class PreparedBatch {
   private var folders: [ArraySlice<String>: StoreFile] = [:]
   private var drafts: [StoreDraft] = []
   private var journal = StoreJournal(entries: [])
+  private var journalDraft: StoreDraft?
 
   init(_ root: StoreRoot, _ progress: CallProgress) {
     self.root = root
     self.progress = progress
   }
 
-  /// Writes every value under a hidden name and makes all of them durable. Needs no lock.
+  /// Writes every value and the journal under hidden names and makes all of them durable. Needs no lock.
   func prepare(_ writes: [StoreTransaction.Write]) throws(StoreFailure) {
     let isLarge = writes.count > DirectoryCommit.fewFiles
     for write in writes {
@@ -135,6 +136,14 @@ final class PreparedBatch {
       journal.entries.append(.set(write.key, from: draft.name))
     }
     try root.sync(Array(folders.values), wholeFileSystem: isLarge)
+    let bytes = journal.bytes
+    guard bytes.count <= StoreJournal.maximumBytes else {
+      throw StoreFailure(
+        StoreError(
+          .invalidKey,
+          "a transaction of \(journal.entries.count) writes is too large for the store; nothing was written"))
+    }
+    journalDraft = try root.draft(bytes, as: names.next(), in: root.folder, durably: true)
   }
 
   private func folder(of key: StoreKey) throws(StoreFailure) -> StoreFile {
@@ -144,24 +153,17 @@ final class PreparedBatch {
     return folder
   }
 
-  /// Commits under the lock.
+  /// Commits under the lock what is prepared.
   func commit() throws(StoreFailure) {
-    let bytes = journal.bytes
-    guard bytes.count <= StoreJournal.maximumBytes else {
-      throw StoreFailure(
-        StoreError(
-          .invalidKey,
-          "a transaction of \(journal.entries.count) writes is too large for the store; nothing was written"))
-    }
-    let draft = try root.draft(bytes, as: names.next(), in: root.folder, durably: true)
+    guard let draft = journalDraft else { return }
     do throws(StoreFailure) {
       try root.makeVisible(draft, as: StoreRoot.journalName, progress, durably: true)
     } catch {
       // Where the journal may be in place its drafts have to stay.
-      if error.mayBeVisible { drafts = [] } else { root.discard(draft) }
+      if error.mayBeVisible { forgetDrafts() }
       throw error
     }
-    drafts = []
+    forgetDrafts()
     do throws(StoreFailure) {
       try root.apply(journal)
     } catch {
@@ -169,10 +171,12 @@ final class PreparedBatch {
     }
   }
 
+  private func forgetDrafts() { (drafts, journalDraft) = ([], nil) }
+
   /// Removes what won't become visible.
   func discard() {
-    for draft in drafts { root.discard(draft) }
-    drafts = []
+    for draft in drafts + [journalDraft].compactMap(\.self) { root.discard(draft) }
+    forgetDrafts()
   }
 }
 

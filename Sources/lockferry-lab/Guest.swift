@@ -58,6 +58,7 @@ actor Guest {
 
   private var arguments: [String] {
     // no_timer_check: on a busy machine timer interrupts come so late that Linux takes the timer for broken and panics.
+    // nokaslr, init_on_alloc=0 and audit=0 save a tenth of an emulated boot.
     var arguments = [
       "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "qemu64", "-m",
       role == .server ? "1024" : "512",
@@ -67,8 +68,8 @@ actor Guest {
       "-chardev", "pipe,id=monitor,path=\(rack.folder)/\(name)-monitor", "-mon", "chardev=monitor",
       "-kernel", rack.kernel.image, "-initrd", rack.initramfs,
       "-append",
-      "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check lab.boot=/host\(rack.scripts)/boot.sh lab.name=\(name) lab.role=\(role.rawValue) "
-        + "lab.address=\(address)",
+      "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check nokaslr init_on_alloc=0 audit=0 "
+        + "lab.boot=/host\(rack.scripts)/boot.sh lab.name=\(name) lab.role=\(role.rawValue) lab.address=\(address)",
       "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
       "-virtfs", "local,path=\(rack.share),mount_tag=lab,security_model=none,multidevs=remap",
       "-netdev", "tap,id=net,ifname=\(Rack.tap(number)),script=no,downscript=no",

@@ -3,7 +3,7 @@ import HostTestKit
 
 /// A Debian kernel, unpacked and not installed.
 struct KernelPackage: Sendable {
-  /// What the table calls it: `6.1`, `6.12`, or a package's file name.
+  /// What the table calls it: `6.1`, `6.12`, or its release.
   let label: String
   /// The release, as `uname -r` says.
   let release: String
@@ -25,7 +25,7 @@ struct KernelPackage: Sendable {
         "no kernel \(label): say \(suites.keys.sorted().joined(separator: " or ")), or name a package's file")
     }
     let folder = "\(cache)/kernel-\(label)"
-    if let unpacked = unpacked(label, folder) { return unpacked }
+    if let unpacked = unpacked(in: folder, as: label) { return unpacked }
     say("Fetching the kernel package of Debian \(suite) …")
     let package = try await Shell.run(
       Self.aptRoot + """
@@ -38,15 +38,12 @@ struct KernelPackage: Sendable {
     guard let file = package.split(separator: "\n").last else {
       throw HostTestError("no package: \(package)")
     }
-    return try await unpack(String(file), label: label, folder: folder)
+    return try await unpack(String(file), to: folder, as: label)
   }
 
-  /// Unpacks a package that somebody has fetched already.
+  /// Unpacks a package that somebody has fetched or built, every time: another one may have the same name.
   static func file(_ path: String, cache: String) async throws -> KernelPackage {
-    let label = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
-    let folder = "\(cache)/kernel-\(label)"
-    if let unpacked = unpacked(label, folder) { return unpacked }
-    return try await unpack(path, label: label, folder: folder)
+    try await unpack(path, to: cache + "/kernel-file", as: nil)
   }
 
   /// An apt of the lab's own, so that another suite never reaches the machine's: its sources list has the mirror
@@ -73,7 +70,9 @@ struct KernelPackage: Sendable {
 
     """
 
-  private static func unpack(_ file: String, label: String, folder: String) async throws -> KernelPackage {
+  private static func unpack(_ file: String, to folder: String, as label: String?) async throws
+    -> KernelPackage
+  {
     try await Shell.run(
       """
       rm -rf "$2.new" && mkdir -p "$2.new" && dpkg -x "$1" "$2.new"
@@ -81,16 +80,18 @@ struct KernelPackage: Sendable {
       cd "$2.new/lib/modules" && depmod -b "$2.new" "$(ls)"
       rm -rf "$2" && mv "$2.new" "$2"
       """, [file, folder])
-    guard let unpacked = unpacked(label, folder) else { throw HostTestError("\(file) is no kernel package") }
+    guard let unpacked = unpacked(in: folder, as: label) else {
+      throw HostTestError("\(file) is no kernel package")
+    }
     return unpacked
   }
 
-  private static func unpacked(_ label: String, _ folder: String) -> KernelPackage? {
+  private static func unpacked(in folder: String, as label: String?) -> KernelPackage? {
     guard
       let release = try? FileManager.default.contentsOfDirectory(atPath: folder + "/lib/modules").first,
       FileManager.default.fileExists(atPath: "\(folder)/boot/vmlinuz-\(release)")
     else { return nil }
-    return KernelPackage(label: label, release: release, root: folder)
+    return KernelPackage(label: label ?? release, release: release, root: folder)
   }
 
   /// Makes the first file system of every guest: busybox, the modules that reach the lab machine's own root file

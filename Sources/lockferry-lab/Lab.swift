@@ -61,26 +61,45 @@ struct Lab: AsyncParsableCommand {
     if let obstacle = LabTools.unavailableBecause {
       return try skip(obstacle)
     }
-    let chosen =
-      try scenario.isEmpty
-      ? Scenario.all
-      : scenario.map { name in
-        guard let scenario = Scenario.all.first(where: { $0.name == name }) else {
-          throw ValidationError("no scenario \(name); --list shows them")
-        }
-        return scenario
-      }
+    let played = Played()
     do {
-      let rows = try await untilSignalled { try await play(chosen) }
-      guard !rows.isEmpty else { throw ValidationError("nothing to compare in \(scenario)") }
-      say("\n" + Row.table(rows))
-      guard rows.allSatisfy(\.isAsExpected) else { throw ExitCode.failure }
-    } catch let obstacle as Obstacle {
-      try skip(obstacle.description)
-    } catch let interrupted as Interrupted {
-      say("\nInterrupted. Everything that was started has been ended.")
-      throw ExitCode(128 + interrupted.signal)
+      try await untilSignalled { try await play(into: played) }
+    } catch {
+      if await !played.rows.isEmpty { say("\nPlayed before that:\n" + Row.table(await played.rows)) }
+      switch error {
+      case let obstacle as Obstacle: return try skip(obstacle.description)
+      case let interrupted as Interrupted:
+        say("\nInterrupted. Everything that was started has been ended.")
+        throw ExitCode(128 + interrupted.signal)
+      default: throw error
+      }
     }
+    say("\n" + Row.table(await played.rows))
+    guard await played.rows.allSatisfy(\.isAsExpected) else { throw ExitCode.failure }
+  }
+
+  func validate() throws {
+    for name in scenario where !Scenario.all.contains(where: { $0.name == name }) {
+      throw ValidationError("no scenario \(name); --list shows them")
+    }
+    for label in kernel where KernelPackage.suites[label] == nil {
+      let known = KernelPackage.suites.keys.sorted().joined(separator: " or ")
+      throw ValidationError("no kernel \(label): say \(known), or name a package's file with --kernel-deb")
+    }
+    if let kernelDeb {
+      guard kernel.isEmpty else { throw ValidationError("either --kernel or --kernel-deb") }
+      guard FileManager.default.isReadableFile(atPath: kernelDeb) else {
+        throw ValidationError("no file \(kernelDeb)")
+      }
+    }
+    if compareOnly, !chosen.contains(where: \.isCompared) {
+      throw ValidationError("nothing to compare in \(scenario.joined(separator: ", "))")
+    }
+  }
+
+  /// What is to be played.
+  private var chosen: [Scenario] {
+    scenario.isEmpty ? Scenario.all : scenario.flatMap { name in Scenario.all.filter { $0.name == name } }
   }
 
   /// Something that the lab needs can't be had.
@@ -93,7 +112,15 @@ struct Lab: AsyncParsableCommand {
     if !wherePossible { throw ExitCode(69) }
   }
 
-  private func play(_ scenarios: [Scenario]) async throws -> [Row] {
+  /// What has been played so far, also when somebody interrupts the rest.
+  private actor Played {
+    private(set) var rows: [Row] = []
+
+    func append(_ row: Row) { rows.append(row) }
+  }
+
+  /// Each scenario on every kernel: side by side in the table.
+  private func play(into played: Played) async throws {
     let repository = FileManager.default.currentDirectoryPath
     let scripts = repository + "/lab/guest"
     guard FileManager.default.fileExists(atPath: scripts + "/init") else {
@@ -101,26 +128,37 @@ struct Lab: AsyncParsableCommand {
     }
     let cache = repository + "/.build/lab"
     try FileManager.default.createDirectory(atPath: cache, withIntermediateDirectories: true)
+    let lock = try lock(cache)
+    defer { close(lock) }
     let programs =
       try self.programs
       ?? URL(fileURLWithPath: HostTestKit.builtProgram("lockferry")).deletingLastPathComponent().path
-    let needsClusterFileSystem = scenarios.contains(where: \.setting.sharesDisk)
+    let needsClusterFileSystem = chosen.contains(where: \.setting.sharesDisk)
     let (tools, clusterTools, kernels) = try await fetch(cache, clusterFileSystem: needsClusterFileSystem)
     let place = LabPlace(
       scripts: scripts, programs: URL(fileURLWithPath: programs).standardizedFileURL.path, tools: tools,
       clusterTools: clusterTools, cache: cache)
     let deadline = ContinuousClock.now + Self.limitOfAll
-    var rows: [Row] = []
-    for kernel in kernels {
-      for scenario in scenarios {
-        let isCompared =
-          (compare || compareOnly) && Scenario.compared.contains(where: { $0.name == scenario.name })
-        for byHand in (compareOnly ? [] : [false]) + (isCompared ? [true] : []) {
-          rows.append(try await play(scenario, on: kernel, place, byHand: byHand, until: deadline))
+    for scenario in chosen {
+      for byHand in (compareOnly ? [] : [false])
+        + ((compare || compareOnly) && scenario.isCompared ? [true] : [])
+      {
+        for kernel in kernels {
+          await played.append(try await play(scenario, on: kernel, place, byHand: byHand, until: deadline))
         }
       }
     }
-    return rows
+  }
+
+  /// Two labs would overwrite each other's packages and disks.
+  private func lock(_ cache: String) throws -> Int32 {
+    let file = open(cache + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw HostTestError("\(cache)/lock: \(String(cString: strerror(errno)))") }
+    guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+      close(file)
+      throw Obstacle(description: "Another lab is at work in \(cache).")
+    }
+    return file
   }
 
   private func fetch(

@@ -23,25 +23,24 @@ extension Scenario {
     // What a does not hold for writing, the cluster file system then lets b read without asking a. For the rest b waits
     // until a goes on.
     try await site.b.run("ls -l /srv/home; stat -f /srv/home")
-    let beat = try await site.beat(of: site.a)
+    // Just after a beat: a rename that is under way when a machine stops is finished when it goes on (docs/failure-model.md).
+    _ = try await site.nextBeat(of: site.a)()
     try await site.a.pause(by: pause)
     site.note("a hangs")
     try await site.waitUntilOnline(site.b)
+    let nextBeat = try await site.nextBeat(of: site.a)
     site.note("service online on b; a goes on")
     let wakes = Moment.now
     try await site.a.resume(after: pause)
-    try await eventually(within: .seconds(120), "a writes to the store again") {
-      try await site.beat(of: site.a) != beat
-    }
-    let writes = Moment.now
+    let writes = try await nextBeat()
     site.note("a has written to the store again")
     var outcome = try await site.judge(on: site.b, heldBefore: held)
     let took = straggler.answers(since: wakes)
     let served = took.last ?? 0
     outcome.remarks.append(
       "a served the address for \(Self.seconds(served)) after it went on (\(took.count) writes taken), and was back "
-        + "in the store after \(Self.seconds(wakes.milliseconds(to: writes.wall)))")
-    if served > wakes.milliseconds(to: writes.wall) {
+        + "in the store after \(Self.seconds(wakes.milliseconds(to: writes)))")
+    if served > wakes.milliseconds(to: writes) {
       outcome.problems.append("a served the address after it had written to the store")
     }
     let remains = try await site.a.run(
@@ -56,6 +55,30 @@ extension Scenario {
 
   private static func seconds(_ milliseconds: Int) -> String {
     "\(milliseconds / 1000).\(milliseconds % 1000 / 100) s"
+  }
+}
+
+extension Site {
+  /// Watches from now on for the next beat of `guest`, as the store's own machine sees it; what it returns waits until that
+  /// has come, and says when, on the lab's own clock.
+  func nextBeat(of guest: Guest) async throws -> @Sendable () async throws -> Date {
+    // Without a process for each look: those take long on an emulated machine.
+    try await store.run(
+      """
+      beat=/disk/store/lockferry/nodes/\(guest.name)/beat
+      rm -f /lab/store/next-beat
+      old=$(sed -n 's/^counter: //p' $beat) new=
+      (until [ "${new:-$old}" != "$old" ]; do
+           while read -r word value; do [ "$word" != counter: ] || new=$value; done < $beat
+       done
+       : > /lab/store/next-beat) > /dev/null 2>&1 &
+      """)
+    let file = store.folder + "/next-beat"
+    return {
+      try await value(within: .seconds(120), "\(guest.name) writes its beat") {
+        (try? FileManager.default.attributesOfItem(atPath: file))?[.modificationDate] as? Date
+      }
+    }
   }
 }
 

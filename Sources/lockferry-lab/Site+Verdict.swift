@@ -20,21 +20,18 @@ extension Site {
   }
 
   /// The locks that the asker got though it must not, as the asker's kernel told it.
-  var wronglyGranted: [String] {
-    Locks.conflicting.flatMap { lock in
-      asker.text("ask-\(lock.name).log").split(separator: "\n").filter { $0.hasSuffix(" granted") }.map(
-        String.init)
-    }
-  }
+  var wronglyGranted: [String] { conflicting.flatMap(\.grants) }
 
   /// What the holder wrote, with fsync: `MILLISECONDS data wrote NUMBER`.
   private var writes: [Substring] {
     holder.text("hold.log").split(separator: "\n").filter { $0.contains(" data wrote ") }
   }
 
-  /// The longest time that passed between two writes of the holder, each with fsync, in milliseconds.
-  var longestPause: Int {
-    let times = writes.compactMap { $0.split(separator: " ").first.flatMap { Int($0) } }
+  /// The longest time in which the holder wrote nothing, each write with fsync, up to now; in milliseconds.
+  func longestPause() async throws -> Int {
+    let now = try await holder.run("date +%s%3N").trimmingCharacters(in: .whitespacesAndNewlines)
+    let times =
+      writes.compactMap { $0.split(separator: " ").first.flatMap { Int($0) } } + [Int(now)].compactMap(\.self)
     return zip(times, times.dropFirst()).map { $1 - $0 }.max() ?? 0
   }
 
@@ -71,17 +68,17 @@ extension Site {
   func judge(on server: Guest, heldBefore: Int) async throws -> Outcome {
     try await waitUntilReclaimed(on: server)
     note("grace period on \(server.name) is over")
-    let (freeBefore, written) = (grants(Locks.free), writes.count)
+    let (freeBefore, written) = (free.map(\.grants.count), writes.count)
     try await waitForAnswers(3)
     try await eventually(within: .seconds(240), "the holder writes again") { writes.count >= written + 2 }
     var outcome = Outcome(heldBefore: heldBefore, heldAfter: try await locksHeld(on: server))
     outcome.wronglyGranted = wronglyGranted.count
-    outcome.pause = longestPause
+    outcome.pause = try await longestPause()
     if heldBefore != Locks.held.count {
       outcome.problems.append("only \(heldBefore) locks were held at first")
     }
     for line in wronglyGranted.prefix(3) { outcome.problems.append("asker: \(line)") }
-    if zip(freeBefore, grants(Locks.free)).contains(where: { $1 <= $0 }) {
+    if zip(freeBefore, free).contains(where: { $1.grants.count <= $0 }) {
       outcome.problems.append("a lock that conflicts with nothing was not granted afterwards")
     }
     outcome.problems += try await lossesInKernelLog(of: holder)
@@ -102,11 +99,5 @@ extension Site {
       .map {
         "\(client.name)'s kernel: \($0)"
       }
-  }
-
-  private func grants(_ locks: [Locks.Lock]) -> [Int] {
-    locks.map { lock in
-      asker.text("ask-\(lock.name).log").split(separator: "\n").count { $0.hasSuffix(" granted") }
-    }
   }
 }

@@ -78,10 +78,7 @@ struct Site: Sendable {
   /// The asker begins to ask for conflicting locks, and for some that it may have.
   func beginAsking() async throws {
     try await asker.run("$lab_scripts/mount-home.sh", within: .seconds(90))
-    try await asker.run(
-      (Locks.conflicting + Locks.free).map {
-        "$lab_programs/lab-locks ask /lab/asker/ask-\($0.name).log \($0.argument()) > /lab/asker/ask-\($0.name).err 2>&1 &"
-      }.joined(separator: "\n"))
+    try await ask((conflicting + free).map(\.lock), on: asker)
     try await waitForAnswers(2)
   }
 
@@ -131,13 +128,8 @@ struct Site: Sendable {
       StatusAnswer.self, from: Data(try await guest.run("curl -s -m 5 http://127.0.0.1:9943/status").utf8))
   }
 
-  /// What `guest` last wrote to the store as its beat, as the store's own machine sees it.
-  func beat(of guest: Guest) async throws -> String {
-    try await store.run("cat /disk/store/lockferry/nodes/\(guest.name)/beat")
-  }
-
   /// Waits until the store holds what `guest`'s status directory does, a record for each client.
-  func waitUntilMirrored(_ guest: Guest) async throws {
+  func waitUntilMirrored(_ guest: Guest, records: Int = 2) async throws {
     if isByHand {
       // Twice the interval of the copies.
       try await Task.sleep(for: .seconds(10))
@@ -145,7 +137,7 @@ struct Site: Sendable {
     }
     try await eventually(within: .seconds(90), "records of \(guest.name) are in the store") {
       let mirror = try await status(of: guest).service("home")?.mirror
-      return mirror.map { $0.recordsSeen >= 2 && $0.recordsMirrored == $0.recordsSeen } ?? false
+      return mirror.map { $0.recordsSeen >= records && $0.recordsMirrored == $0.recordsSeen } ?? false
     }
   }
 
@@ -165,19 +157,6 @@ struct Site: Sendable {
 
   /// Ends the grace period of `guest` where nobody has a lock to reclaim, or everybody has reclaimed.
   func endGrace(on guest: Guest) async throws { try await guest.run("end_grace") }
-
-  /// Waits until every question of the asker was answered `count` times more.
-  func waitForAnswers(_ count: Int, within limit: Duration = .seconds(240)) async throws {
-    let logs = (Locks.conflicting + Locks.free).map { "ask-\($0.name).log" }
-    let before = logs.map { Self.answers(asker.text($0)) }
-    try await eventually(within: limit, "the asker gets answers") {
-      zip(logs, before).allSatisfy { Self.answers(asker.text($0)) >= $1 + count }
-    }
-  }
-
-  private static func answers(_ log: String) -> Int {
-    log.split(separator: "\n").count { $0.hasSuffix(" refused") || $0.hasSuffix(" granted") }
-  }
 
   /// Waits until lockferry on `guest` could adopt, and throws if the service does not stay on `owner`.
   func takesNothingBack(_ guest: Guest, from owner: Guest) async throws {

@@ -102,6 +102,18 @@ import Testing
     #expect(row.verdict.hasPrefix("PASSES"))
   }
 
+  @Test func anExpectedFailureExcusesNothingElse() {
+    var row = Self.row {
+      $0.heldAfter = 4
+      $0.unexplained = ["another lock, too"]
+    }
+    row.expectedToFail = "the work that mends it"
+    #expect(!row.isAsExpected)
+    #expect(row.verdict == "FAILED, in more than is expected")
+    #expect(Row.table([row]).contains("another lock, too"))
+    #expect(!Self.row { $0.unexplained = ["anything"] }.isAsExpected)
+  }
+
   @Test func whatWasNotPlayedToItsEndFailsEvenWhereFailureIsExpected() {
     for (expected, isByHand, isControl) in [
       (nil, false, false), ("some work", false, false), (nil, true, false), (nil, false, true),

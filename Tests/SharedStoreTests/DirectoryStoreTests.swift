@@ -170,6 +170,40 @@ struct DirectoryStoreTests {
     for copy in copies.withLock({ $0 }) { close(copy) }
   }
 
+  @Test(
+    "a writer that is paused before its commit, and loses the lock to the file system's own lease, undoes nothing",
+    arguments: [["a"], ["a", "b"]])
+  func pausedWriter(_ keys: [String]) async throws {
+    // Whatever was reached by then: the machine stands still, its clocks, too, and another node commits.
+    for pause in 1...20 {
+      try await store.write(["a": bytes("1"), "b": bytes("1"), "owner": bytes("a")])
+      let (path, reached, isCommitting) = (folder.path, Shared(0), Shared(false))
+      let paused = DirectoryStore(
+        path: path,
+        steps: { step in
+          if step.hasPrefix("rename ") { isCommitting.withLock { $0 = true } }
+          guard !isCommitting.withLock({ $0 }),
+            reached.withLock({
+              $0 += 1; return $0
+            }) == pause
+          else { return }
+          try? bytes("b").write(to: path + "/owner")
+        })
+      let outcome = try await paused.write(
+        Dictionary(uniqueKeysWithValues: keys.map { ($0, bytes("2")) }), where: ["owner": bytes("a")])
+      guard reached.withLock({ $0 }) >= pause else {
+        #expect(outcome == .committed)
+        #expect(pause > 2)
+        return
+      }
+      #expect(
+        try outcome == .conflict(key: StoreKey(at: "owner"), actual: bytes("b")), "paused at step \(pause)")
+      for key in keys { #expect(try await store.read(key) == bytes("1"), "paused at step \(pause)") }
+      #expect(try names("").filter { $0.hasPrefix(".new") || $0 == ".journal" } == [])
+    }
+    Issue.record("the steps before the commit have no end")
+  }
+
   @Test("a journal that a dead writer left is applied before anything that meets its keys")
   func leftoverJournal() async throws {
     for reader in 0..<5 {

@@ -25,7 +25,8 @@ take)
     rpc.statd --no-notify -n "$lab_service_name"
     "$lab_scripts/nfs-server.sh" recover
     ip address add "$lab_service_address/24" dev eth0
-    arping -q -A -c 2 -I eth0 "$lab_service_address" || true
+    "$(ls "$lab_tools"/bin/busybox "$lab_tools"/usr/bin/busybox 2> /dev/null | head -n 1)" \
+        arping -q -A -c 2 -I eth0 "$lab_service_address"
     sm-notify -f -v "$lab_service_name"
     "$lab_scripts/by-hand.sh" copy-forever > /dev/null 2>&1 < /dev/null &
     echo "$!" > /run/copy.pid ;;

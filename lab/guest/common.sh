@@ -31,10 +31,11 @@ end_grace() { # lockd's and nfsd's: new locks wait until both are over
 }
 
 wait_for() { # seconds, command...
-    left=$(($1 * 5)); shift
+    read -r now rest < /proc/uptime
+    deadline=$((${now%.*} + $1)); shift
     until "$@"; do
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || return 1
+        read -r now rest < /proc/uptime
+        [ "${now%.*}" -lt "$deadline" ] || return 1
         sleep 0.2
     done
 }
