@@ -17,7 +17,7 @@ struct Soak {
     var told = began
     let pieces = Pieces(first: first, seeds: seeds)
     await withTaskGroup(of: Summary.self) { group in
-      var next = pieces.makeIterator()
+      let next = pieces.makeIterator()
       for _ in 0..<threads {
         guard let piece = next.next() else { break }
         group.addTask { await Self.play(piece) }
