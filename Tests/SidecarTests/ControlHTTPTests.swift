@@ -31,21 +31,27 @@ struct ControlHTTPTests {
     }
   }
 
+  private func status(_ port: Int, _ target: String) async throws -> Int? {
+    try await OwnThread.run("lf-test") {
+      HTTPStatusProbe.status(
+        host: "127.0.0.1", port: UInt16(clamping: port), target: target, within: .seconds(10))
+    }
+  }
+
   /// What a candidate asks of a silent owner.
   @Test func theEndpointIsAWitness() async throws {
     try await withHealthEndpoint(ScriptedDaemon()) { _, port in
-      func status(_ port: Int, _ target: String) async throws -> Int? {
-        try await OwnThread.run("lf-test") {
-          HTTPStatusProbe.status(
-            host: "127.0.0.1", port: UInt16(clamping: port), target: target, within: .seconds(10))
-        }
-      }
-      #expect(try await status(port, "/primary?service=home") == 200)
-      #expect(try await status(port, "/primary?service=work") == 503)
-      #expect(try await status(port, "/none") == 404)
-      #expect(try await status(1, "/primary") == nil)
       // Without a token in the node file nobody can report anything.
-      #expect(try await status(port, "/v1/health-reports") == 404)
+      let expected: [(String, Int)] = [
+        ("/primary?service=home", 200), ("/primary?service=work", 503), ("/none", 404),
+        ("/v1/health-reports", 404),
+      ]
+      for (target, code) in expected {
+        let answer = try await status(port, target)
+        #expect(answer == code, "\(target)")
+      }
+      let nobody = try await status(1, "/primary")
+      #expect(nobody == nil)
     }
   }
 
