@@ -141,8 +141,8 @@ struct RenderingTests {
         clients were told 7
 
         CLIENT  ADDRESS    TOLD  AFTER  TRIES  FIRST ANSWER  NAMES                 PROBLEM
-        one     10.0.0.11  yes    5 ms      2          3 ms  nfs.example.com, nfs
-        two                no                                                      no answer
+        one     10.0.0.11  yes    5 ms      2          3 ms  nfs.example.com, nfs  -
+        two     -          no        -      -             -  -                     no answer
 
         """)
     var damaged = HistoryEntry.adoption

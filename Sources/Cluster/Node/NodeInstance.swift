@@ -200,7 +200,8 @@ public struct NodeInstance: Sendable {
     }
     for name in orderedServices {
       guard let state = services[name] else { continue }
-      if let changedAt = state.changedAt, view.startedAt <= changedAt { continue }
+      // A cache may go on showing what this node itself has overtaken.
+      if let changedAt = state.changedAt, view.startedAt <= changedAt + settings.staleness { continue }
       if isOlderThanKnown(view.owners[name], state) { continue }
       let queue = RequestQueue(bytes: view.requests[name] ?? [])
       services[name]?.requests = queue ?? RequestQueue()
