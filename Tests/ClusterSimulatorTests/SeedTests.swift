@@ -10,7 +10,7 @@ struct SeedTests {
     getenv(variable).flatMap { Int(String(cString: $0)) }
   }
 
-  static let seeds = number("LOCKFERRY_SEEDS") ?? 2_000
+  static let seeds = number("LOCKFERRY_SEEDS") ?? 300
   static let first = number("LOCKFERRY_FIRST_SEED") ?? 0
 
   /// The parts run side by side, one on each processor.
@@ -49,7 +49,7 @@ struct SeedTests {
   @Test func thereAreAtLeastFortyKindsOfFaultAndAllOfThemStrike() {
     #expect(Fault.Kind.allCases.count >= 40)
     var kinds: Set<Fault.Kind> = []
-    for seed in 0..<300 { kinds.formUnion(Schedule(seed: seed).faults.map(\.kind)) }
+    for seed in 0..<1500 { kinds.formUnion(Schedule(seed: seed).faults.map(\.kind)) }
     #expect(kinds == Set(Fault.Kind.allCases))
   }
 }
