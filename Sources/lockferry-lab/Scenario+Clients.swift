@@ -34,7 +34,8 @@ extension Scenario {
   /// 9
   static let ownClients = Scenario(
     name: "own-clients",
-    what: "the adoptive server has a client of its own, whose lock must survive the adoption", isCompared: true
+    what: "the adoptive server has a client of its own, whose lock must survive the adoption",
+    isCompared: true
   ) { site in
     let held = try await site.begin()
     try await site.b.run(
