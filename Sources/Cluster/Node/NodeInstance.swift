@@ -203,10 +203,7 @@ public struct NodeInstance: Sendable {
       // A cache may go on showing what this node itself has overtaken.
       if let changedAt = state.changedAt, view.startedAt <= changedAt + settings.staleness { continue }
       if isOlderThanKnown(view.owners[name], state) { continue }
-      let queue = RequestQueue(bytes: view.requests[name] ?? [])
-      services[name]?.requests = queue ?? RequestQueue()
-      services[name]?.canReadRequests = queue != nil
-      if queue?.first?.id != state.turn?.id { services[name]?.turn = queue?.first.map { ($0.id, now) } }
+      onRequests(name, view.requests[name], now: now)
       directives += onOwner(name, view.owners[name], now: now)
       directives += decide(name, now: now)
     }

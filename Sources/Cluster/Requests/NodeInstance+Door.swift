@@ -27,6 +27,16 @@ extension NodeInstance {
     }
   }
 
+  /// The queue as the store has it: seen by a look, or by whoever has just read or written it.
+  public mutating func onRequests(_ name: ServiceName, _ bytes: [UInt8]?, now: BootInstant) {
+    let queue = RequestQueue(bytes: bytes ?? [])
+    services[name]?.requests = queue ?? RequestQueue()
+    services[name]?.canReadRequests = queue != nil
+    if queue?.first?.id != services[name]?.turn?.id {
+      services[name]?.turn = queue?.first.map { ($0.id, now) }
+    }
+  }
+
   private func whyNotChange(_ state: ServiceState, _ action: ServiceRequest.Action) -> RequestRefusal? {
     let name = state.definition.name
     let problem: String? =

@@ -7,6 +7,8 @@ extension NodeControl {
   func ask(_ body: RequestBody) async throws(ControlError) -> RequestStatus {
     let service = try name(body.service)
     let request = try Self.request(body)
+    let queued = try await read({ () throws(StoreError) in try ClusterKeys.requests(service) })
+    await daemon.shell.sawRequests(of: service, queued)
     if let refusal = await daemon.shell.whyNotAsk(request, of: service) { throw refusal }
     let plans = await daemon.shell.plans(for: request, of: service)
     var status = RequestStatus(
@@ -115,7 +117,7 @@ extension NodeControl {
         let outcome = try await store.commit(
           StoreTransaction(comparisons: [.init(key, equals: bytes)], writes: [.init(key, queue.bytes)]),
           within: limit)
-        if outcome == .committed { return }
+        if outcome == .committed { return await daemon.shell.sawRequests(of: service, queue.bytes) }
       }
       throw ControlError(.exists, "too many ask for \(service) at the same moment: try again")
     } catch let error as ControlError {

@@ -42,6 +42,11 @@ extension NodeShell {
     }
   }
 
+  /// What an answer to an operator needs now and not at the next look.
+  func sawRequests(of service: ServiceName, _ bytes: [UInt8]?) {
+    instance.onRequests(service, bytes, now: .now)
+  }
+
   /// Why `request` can't be asked now; nil when it can.
   func whyNotAsk(_ request: ServiceRequest, of service: ServiceName) -> ControlError? {
     guard let refusal = instance.whyNotAsk(request, of: service, now: .now) else { return nil }
