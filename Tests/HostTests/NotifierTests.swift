@@ -157,8 +157,8 @@ extension HostTests {
       }
     }
 
-    /// As the notifier has few descriptors, all but some connections fail at once, and each lets the next begin: one
-    /// within the other they would overflow its thread's stack.
+    /// As the notifier has few descriptors, all but some connections fail at once, and each lets the next begin. It shows
+    /// that such a run ends; the chain is too short here to overflow a stack, were they performed one within the other.
     @Test func thousandsOfConnectionsThatFailAtOnceEndNobody() async throws {
       try await withTestNetwork { network in
         let site = try await NotifierSite(in: network)
