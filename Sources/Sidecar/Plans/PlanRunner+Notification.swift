@@ -34,7 +34,7 @@ extension PlanRunner {
     let (stored, _) = try await ServiceStateNumber.read(
       service.name, store: context.store, limit: context.limit)
     guard let stored else { return "no client was ever told anything" }
-    let own = try await goOnTellingOwnClients(stored)
+    let own = await goOnTellingOwnClients(stored)
     let ownText = own > 0 ? "; so are \(own) clients of this node's own NFS server" : ""
     guard let assignment = assignment(stored) else {
       return "clients are told by a command, once" + ownText

@@ -51,13 +51,20 @@ extension PlanRunner {
     }
   }
 
-  /// A daemon that starts again goes on telling them.
-  func goOnTellingOwnClients(_ number: StateNumber) async throws -> Int {
+  /// A daemon that starts again goes on telling them; what keeps it from that must not keep the service waiting.
+  func goOnTellingOwnClients(_ number: StateNumber) async -> Int {
     guard service.serverRecovery != nil, service.tellsOwnClients else { return 0 }
     let assignment = NotificationAssignment(
       service: service.name, epoch: epoch, number: number, teller: .builtIn, names: [], address: nil,
       retry: service.notification.retry, graceLeft: nil, gracePeriod: context.gracePeriod)
-    return try await context.ownClients.goOn(assignment, others: await context.otherNames(service.name))?.left
-      ?? 0
+    do {
+      let others = await context.otherNames(service.name)
+      return try await context.ownClients.goOn(assignment, others: others)?.left ?? 0
+    } catch {
+      context.log.error(
+        "clients of this node's own NFS server that had not answered are not told again",
+        metadata: ["service": "\(service.name)", "error": "\(error)"])
+      return 0
+    }
   }
 }
