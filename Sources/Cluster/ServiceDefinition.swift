@@ -16,6 +16,8 @@ public struct ServiceDefinition: Sendable, Equatable {
   public var recoversServer: Bool
   /// A command makes the NFS server stop serving it.
   public var withdrawsServer: Bool
+  /// Where its file systems are is known, so that a release can write down who holds which lock.
+  public var listsLocks: Bool
   /// Its address moves with it.
   public var movesAddress: Bool
   /// How it comes home after a failover.
@@ -27,7 +29,8 @@ public struct ServiceDefinition: Sendable, Equatable {
   public init(
     name: ServiceName, home: NodeName, candidates: [NodeName], hasFence: Bool, attachesStorage: Bool = false,
     detachesStorage: Bool = false, recoversServer: Bool = false, withdrawsServer: Bool = false,
-    movesAddress: Bool = true, hasChecks: Bool = false, failback: FailbackPolicy = .manual
+    listsLocks: Bool = false, movesAddress: Bool = true, hasChecks: Bool = false,
+    failback: FailbackPolicy = .manual
   ) {
     self.name = name
     self.home = home
@@ -37,6 +40,7 @@ public struct ServiceDefinition: Sendable, Equatable {
     self.detachesStorage = detachesStorage
     self.recoversServer = recoversServer
     self.withdrawsServer = withdrawsServer
+    self.listsLocks = listsLocks
     self.movesAddress = movesAddress
     self.failback = failback
     self.hasChecks = hasChecks

@@ -109,14 +109,25 @@ extension Scenario {
     let held = try await site.begin()
     for (from, to) in [(site.a, site.b), (site.b, site.a)] {
       try await site.migrate(from: from, to: to)
-      try await site.waitUntilReclaimed(on: to)
+      if site.isByHand {
+        try await site.waitUntilReclaimed(on: to)
+      } else {
+        try await site.waitUntilGraceIsEnded(on: to)
+      }
       try await site.waitForAnswers(2)
       let now = try await site.locksHeld(on: to)
       site.note("\(now) locks on \(to.name)")
       guard now == held else { return try await site.judge(on: to, heldBefore: held) }
       try await site.waitUntilMirrored(to)
     }
-    return try await site.judge(on: site.a, heldBefore: held)
+    let wait = site.longestWaitForNewLock()
+    var outcome = try await site.judge(on: site.a, heldBefore: held)
+    outcome.remarks.append(
+      "no new lock for \(wait / 1000) s at the longest, of a grace period of \(site.rack.graceSeconds) s")
+    if !site.isByHand, wait >= site.rack.graceSeconds * 1000 {
+      outcome.problems.append("the grace period ran for its full length, though all locks were back")
+    }
+    return outcome
   }
 
   /// 6

@@ -35,6 +35,14 @@ extension Site {
     return zip(times, times.dropFirst()).map { $1 - $0 }.max() ?? 0
   }
 
+  /// The longest time in which the asker got none of the locks that conflict with nothing, up to the last that it got; in
+  /// milliseconds.
+  func longestWaitForNewLock() -> Int {
+    let times = free.flatMap(\.grants).compactMap { $0.split(separator: " ").first.flatMap { Int($0) } }
+      .sorted()
+    return zip(times, times.dropFirst()).map { $1 - $0 }.max() ?? 0
+  }
+
   /// An operator moves the healthy service.
   func migrate(from: Guest, to: Guest) async throws {
     if isByHand {

@@ -155,6 +155,18 @@ struct Site: Sendable {
     try await endGrace(on: guest)
   }
 
+  /// Waits until `guest`'s lock manager is out of its grace period; the lab does not end it.
+  func waitUntilGraceIsEnded(on guest: Guest) async throws {
+    try await eventually(
+      within: .seconds(2 * rack.graceSeconds + 60), "the grace period on \(guest.name) is over"
+    ) {
+      Locks.graceIsOver(in: try await guest.run(Self.lookAtLocks(below: "/srv/home")))
+    }
+    // nfsd's own goes on for NFSv4's clients, of whom there are none.
+    try await guest.run("echo Y > /proc/fs/nfsd/v4_end_grace || true")
+    note("the grace period on \(guest.name) is over")
+  }
+
   /// Ends the grace period of `guest` where nobody has a lock to reclaim, or everybody has reclaimed.
   func endGrace(on guest: Guest) async throws { try await guest.run("end_grace") }
 

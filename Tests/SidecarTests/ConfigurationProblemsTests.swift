@@ -43,6 +43,12 @@ struct ConfigurationProblemsTests {
       "node: a", "node: a\n\"node\": b", "2:1: node: written twice; the first is in line 1, column 1"),
     BadNodeFile(
       "node: a", "node: a\nnode: b\nnode: c", "2:1: node: written twice", "3:1: node: written twice"),
+    .adding(
+      "    storage: {mounts: [/srv/a, /srv/a/]}",
+      "9:32: services[0].storage.mounts[1]: `/srv/a` stands here twice"),
+    .adding(
+      "    storage: {mounts: [srv]}",
+      "9:24: services[0].storage.mounts[0]: `srv` must be the absolute path of a file system of the service"),
     .adding("colour: red", "9:1: colour: unknown key; known here: node, store"),
     .adding("beats: {leese: 4s}", "9:9: beats.leese: unknown key; did you mean `lease`?"),
     .adding(

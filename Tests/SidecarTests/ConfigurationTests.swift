@@ -49,7 +49,7 @@ struct ConfigurationTests {
           address: fd00:0::0010/64
           interface: eth0.7
           fence: {command: [/sbin/fence, b], timeout: 30s}
-          storage: {attach: {command: [/sbin/attach]}, detach: {command: [/sbin/detach], timeout: 1m}}
+          storage: {attach: {command: [/sbin/attach]}, detach: {command: [/sbin/detach], timeout: 1m}, mounts: [/srv/a/, /srv/b]}
           recovery:
             server: {command: [/sbin/start]}
             withdraw: {command: [/sbin/stop]}
@@ -109,6 +109,7 @@ struct ConfigurationTests {
       home.fence == .command(CommandConfiguration(arguments: ["/sbin/fence", "b"], timeout: .seconds(30))))
     #expect(home.attachStorage == CommandConfiguration(arguments: ["/sbin/attach"], timeout: .seconds(60)))
     #expect(home.detachStorage == CommandConfiguration(arguments: ["/sbin/detach"], timeout: .seconds(60)))
+    #expect(home.storageMounts == ["/srv/a", "/srv/b"])
     #expect(home.serverRecovery?.arguments == ["/sbin/start"])
     #expect(home.serverWithdrawal?.arguments == ["/sbin/stop"])
     #expect(home.notification == .smNotify(retry: .seconds(1200)))

@@ -51,6 +51,20 @@ import Testing
     #expect(memory.records == (try live(["10.0.0.2": "what is this\n"])))
   }
 
+  @Test(
+    "A count of locks after the restart does not hide those before it; one that was not known stays unknown (B4)"
+  )
+  func locks() {
+    var memory = OwnClients.Memory(epoch: 2, adopted: [:], own: [:], locks: 3)
+    memory.note(locks: 0)
+    #expect(memory.locks == 3)
+    memory.note(locks: 5)
+    #expect(memory.locks == 5)
+    memory.note(locks: nil)
+    memory.note(locks: 0)
+    #expect(memory.locks == nil)
+  }
+
   @Test func itSurvivesARestartOfTheDaemon() throws {
     var memory = memory(adopted: ["10.0.0.1": "x"])
     memory.note(live: try live(["10.0.0.2": line("0100007f", "10.0.0.2", by: "b")]))

@@ -6,10 +6,18 @@ extension Plan {
     of service: ServiceDefinition, by node: NodeName, epoch: UInt64, to target: NodeName?, because: String,
     request: String? = nil, outcome: Ownership.State = .released
   ) -> Plan {
-    let steps = [
+    var steps = [
       service.movesAddress
         ? PlanStep(.address, "no client takes another lock here")
-        : .skipped(.address, "no address is configured"),
+        : .skipped(.address, "no address is configured")
+    ]
+    if service.listsLocks {
+      steps.append(
+        service.movesAddress
+          ? PlanStep(.inventory, "when all these locks are back, the next owner ends its grace period")
+          : .skipped(.inventory, "without an address that moves, clients may go on taking locks here"))
+    }
+    steps += [
       PlanStep(.mirror, "the last record reaches the store; a stopping server's removals don't"),
       service.withdrawsServer
         ? PlanStep(.server, "its locks and exports let go of the file system")

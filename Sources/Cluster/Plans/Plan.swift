@@ -61,6 +61,8 @@ public struct PlanStep: Sendable, Equatable, Codable {
     case notify
     /// Look whether it is all true.
     case verify
+    /// Write down which locks clients hold.
+    case inventory
     /// Bring the mirror up to date for the last time.
     case mirror
     /// Remove the clients' records from the store.

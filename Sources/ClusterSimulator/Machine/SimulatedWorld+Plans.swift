@@ -175,7 +175,8 @@ extension SimulatedWorld {
     case (_, .notify): return notifyClients(run, on: node, then: then)
     case (_, .verify):
       guard machines[node]?.holds(service) == true else { return then(&self, nil) }
-    case (_, .storage), (_, .finish), (_, .mirror), (_, .forget): break
+    // The kernel lab shows what becomes of an inventory: simulated services keep none.
+    case (_, .storage), (_, .finish), (_, .mirror), (_, .forget), (_, .inventory): break
     }
     then(&self, run)
   }

@@ -160,6 +160,8 @@ public struct ServiceConfiguration: Sendable, Equatable {
   public var attachStorage: CommandConfiguration?
   /// `storage.detach`: takes it away again.
   public var detachStorage: CommandConfiguration?
+  /// `storage.mounts`: where its file systems are mounted, none twice. Without any no lock inventory is taken.
+  public var storageMounts: [String]
   /// `storage.check`: tells whether this node could attach it.
   public var storageCheck: CommandConfiguration?
   /// `recovery.server`: makes the NFS server enter its grace period with the exports of the service.

@@ -93,7 +93,7 @@ enum NodeFileServices {
     }
     let fence = section.required(
       "fence", "write down how the old owner is stopped, {command: [...]}, or `none` if nothing does")
-    let storage = section.optional("storage")?.section(known: ["attach", "detach", "check"])
+    let storage = section.optional("storage")?.section(known: ["attach", "detach", "check", "mounts"])
     let recovery = section.optional("recovery")?.section(known: [
       "server", "own_clients", "withdraw", "check", "notify",
     ])
@@ -101,6 +101,7 @@ enum NodeFileServices {
     let attach = storage?.optional("attach").flatMap(NodeFileCommands.command)
     let detach = storage?.optional("detach").flatMap(NodeFileCommands.command)
     let storageCheck = storage?.optional("check").flatMap(NodeFileCommands.command)
+    let mounts = storage?.optional("mounts").map(mounts) ?? []
     let recoveryCheck = recovery?.optional("check").flatMap(NodeFileCommands.command)
     let server = recovery?.optional("server").flatMap(NodeFileCommands.command)
     let withdraw = recovery?.optional("withdraw").flatMap(NodeFileCommands.command)
@@ -113,14 +114,30 @@ enum NodeFileServices {
       recovery?.optional("notify").map(NodeFileNotification.read) ?? NodeFileNotification.preset
     let failback = section.optional("failback").map(NodeFileFailback.read) ?? .manual
     guard let name = claims.name.flatMap({ ServiceName($0.name) }), let homeName, let candidates,
-      let fenceConfiguration, let tellsOwnClients, let notify, let failback, !claims.isAddressWrong
+      let fenceConfiguration, let tellsOwnClients, let notify, let failback, let mounts,
+      !claims.isAddressWrong
     else { return nil }
     return ServiceConfiguration(
       name: name, home: homeName, candidates: candidates, names: claims.hosts.map(\.0),
       address: claims.addressConfiguration, fence: fenceConfiguration, attachStorage: attach,
-      detachStorage: detach, storageCheck: storageCheck, serverRecovery: server, serverWithdrawal: withdraw,
+      detachStorage: detach, storageMounts: mounts, storageCheck: storageCheck, serverRecovery: server,
+      serverWithdrawal: withdraw,
       tellsOwnClients: tellsOwnClients, recoveryCheck: recoveryCheck, notification: notify, failback: failback
     )
+  }
+
+  private static func mounts(_ value: NodeFileValue) -> [String]? {
+    guard let elements = value.list(of: "paths") else { return nil }
+    var paths: [String] = []
+    for element in elements {
+      guard let path = element.absolutePath("a file system of the service") else { return nil }
+      guard !paths.contains(path) else {
+        element.report("`\(path)` stands here twice")
+        return nil
+      }
+      paths.append(path)
+    }
+    return paths
   }
 
   private static func candidates(_ value: NodeFileValue) -> [NodeName]? {

@@ -227,6 +227,7 @@ extension ServiceConfiguration {
       name: name, home: home, candidates: candidates, hasFence: fence != .none,
       attachesStorage: attachStorage != nil, detachesStorage: detachStorage != nil,
       recoversServer: serverRecovery != nil, withdrawsServer: serverWithdrawal != nil,
-      movesAddress: address != nil, hasChecks: !checks.isEmpty, failback: failback)
+      listsLocks: !storageMounts.isEmpty, movesAddress: address != nil, hasChecks: !checks.isEmpty,
+      failback: failback)
   }
 }

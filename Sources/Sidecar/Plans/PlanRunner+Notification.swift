@@ -13,8 +13,12 @@ extension PlanRunner {
     guard let number = stateNumber else {
       throw PlanError("the journal of \(service.name) has lost its state number")
     }
+    let reclaims = try await beginReclaims()
+    let start = BootClock.now
     let told = try await tellClients(number, &journal)
-    return told + (await tellOwnClients(number, graceLeft: graceLeft, patience: .seconds(3)))
+    let own = await tellOwnClients(number, graceLeft: graceLeft, patience: .seconds(3))
+    guard let reclaims else { return told + own }
+    return try await told + own + "; " + reclaims(Self.patience - (BootClock.now - start))
   }
 
   private func tellClients(_ number: StateNumber, _ journal: inout PlanJournal) async throws -> String {

@@ -39,7 +39,10 @@ extension PlanRunner {
   func forgetClients() async throws -> String {
     let records = try await forget(below: try ClusterKeys.records(service.name))
     _ = try await forget(below: try ClusterKeys.restarts(service.name))
-    try await write([.init(try ClusterKeys.notification(service.name), nil)])
+    try await write([
+      .init(try ClusterKeys.notification(service.name), nil),
+      .init(try ClusterKeys.inventory(service.name), nil),
+    ])
     return "\(records) records are gone from the store"
   }
 

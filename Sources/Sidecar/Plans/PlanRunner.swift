@@ -139,6 +139,7 @@ struct PlanRunner: Sendable {
     case (_, .address): try await takeAddress()
     case (_, .notify): try await notifyClients(&journal)
     case (_, .verify): try await verify()
+    case (_, .inventory): try await takeInventory(&writes)
     case (_, .mirror): try await finishMirror()
     case (_, .forget): try await forgetClients()
     case (_, .finish): throw PlanError("the end of a plan is not a step of its own")
@@ -147,7 +148,7 @@ struct PlanRunner: Sendable {
 
   /// The store's word, asked for before every step: a paused machine that goes on in the middle of a plan must
   /// learn that its epoch is gone before it touches the world.
-  private func holdsEpoch() async throws -> Bool {
+  func holdsEpoch() async throws -> Bool {
     let bytes = try await context.store.read(try ClusterKeys.owner(service.name), within: context.limit)
     let ownership = bytes.flatMap(Ownership.init(bytes:))
     if let seen = ownership?.epoch, seen < epoch {

@@ -18,6 +18,8 @@ struct OwnClients: Sendable {
     var adopted: [String: Data]
     /// This node's own.
     var own: [String: Data]
+    /// The most locks that this node's lock manager held before the restart; nil where that could not be known.
+    var locks: Int?
 
     /// Takes over who is in the live directory and not, or not only, a client of the adopted service.
     mutating func note(live: [ClientName: [UInt8]]) {
@@ -29,6 +31,12 @@ struct OwnClients: Sendable {
         let new = MonitorRecord(parsing: lines.flatMap { $0.text + [UInt8(ascii: "\n")] })
         own[client.text] = Data(record.merged(with: new).bytes)
       }
+    }
+
+    /// Another count of the locks, which never makes the first smaller: a step that runs again after the restart finds
+    /// none any more.
+    mutating func note(locks count: Int?) {
+      locks = locks.flatMap { before in count.map { max(before, $0) } }
     }
 
     /// As the notification wants them.
@@ -57,12 +65,15 @@ struct OwnClients: Sendable {
   func remember(
     _ service: ServiceName, epoch: UInt64, adopted: @Sendable () async throws -> [ClientName: [UInt8]]
   ) async throws {
+    let locks = try await OwnThread.run("lf-own-clients") { ServiceLocks.countOfAll() }
     var memory: Memory
     if let known = try await read(service), known.epoch == epoch {
       memory = known
+      memory.note(locks: locks)
     } else {
       let adopted = try await adopted().map { ($0.key.text, Data($0.value)) }
-      memory = Memory(epoch: epoch, adopted: Dictionary(adopted) { first, _ in first }, own: [:])
+      memory = Memory(
+        epoch: epoch, adopted: Dictionary(adopted) { first, _ in first }, own: [:], locks: locks)
     }
     let (live, folder, path, before) = (live, folder, path(service), memory)
     try await OwnThread.run("lf-own-clients") {
@@ -78,6 +89,22 @@ struct OwnClients: Sendable {
   func strangers(to service: ServiceName, epoch: UInt64) async throws -> Set<ClientName> {
     guard let memory = try await read(service), memory.epoch == epoch else { return [] }
     return Set(memory.records.keys.filter { memory.adopted[$0.text] == nil })
+  }
+
+  /// The most locks that this node's lock manager held before the restart; nil where that is not known.
+  func locksBefore(_ service: ServiceName, epoch: UInt64) async throws -> Int? {
+    guard let memory = try await read(service), memory.epoch == epoch else { return nil }
+    return memory.locks
+  }
+
+  /// Whoever is in the live directory, or was before the restart, and is no client of the service.
+  func others(than service: ServiceName, epoch: UInt64) async throws -> [String] {
+    guard let memory = try await read(service), memory.epoch == epoch else {
+      throw PlanError("who was a client of this node before \(service) came is not known any more")
+    }
+    let live = live
+    let now = try await OwnThread.run("lf-own-clients") { try live.scan().records.keys.map(\.text) }
+    return Set(now).union(memory.own.keys).filter { memory.adopted[$0] == nil }.sorted()
   }
 
   /// Tells those who were remembered, under this node's names and those of `others`, services that it serves as well.

@@ -51,6 +51,10 @@ enum ClusterKeys {
     try StoreKey(["services", service.text, "notification"])
   }
 
+  static func inventory(_ service: ServiceName) throws(StoreError) -> StoreKey {
+    try StoreKey(["services", service.text, "inventory"])
+  }
+
   static func records(_ service: ServiceName) throws(StoreError) -> StoreKey {
     try StoreKey(["services", service.text, "sm"])
   }

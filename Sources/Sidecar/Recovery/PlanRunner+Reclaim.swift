@@ -1,0 +1,73 @@
+import Cluster
+import NodeHost
+import SharedStore
+
+/// The inventory of locks that a release leaves, and what an adoption makes of it.
+extension PlanRunner {
+  /// How long a table of locks may go on changing after the address has gone.
+  private static let looks = 20
+
+  /// Every lock of the service, once the kernel has answered what had arrived before the address went: two looks in a row
+  /// see the same. Without an inventory nothing is lost but time.
+  func takeInventory(_ writes: inout [StoreTransaction.Write]) async throws -> String {
+    let key = try ClusterKeys.inventory(service.name)
+    do {
+      guard try await OwnThread.run("lf-nfsd", { NFSServerFacts.read() }).isServing else {
+        throw PlanError("no kernel NFS server serves here, and no other one's locks can be seen")
+      }
+      let locks = ServiceLocks(mounts: service.storageMounts)
+      var last: [ServiceLock]?
+      for _ in 0..<Self.looks {
+        let held = try await OwnThread.run("lf-inventory") { try locks.held() }
+        guard held != last else {
+          guard let inventory = LockInventory(epoch: epoch, locks: held) else {
+            throw PlanError("more than \(LockInventory.mostLocks) locks")
+          }
+          writes.append(.init(key, inventory.bytes))
+          return "\(held.count) locks are held"
+        }
+        last = held
+        try await Task.sleep(for: .milliseconds(50))
+      }
+      throw PlanError("the locks of \(service.name) go on changing, though its address has gone")
+    } catch {
+      try Task.checkCancellation()
+      writes.append(.init(key, nil))
+      return "none (\(error)); the next owner's grace period runs for its full length"
+    }
+  }
+
+  /// Begins to look for the locks that the former owner wrote down.
+  ///
+  /// - Returns: nil where that is not asked for; else how to wait for the outcome.
+  func beginReclaims() async throws -> (@Sendable (Duration) async throws -> String)? {
+    guard plan.kind == .adoption, !service.storageMounts.isEmpty, service.serverRecovery != nil else {
+      return nil
+    }
+    if let obstacle = try await obstacleToInventory() {
+      return { _ in ReclaimRun.fullLength(obstacle) }
+    }
+    let key = try ClusterKeys.inventory(service.name)
+    guard let bytes = try await context.store.read(key, within: context.limit),
+      let inventory = LockInventory(bytes: bytes), inventory.epoch + 1 == epoch
+    else { return { _ in ReclaimRun.fullLength("nobody knows which locks there were") } }
+    let (own, name, epoch, runner) = (context.ownClients, service.name, epoch, self)
+    let run = ReclaimRun(
+      inventory, locks: ServiceLocks(mounts: service.storageMounts),
+      others: { try await own.others(than: name, epoch: epoch) },
+      holdsEpoch: { try await runner.holdsEpoch() })
+    let log = context.log
+    context.jobs.start { await run.run(name, log: log) }
+    return { try await run.word(within: $0) }
+  }
+
+  /// Who besides the service's clients could have locks to reclaim, which no inventory lists.
+  private func obstacleToInventory() async throws -> String? {
+    guard service.tellsOwnClients else { return "recovery.own_clients is leave" }
+    switch try await context.ownClients.locksBefore(service.name, epoch: epoch) {
+    case nil: return "what else this node's lock manager held before the restart is not known"
+    case 0: return nil
+    case let count?: return "\(count) locks of other clients were held on this node before the restart"
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import Cluster
+import Logging
+import NodeHost
+
+/// Looks at the serving kernel until every lock of an inventory is back, then ends the grace period; or until that is over.
+actor ReclaimRun {
+  /// From one look to the next.
+  private static let interval = Duration.milliseconds(100)
+
+  private let watch: ReclaimWatch
+  private let locks: ServiceLocks
+  private let others: @Sendable () async throws -> [String]
+  private let holdsEpoch: @Sendable () async throws -> Bool
+  private let all: Int
+  private let start = BootClock.now
+  private var outcome: String?
+
+  /// - Parameters:
+  ///   - others: clients besides those of the service that this node's lock manager knows.
+  ///   - holdsEpoch: the store's word, asked for before the grace period is ended.
+  init(
+    _ inventory: LockInventory, locks: ServiceLocks, others: @escaping @Sendable () async throws -> [String],
+    holdsEpoch: @escaping @Sendable () async throws -> Bool
+  ) {
+    watch = ReclaimWatch(inventory)
+    all = inventory.locks.count
+    self.locks = locks
+    self.others = others
+    self.holdsEpoch = holdsEpoch
+  }
+
+  /// Runs until there is nothing left to do, or the task is cancelled.
+  func run(_ service: ServiceName, log: Logger) async {
+    while outcome == nil, !Task.isCancelled {
+      do {
+        outcome = try await look()
+      } catch {
+        // The grace period ends by itself; nobody loses anything for not having been looked at.
+        outcome = Self.fullLength("\(error)")
+      }
+      if outcome == nil { try? await Task.sleep(for: Self.interval) }
+    }
+    if let outcome {
+      log.notice("reclaims", metadata: ["service": "\(service)", "outcome": "\(outcome)"])
+    }
+  }
+
+  /// What became of it, or how far it is when `patience` ends.
+  func word(within patience: Duration) async throws -> String {
+    let end = BootClock.now + patience
+    while outcome == nil, BootClock.now < end { try await Task.sleep(for: .milliseconds(20)) }
+    return outcome
+      ?? "the grace period goes on until all \(all) locks are back, for its full length at most"
+  }
+
+  /// Why the grace period is left alone.
+  static func fullLength(_ why: String) -> String {
+    "the grace period runs for its full length: \(why)"
+  }
+
+  private func look() async throws -> String? {
+    let locks = locks
+    let (present, facts) = try await OwnThread.run("lf-reclaims") {
+      (try locks.held(), NFSServerFacts.read())
+    }
+    switch watch.look(present: present, graceEnded: facts.graceEnded, others: try await others()) {
+    case .wait:
+      return nil
+    case .leave(let why):
+      return Self.fullLength(why)
+    case .over(let missing):
+      return missing == 0
+        ? "all \(all) locks are back"
+        : "\(missing) of \(all) locks were not back when the grace period was over"
+    case .end:
+      guard try await holdsEpoch() else { return Self.fullLength("the service has left this node") }
+      try await OwnThread.run("lf-reclaims") { try GracePeriod.end() }
+      let took = (BootClock.now - start).wholeMilliseconds
+      return "all \(all) locks are back after \(took) ms, and the grace period is ended"
+    }
+  }
+}
