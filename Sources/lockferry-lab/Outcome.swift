@@ -6,8 +6,8 @@ struct Outcome: Sendable {
   var heldAfter: Int
   /// Answers "granted" to the asker for a lock that the holder has.
   var wronglyGranted = 0
-  /// The longest time between two writes of the holder, in milliseconds.
-  var pause = 0
+  /// The longest time between two writes of the holder, in milliseconds; nil where it did not write all the time.
+  var pause: Int?
   /// Whatever must not be.
   var problems: [String] = []
   /// What not even the failure that is expected of the scenario explains.
@@ -82,7 +82,7 @@ struct Row: Sendable {
       return [
         row.scenario, row.kernel, "\(outcome.heldBefore)", "\(outcome.heldAfter)",
         "\(outcome.heldBefore - outcome.heldAfter)", "\(outcome.wronglyGranted)",
-        "\(outcome.pause / 1000).\(outcome.pause % 1000 / 100) s", row.verdict,
+        outcome.pause.map { "\($0 / 1000).\($0 % 1000 / 100) s" } ?? "-", row.verdict,
       ]
     }
     let widths = head.indices.map { column in ([head] + cells).map { $0[column].count }.max() ?? 0 }
