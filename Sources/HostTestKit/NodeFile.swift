@@ -18,6 +18,8 @@ public struct NodeFile: Sendable {
   public var adoption: String?
   /// `overload`, as written; nil leaves it out.
   public var overload: String?
+  /// `watchdog`, as written; nil leaves it out.
+  public var watchdog: String?
   /// `health.report_token_file`; nil leaves it out.
   public var reportTokenFile: String?
   /// `health.listen`
@@ -117,6 +119,7 @@ public struct NodeFile: Sendable {
     if !serverNames.isEmpty { lines.append("server_names: [\(serverNames.joined(separator: ", "))]") }
     if let beats { lines.append("beats: \(beats)") }
     if let adoption { lines.append("adoption: \(adoption)") }
+    if let watchdog { lines.append("watchdog: \(watchdog)") }
     if let overload { lines.append("overload: \(overload)") }
     if let mirror { lines.append("mirror: \(mirror)") }
     if let callout { lines.append("callout: \(callout)") }

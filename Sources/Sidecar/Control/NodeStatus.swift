@@ -18,6 +18,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
   public var callout: Callout?
   /// What is said of nodes' health, and still counts.
   public var reports: [Report] = []
+  /// The daemons that the node file has watched.
+  public var watchdog: [Watched] = []
   /// What the operator should know beyond the above; empty when all is well.
   public var warnings: [String]
   /// What this node does: `unknown`, `online` (serves what is at home here, or nothing, and could), `failover` (serves
@@ -102,6 +104,18 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var degraded: [String] = []
     /// Set while it is drained.
     public var drained: Mark?
+  }
+
+  /// A daemon of this machine.
+  public struct Watched: Codable, Sendable, Equatable {
+    /// As the node file calls it.
+    public var name: String
+    /// `starting`, `well`, `restarting` or `dead`.
+    public var state: String
+    /// How often it was restarted since this daemon started.
+    public var restarts: Int
+    /// Why its probe failed last; nil where it answered.
+    public var problem: String?
   }
 
   /// What somebody says of a node's health.

@@ -49,6 +49,8 @@ actor NodeShell {
   var lastTick: BootInstant
   /// What was logged last of the store, so that an outage is told once and not twice a second.
   var toldBeatProblem: String?
+  /// The watched daemons after the last round.
+  var watched: [NodeStatus.Watched] = []
   /// What is held and was logged, and why.
   var toldHeld: [ServiceName: String] = [:]
   /// Services whose alarm was raised, and why.
@@ -115,6 +117,7 @@ actor NodeShell {
       group.addTask { await self.check() }
       group.addTask { await self.readReports() }
       group.addTask { await self.watchLoad() }
+      group.addTask { await self.watchDaemons() }
     }
   }
 
