@@ -67,6 +67,10 @@ public struct NodeFile: Sendable {
     public var notification: Command?
     /// `failback`, as written; nil leaves it out.
     public var failback: String?
+    /// `election`; nil leaves it out.
+    public var election: String?
+    /// `priority`; nil leaves it out.
+    public var priority: Int?
     /// `recovery.notify: sm-notify`
     public var notifiesBySmNotify = false
 
@@ -150,6 +154,8 @@ extension NodeFile.Service {
     }
     lines.append("    fence: \(fence.text)")
     if let failback { lines.append("    failback: \(failback)") }
+    if let election { lines.append("    election: \(election)") }
+    if let priority { lines.append("    priority: \(priority)") }
     if attachStorage != nil || detachStorage != nil || storageCheck != nil {
       lines.append("    storage:")
       lines += command("attach", attachStorage) + command("detach", detachStorage)

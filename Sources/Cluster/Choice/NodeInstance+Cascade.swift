@@ -49,11 +49,12 @@ extension NodeInstance {
     }
     let tried = beginsAnew ? [] : ownership.tried.filter { $0 != settings.node }
     let step = state.failing?.step ?? .verify
+    let named = state.definition.election == .race ? target : nil
     let plan = Plan.handOn(
-      of: state.definition, by: settings.node, epoch: ownership.epoch, to: target, failedAt: step,
+      of: state.definition, by: settings.node, epoch: ownership.epoch, to: named, failedAt: step,
       because: "\(settings.node) could not adopt it: \(state.handOnProblem ?? step.rawValue)")
     return transition(
-      state, plan, to: .releasing, reservedFor: target, unfenced: ownership.unfenced,
+      state, plan, to: .releasing, reservedFor: named, unfenced: ownership.unfenced,
       tried: tried + [settings.node], isAsked: false)
   }
 

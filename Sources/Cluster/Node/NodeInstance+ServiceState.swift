@@ -68,6 +68,8 @@ extension NodeInstance {
     var checkProblems: [String]?
     /// What was heard of its owner while that is silent.
     var witness = Witness()
+    /// This node's part in a vote; nil while there is none.
+    var ballot: Ballot?
     /// When this node first saw the owner's epoch.
     var epochSeenAt: BootInstant?
     /// The step of its plan that fails.

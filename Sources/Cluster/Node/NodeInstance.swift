@@ -204,6 +204,7 @@ public struct NodeInstance: Sendable {
       if let changedAt = state.changedAt, view.startedAt <= changedAt + settings.staleness { continue }
       if isOlderThanKnown(view.owners[name], state) { continue }
       onRequests(name, view.requests[name], now: now)
+      services[name]?.ballot?.onLook(view.bids[name] ?? [:], startedAt: view.startedAt)
       directives += onOwner(name, view.owners[name], now: now)
       directives += decide(name, now: now)
     }
@@ -261,6 +262,7 @@ public struct NodeInstance: Sendable {
       state.nextAttemptAt = nil
       state.failing = nil
       state.handOnProblem = nil
+      state.ballot = nil
       services[name] = state
       return [.run(transition.plan)]
     case .conflict, .failed:

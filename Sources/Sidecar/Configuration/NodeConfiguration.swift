@@ -189,6 +189,10 @@ public struct ServiceConfiguration: Sendable, Equatable {
   public var notification: NotificationConfiguration
   /// `failback`: how it comes home after a failover. Default manual.
   public var failback: FailbackPolicy
+  /// `election`: how its candidates agree on who tries to take it. Default `race`.
+  public var election: Election
+  /// `priority`: what this node bids in a vote, 0 to 1000. Default 100.
+  public var priority: Int
 }
 
 /// `address:` of a service.

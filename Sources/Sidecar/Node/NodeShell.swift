@@ -150,8 +150,12 @@ actor NodeShell {
   /// is written. Clients wait meanwhile, so these don't wait for the interval.
   private var pauseAfterTick: Duration {
     let interval = configuration.beats.interval
-    let isStarting = !instance.hasBeaten && BootInstant.now - startedAt < Self.startLimit
-    return isStarting ? min(interval, Self.startPause) : interval
+    let now = BootInstant.now
+    let isStarting = !instance.hasBeaten && now - startedAt < Self.startLimit
+    if isStarting { return min(interval, Self.startPause) }
+    // A turn in a vote does not wait for the next tick.
+    guard let turn = instance.nextTurn, turn > now else { return interval }
+    return min(interval, turn - lastTick)
   }
 
   /// Runs beside ``beat()``, which may be waiting for the store at the moment when the lease ends.
@@ -230,6 +234,7 @@ extension ServiceConfiguration {
       name: name, home: home, candidates: candidates, hasFence: fence != .none,
       attachesStorage: attachStorage != nil, detachesStorage: detachStorage != nil,
       recoversServer: serverRecovery != nil, withdrawsServer: serverWithdrawal != nil,
-      movesAddress: address != nil, hasChecks: !checks.isEmpty, failback: failback)
+      movesAddress: address != nil, hasChecks: !checks.isEmpty, failback: failback,
+      election: election, priority: priority)
   }
 }
