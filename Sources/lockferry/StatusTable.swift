@@ -146,6 +146,11 @@ enum StatusTable {
         lines.append("\(name): \(plan.kind), step \(plan.done + 1) of \(plan.steps): \(plan.step)")
         if let problem = plan.problem { lines.append("\(name): \(plan.step) is tried again: \(problem)") }
       }
+      if let bid = service.bid {
+        lines.append(
+          "\(name): this node bids for epoch \(bid.epoch): priority \(bid.priority), load "
+            + (bid.loadPercent.map { "\($0) %" } ?? "unknown"))
+      }
       if let held = service.held { lines.append("\(name): HELD: \(held)") }
       if let stranded = service.stranded { lines.append("\(name): STRANDED: \(stranded)") }
       lines += service.ineligible.map {

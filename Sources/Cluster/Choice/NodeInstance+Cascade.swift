@@ -58,8 +58,8 @@ extension NodeInstance {
       tried: tried + [settings.node], isAsked: false)
   }
 
-  /// Why nobody can serve `name`; nil while somebody does, or is about to.
-  public func whyStranded(_ name: ServiceName, now: BootInstant) -> String? {
+  /// Why nobody can serve `name`, as far as this node knows; nil while somebody does, or is about to.
+  func whyStrandedHere(_ name: ServiceName, now: BootInstant) -> String? {
     guard phase == .running, let state = services[name], let ownership = state.ownership,
       ![.offline, .closed].contains(ownership.state)
     else { return nil }

@@ -175,6 +175,18 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var stranded: String?
     /// Why it isn't moved though its owner is silent or unwell; nil where nothing holds it.
     public var held: String?
+    /// What this node bids for it; nil while it takes part in no vote.
+    public var bid: Bid?
+  }
+
+  /// A bid in a vote.
+  public struct Bid: Codable, Sendable, Equatable {
+    /// Of which epoch it wants to be the owner.
+    public var epoch: Int
+    /// The highest wins.
+    public var priority: Int
+    /// The load average for each processor in percent: of equal priorities the lowest wins. Nil where it is unknown.
+    public var loadPercent: Int?
   }
 
   /// A request that has not ended.

@@ -71,7 +71,11 @@ extension NodeShell {
       ineligible: instance.ineligible(service.name, now: now).map {
         NodeStatus.Ineligible(node: $0.node.text, reasons: $0.reasons)
       },
-      stranded: instance.whyStranded(service.name, now: now), held: instance.whyHeld(service.name, now: now))
+      stranded: instance.whyStranded(service.name, now: now), held: instance.whyHeld(service.name, now: now),
+      bid: instance.ownBid(service.name).map {
+        NodeStatus.Bid(
+          epoch: Int(clamping: $0.epoch), priority: $0.bid.priority, loadPercent: $0.bid.load?.percent)
+      })
   }
 
   private var lookWarnings: [String] {
