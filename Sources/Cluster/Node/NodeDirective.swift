@@ -67,6 +67,9 @@ public struct Transition: Sendable, Equatable {
   public var unlessPaused = false
   /// The service comes here from elsewhere: `nodes/<this node>/drain` must be absent.
   public var unlessDrained = false
+  /// Of a plan that answers a request: `services/<service>/requests` as seen, so that what was cancelled meanwhile is
+  /// not carried out; nil where it is not compared.
+  public var requests: [UInt8]?
   /// The bids of its epoch go with it: `services/<service>/bids/<epoch>/<node>` of every candidate.
   public var removesBids = false
   /// The new owner.

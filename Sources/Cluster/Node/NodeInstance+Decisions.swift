@@ -278,7 +278,8 @@ extension NodeInstance {
         Transition(
           service: state.definition.name, expected: state.ownerBytes, silentBeat: silentBeat,
           unlessPaused: !isAsked && (comesHere || target == .releasing) && !timings.has(.pauseIsIgnored),
-          unlessDrained: comesHere, removesBids: state.definition.election == .vote,
+          unlessDrained: comesHere, requests: plan.request == nil ? nil : state.requestBytes,
+          removesBids: state.definition.election == .vote,
           ownership: ownership, plan: plan))
     ]
   }

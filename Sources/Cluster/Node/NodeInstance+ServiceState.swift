@@ -52,6 +52,7 @@ extension NodeInstance {
     var changedAt: BootInstant?
     /// `services/<service>/requests` as last known; empty where it can't be read.
     var requests = RequestQueue()
+    var requestBytes: [UInt8]?
     var canReadRequests = true
     /// Whose turn it is.
     var request: ServiceRequest? { requests.first }

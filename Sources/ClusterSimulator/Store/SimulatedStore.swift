@@ -49,7 +49,11 @@ struct SimulatedStore {
 
   mutating func end(_ end: RequestEnd) {
     guard owners[end.service] == end.owner else { return }
-    let problem: String? = if case .failed(let problem) = end.outcome { problem } else { nil }
+    let problem: String? =
+      switch end.outcome {
+      case .done: nil
+      case .failed(let text), .cancelled(let text): text
+      }
     remove(end.request, end.service, problem)
   }
 
@@ -73,7 +77,8 @@ struct SimulatedStore {
 
   mutating func place(_ placement: BidPlacement, by node: NodeName, load: Load?) -> BidOutcome {
     guard owners[placement.service] == placement.owner else { return .tooLate }
-    bids[placement.service, default: [:]][placement.epoch, default: [:]][node] = placement.bid(load: load).bytes
+    bids[placement.service, default: [:]][placement.epoch, default: [:]][node] =
+      placement.bid(load: load).bytes
     return .placed
   }
 
@@ -89,6 +94,7 @@ struct SimulatedStore {
   mutating func make(_ transition: Transition) -> TransitionOutcome {
     guard owners[transition.service] == transition.expected else { return .conflict }
     if let silent = transition.silentBeat, beats[silent.node] != silent.bytes { return .conflict }
+    if let asked = transition.requests, requests[transition.service] != asked { return .conflict }
     if transition.unlessPaused, pause != nil { return .conflict }
     if transition.unlessDrained, drains[transition.ownership.node] != nil { return .conflict }
     set(transition.service, transition.ownership)

@@ -147,6 +147,9 @@ extension NodeShell {
       if let silent = transition.silentBeat {
         comparisons.append(.init(try ClusterKeys.beat(silent.node), equals: silent.bytes))
       }
+      if let requests = transition.requests {
+        comparisons.append(.init(try ClusterKeys.requests(transition.service), equals: requests))
+      }
       if transition.unlessPaused { comparisons.append(.init(try ClusterKeys.pause(), equals: nil)) }
       if transition.unlessDrained {
         comparisons.append(.init(try ClusterKeys.drain(configuration.node), equals: nil))
