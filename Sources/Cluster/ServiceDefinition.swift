@@ -24,13 +24,17 @@ public struct ServiceDefinition: Sendable, Equatable {
   public var failback: FailbackPolicy
   /// Commands tell whether this node could serve it.
   public var hasChecks: Bool
+  /// How its candidates agree on who tries to take it.
+  public var election: Election
+  /// What this node bids in a vote, one of ``Bid/priorities``.
+  public var priority: Int
 
   /// A definition; where `candidates` lacks `home`, it is added at the end.
   public init(
     name: ServiceName, home: NodeName, candidates: [NodeName], hasFence: Bool, attachesStorage: Bool = false,
     detachesStorage: Bool = false, recoversServer: Bool = false, withdrawsServer: Bool = false,
     listsLocks: Bool = false, movesAddress: Bool = true, hasChecks: Bool = false,
-    failback: FailbackPolicy = .manual
+    failback: FailbackPolicy = .manual, election: Election = .race, priority: Int = Bid.usualPriority
   ) {
     self.name = name
     self.home = home
@@ -44,6 +48,8 @@ public struct ServiceDefinition: Sendable, Equatable {
     self.movesAddress = movesAddress
     self.failback = failback
     self.hasChecks = hasChecks
+    self.election = election
+    self.priority = priority
   }
 }
 

@@ -19,6 +19,8 @@ public struct StatusAnswer: Decodable, Sendable {
   public let services: [Service]
   /// What statd's callout told.
   public let callout: Callout?
+  /// The watched daemons.
+  public let watchdog: [Watched]
   /// What the operator should know.
   public let warnings: [String]
   /// `unknown`, `online`, `failover` or `offline`.
@@ -42,6 +44,16 @@ public struct StatusAnswer: Decodable, Sendable {
     public let because: String
     /// Since when.
     public let since: String
+  }
+
+  /// A watched daemon.
+  public struct Watched: Decodable, Sendable {
+    /// Its name.
+    public let name: String
+    /// `starting`, `well`, `restarting` or `dead`.
+    public let state: String
+    /// How often it was restarted.
+    public let restarts: Int
   }
 
   /// What statd's callout told.

@@ -18,6 +18,8 @@ public struct NodeFile: Sendable {
   public var adoption: String?
   /// `overload`, as written; nil leaves it out.
   public var overload: String?
+  /// `watchdog`, as written; nil leaves it out.
+  public var watchdog: String?
   /// `health.report_token_file`; nil leaves it out.
   public var reportTokenFile: String?
   /// `health.listen`
@@ -65,6 +67,10 @@ public struct NodeFile: Sendable {
     public var notification: Command?
     /// `failback`, as written; nil leaves it out.
     public var failback: String?
+    /// `election`; nil leaves it out.
+    public var election: String?
+    /// `priority`; nil leaves it out.
+    public var priority: Int?
     /// `recovery.notify: sm-notify`
     public var notifiesBySmNotify = false
 
@@ -117,6 +123,7 @@ public struct NodeFile: Sendable {
     if !serverNames.isEmpty { lines.append("server_names: [\(serverNames.joined(separator: ", "))]") }
     if let beats { lines.append("beats: \(beats)") }
     if let adoption { lines.append("adoption: \(adoption)") }
+    if let watchdog { lines.append("watchdog: \(watchdog)") }
     if let overload { lines.append("overload: \(overload)") }
     if let mirror { lines.append("mirror: \(mirror)") }
     if let callout { lines.append("callout: \(callout)") }
@@ -147,6 +154,8 @@ extension NodeFile.Service {
     }
     lines.append("    fence: \(fence.text)")
     if let failback { lines.append("    failback: \(failback)") }
+    if let election { lines.append("    election: \(election)") }
+    if let priority { lines.append("    priority: \(priority)") }
     if attachStorage != nil || detachStorage != nil || storageCheck != nil {
       lines.append("    storage:")
       lines += command("attach", attachStorage) + command("detach", detachStorage)

@@ -33,7 +33,7 @@ struct RequestOptions: ParsableArguments {
     let rendered = status
     Terminal.write(
       try output.format.render(rendered) { RequestTable.render($0, coloured: Terminal.hasColour) })
-    if status.state == "failed" {
+    if ["failed", "cancelled"].contains(status.state) {
       throw CommandFailure(
         .failed,
         status.problem

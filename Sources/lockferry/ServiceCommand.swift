@@ -4,8 +4,8 @@ import Sidecar
 struct ServiceCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "service",
-    abstract: "Opens, closes and lists services, takes them offline and online.",
-    subcommands: [Open.self, Online.self, Offline.self, Close.self, List.self])
+    abstract: "Opens, closes and lists services, takes them offline and online, and takes requests back.",
+    subcommands: [Open.self, Online.self, Offline.self, Close.self, Cancel.self, List.self])
 
   struct Open: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,12 +15,9 @@ struct ServiceCommand: AsyncParsableCommand {
         does not.
         """)
 
-    @Argument(help: "The service.") var service: String
-    @OptionGroup var options: RequestOptions
+    @OptionGroup var request: ServiceRequestOptions
 
-    func run() async throws {
-      try await options.ask(options.body(service, "open"), options.daemon.connection())
-    }
+    func run() async throws { try await request.ask("open") }
   }
 
   struct Online: AsyncParsableCommand {
@@ -28,12 +25,9 @@ struct ServiceCommand: AsyncParsableCommand {
       abstract: "Serves a service again that is offline.",
       discussion: "On its home node, or where that can't, on the best candidate that can.")
 
-    @Argument(help: "The service.") var service: String
-    @OptionGroup var options: RequestOptions
+    @OptionGroup var request: ServiceRequestOptions
 
-    func run() async throws {
-      try await options.ask(options.body(service, "online"), options.daemon.connection())
-    }
+    func run() async throws { try await request.ask("online") }
   }
 
   struct Offline: AsyncParsableCommand {
@@ -41,12 +35,9 @@ struct ServiceCommand: AsyncParsableCommand {
       abstract: "Stops serving a service, everywhere, until it is online again.",
       discussion: "Its owner gives it up, and nobody adopts it. Its clients' records are kept.")
 
-    @Argument(help: "The service.") var service: String
-    @OptionGroup var options: RequestOptions
+    @OptionGroup var request: ServiceRequestOptions
 
-    func run() async throws {
-      try await options.ask(options.body(service, "offline"), options.daemon.connection())
-    }
+    func run() async throws { try await request.ask("offline") }
   }
 
   struct Close: AsyncParsableCommand {
@@ -57,24 +48,21 @@ struct ServiceCommand: AsyncParsableCommand {
         the service is opened again, and loses it.
         """)
 
-    @Argument(help: "The service.") var service: String
     @Flag(help: "Removes the clients' records.") var forget = false
     @Flag(help: "With --forget: no client needs its locks any more, you have made sure.")
     var forgetConfirmed = false
-    @OptionGroup var options: RequestOptions
+    @OptionGroup var request: ServiceRequestOptions
 
     func validate() throws {
       if forgetConfirmed && !forget { throw ValidationError("--forget-confirmed is for --forget") }
     }
 
     func run() async throws {
-      if forget, !forgetConfirmed, !options.dryRun { try confirm() }
-      var body = options.body(service, "close")
-      body.forget = forget
-      try await options.ask(body, options.daemon.connection())
+      if forget, !forgetConfirmed, !request.options.dryRun { try confirm(request.service) }
+      try await request.ask("close") { $0.forget = forget }
     }
 
-    private func confirm() throws {
+    private func confirm(_ service: String) throws {
       guard Terminal.canAsk else {
         throw CommandFailure(
           .unsafe,
@@ -91,6 +79,29 @@ struct ServiceCommand: AsyncParsableCommand {
     }
   }
 
+  struct Cancel: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Takes a request back whose turn has not come.",
+      discussion: """
+        `lockferry service list` shows what waits, with its id. What is being carried out goes on to its end.
+        """)
+
+    @Argument(help: "The service.") var service: String
+    @Argument(help: "The id of the request.") var id: String
+    @Option(help: ArgumentHelp("Why, for the history.", valueName: "text"))
+    var because: String?
+    @OptionGroup var daemon: DaemonOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      let status: RequestStatus = try await daemon.connection().post(
+        "/v1/services/\(DaemonConnection.escape(service))/cancel",
+        CancelRequest(id: id, actor: Operator.name, because: because))
+      Terminal.write(
+        try output.format.render(status) { RequestTable.render($0, coloured: Terminal.hasColour) })
+    }
+  }
+
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Lists the services, where they are served, and what is asked of them.")
@@ -103,6 +114,19 @@ struct ServiceCommand: AsyncParsableCommand {
       Terminal.write(
         try output.format.render(status.services) { ServiceTable.render($0, coloured: Terminal.hasColour) })
     }
+  }
+}
+
+/// What the requests have in common that name a service and nothing else.
+struct ServiceRequestOptions: ParsableArguments {
+  @Argument(help: "The service.") var service: String
+  @OptionGroup var options: RequestOptions
+
+  /// Asks for `action`, with what `change` adds.
+  func ask(_ action: String, _ change: (inout RequestBody) -> Void = { _ in }) async throws {
+    var body = options.body(service, action)
+    change(&body)
+    try await options.ask(body, options.daemon.connection())
   }
 }
 

@@ -11,6 +11,7 @@ enum StatusTable {
     blocks.append(summary(status, coloured))
     if !status.health.probes.isEmpty { blocks.append(probes(status.health.probes, coloured)) }
     if !status.peers.isEmpty { blocks.append(peers(status.peers, coloured)) }
+    if !status.watchdog.isEmpty { blocks.append(watchdog(status.watchdog, coloured)) }
     if !status.services.isEmpty { blocks.append(services(status, coloured)) }
     if let callout = status.callout { blocks.append(callouts(callout, coloured)) }
     let notes = notes(status)
@@ -60,6 +61,17 @@ enum StatusTable {
         .init(peer.node), .init(peer.beat, mood), .init("\(peer.missedBeats)"),
         .init(peer.lastBeatMilliseconds.map { Elapsed.text(milliseconds: $0) + " ago" } ?? "never"),
         peer.disagreements.isEmpty ? "alike" : .init("differently", .bad))
+    }
+    return table.render(coloured: coloured)
+  }
+
+  private static func watchdog(_ daemons: [NodeStatus.Watched], _ coloured: Bool) -> String {
+    var table = TextTable(("DAEMON", .left), ("STATE", .left), ("RESTARTS", .right), ("PROBLEM", .left))
+    for daemon in daemons {
+      let mood: TextTable.Mood = daemon.state == "well" ? .good : daemon.state == "dead" ? .bad : .doubtful
+      table.add(
+        .init(daemon.name), .init(daemon.state, mood), .init("\(daemon.restarts)"),
+        .init(daemon.problem ?? ""))
     }
     return table.render(coloured: coloured)
   }
@@ -133,6 +145,11 @@ enum StatusTable {
       if let plan = service.plan {
         lines.append("\(name): \(plan.kind), step \(plan.done + 1) of \(plan.steps): \(plan.step)")
         if let problem = plan.problem { lines.append("\(name): \(plan.step) is tried again: \(problem)") }
+      }
+      if let bid = service.bid {
+        lines.append(
+          "\(name): this node bids for epoch \(bid.epoch): priority \(bid.priority), load "
+            + (bid.loadPercent.map { "\($0) %" } ?? "unknown"))
       }
       if let held = service.held { lines.append("\(name): HELD: \(held)") }
       if let stranded = service.stranded { lines.append("\(name): STRANDED: \(stranded)") }

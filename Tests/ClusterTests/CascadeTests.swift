@@ -62,8 +62,12 @@ struct CascadeTests {
     #expect(!Self.fail(&world, "b", .storage, times: 20))
     let why = world.nodes["b"]?.instance.whyStranded("home", now: world.now)
     #expect(why == "storage fails on b, and no other candidate can take it now (a: it does not beat)")
+    // c is no candidate, and shows it all the same.
+    #expect(world.nodes["c"]?.instance.whyStranded("home", now: world.now) == why)
     world.nodes["b"]?.instance.onStepDone("home")
     #expect(world.nodes["b"]?.instance.whyStranded("home", now: world.now) == nil)
+    world.pass(.seconds(1))
+    #expect(world.nodes["c"]?.instance.whyStranded("home", now: world.now) == nil)
   }
 
   @Test func itDoesNotBounceBetweenTwoThatCanNot() {

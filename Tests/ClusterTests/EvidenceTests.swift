@@ -19,12 +19,18 @@ struct EvidenceTests {
         == "a misses beats, but is seen serving: nfs on 10.0.0.10 answers")
     #expect(
       instance.whyDegraded("a") == ["it misses beats, but is seen serving home: nfs on 10.0.0.10 answers"])
+    // Also where nobody has asked: c is not the heir.
+    let other = try #require(world.nodes["c"]?.instance)
+    #expect(other.whyHeld("home", now: world.now) == instance.whyHeld("home", now: world.now))
+    #expect(other.whyDegraded("a") == instance.whyDegraded("a"))
     // It is asked again and again, and adopted when it is not seen any more.
     world.witnesses["a"] = .notSeen
     world.pass(.seconds(3))
     #expect(world.isServed(by: "b"))
     #expect(world.nodes["b"]?.instance.whyHeld("home", now: world.now) == nil)
     #expect(world.nodes["b"]?.instance.whyDegraded("a") == [])
+    #expect(world.nodes["c"]?.instance.whyHeld("home", now: world.now) == nil)
+    #expect(world.nodes["c"]?.instance.whyDegraded("a") == [])
   }
 
   /// The question is asked while the owner is late, so that its answer is there when the lease is over.

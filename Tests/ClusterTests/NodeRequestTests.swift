@@ -255,4 +255,53 @@ struct NodeRequestTests {
     world.pass(.seconds(2))
     #expect(world.store.ended["home"]?.count == 1)
   }
+
+  // MARK: - Taking back
+
+  @Test func whatWaitsCanBeTakenBackAndWhatIsUnderWayCanNot() {
+    var world = SmallWorld.serving()
+    world.finishesPlans = false
+    world.ask(.move(to: "b", id: "m-1"))
+    world.ask(.move(to: "c", id: "m-2"))
+    #expect(world.store.queue("home").whyNotCancel("m-1", world.owner()) == nil, "nobody has begun yet")
+    world.pass(.milliseconds(500))
+    #expect(world.nodes["a"]?.plan?.request == "m-1")
+    let queue = world.store.queue("home")
+    #expect(
+      queue.whyNotCancel("m-1", world.owner())
+        == "its turn has come, and the service is releasing: wait for the end")
+    #expect(queue.whyNotCancel("m-2", world.owner()) == nil)
+    #expect(queue.whyNotCancel("m-9", world.owner()) == "no request m-9 waits: see `lockferry history`")
+    for request in queue.requests where request.id == "m-2" {
+      world.store.end(
+        RequestEnd(
+          service: "home", request: request, owner: world.store.owners["home"], outcome: .cancelled("by root")
+        ))
+    }
+    world.finishesPlans = true
+    world.pass(until: { $0.store.requests["home"] == nil })
+    world.pass(.seconds(5))
+    #expect(world.isServed(by: "b"))
+    #expect(
+      world.store.ended["home"] == [.init(id: "m-2", problem: "by root"), .init(id: "m-1")], "each once")
+  }
+
+  /// The owner has seen a request that was taken back before it could begin.
+  @Test func whatWasTakenBackIsNotCarriedOut() throws {
+    var world = SmallWorld.serving()
+    world.ask(.move(to: "b"))
+    let transition = try #require(
+      world.look("a", world.store.view(startedAt: world.now + .seconds(1))).first)
+    #expect(transition.plan.request == "m-1")
+    let request = try #require(world.store.queue("home").first)
+    world.store.end(
+      RequestEnd(
+        service: "home", request: request, owner: world.store.owners["home"], outcome: .cancelled("by root")))
+    #expect(world.store.make(transition) == .conflict)
+    world.input("a") { $0.onTransition(transition, .conflict, now: $1) }
+    world.pass(.seconds(5))
+    #expect(world.isServed(by: "a"))
+    #expect(world.owner()?.epoch == 1)
+    #expect(world.store.ended["home"]?.count == 1)
+  }
 }

@@ -13,6 +13,8 @@ struct SmallWorld {
     var losesAnswers = false
     /// Of transitions only.
     var losesTransitions = false
+    /// Transitions never reach the store.
+    var hangsBeforeClaims = false
     /// Reads work, writes fail.
     var isReadOnly = false
     /// Neither daemon nor machine runs.
@@ -33,6 +35,10 @@ struct SmallWorld {
   var eligibility: [NodeName: Eligibility] = [:]
   /// What witnesses say of a node; `.notSeen` where it is not here, no answer at all where it is nil.
   var witnesses: [NodeName: WitnessAnswer?] = [:]
+  /// What each node bids in a vote; the usual where it is not here.
+  var priorities: [NodeName: Int] = [:]
+  /// The load of each node's machine.
+  var loads: [NodeName: Load] = [:]
   /// How often they were asked.
   var questions = 0
   var adoption = AdoptionPolicy()
@@ -48,6 +54,11 @@ struct SmallWorld {
     health: HealthJudge.Verdict = .healthy, withdrawn: Set<ServiceName> = []
   ) {
     let instance = DaemonInstance(place: place ?? "\(name)/boot-\(boot)", run: run)
+    let services = services.map { service in
+      var service = service
+      service.priority = priorities[name] ?? Bid.usualPriority
+      return service
+    }
     let settings = NodeInstance.Settings(
       node: name, instance: instance, boot: "\(name)-\(boot)", timings: timings, staleness: .zero,
       services: services, withdrawn: withdrawn, adoption: adoption)
@@ -138,13 +149,14 @@ struct SmallWorld {
       if !isCut {
         // A look begins after whatever was written at the same moment.
         let view = store.view(
-          startedAt: now + .nanoseconds(1), of: nodes[name]?.instance.nodesToLookAt)
+          startedAt: now + .nanoseconds(1), of: nodes[name]?.instance.nodesToLookAt,
+          polls: nodes[name]?.instance.polls ?? [])
         input(name) { $0.onLook(view, now: $1) }
       }
     case .transition(let transition):
       nodes[name]?.directives.append(directive)
       var outcome = TransitionOutcome.failed("cut")
-      if isWritable { outcome = store.make(transition) }
+      if isWritable, nodes[name]?.hangsBeforeClaims == false { outcome = store.make(transition) }
       if losesAnswers || nodes[name]?.losesTransitions == true { outcome = .failed("timed out") }
       input(name) { $0.onTransition(transition, outcome, now: $1) }
     case .run(let plan):
@@ -165,6 +177,16 @@ struct SmallWorld {
       if let answer = witnesses[owner] ?? .some(.notSeen) {
         input(name) { $0.onWitness(service, of: owner, answer, now: $1) }
       }
+    case .placeBid(let placement):
+      nodes[name]?.directives.append(directive)
+      var outcome = BidOutcome.failed
+      if isWritable { outcome = store.place(placement, by: name, load: loads[name]) }
+      if losesAnswers { outcome = .failed }
+      let load = loads[name]
+      input(name) { $0.onBid(placement, load: load, outcome, now: $1) }
+    case .withdrawBid(let service, let epoch):
+      nodes[name]?.directives.append(directive)
+      if isWritable { store.bids[service]?[epoch]?[name] = nil }
     case .endRequest(let end):
       nodes[name]?.directives.append(directive)
       if isWritable { store.end(end) }

@@ -16,6 +16,12 @@ extension HostTests {
           return status.peer("a")?.degraded.isEmpty == false
             && status.service(TwoServers.service)?.held != nil
         }
+        // c has asked nobody, and shows it as well.
+        try await eventually(within: .seconds(60), "c shows it") {
+          let status = try await site.c.status()
+          return status.peer("a")?.degraded.isEmpty == false
+            && status.service(TwoServers.service)?.held != nil
+        }
         try await always(for: .seconds(6), "nobody adopts") {
           let seen = try await site.service(seenBy: site.b)
           return seen?.owner == "a" && seen?.epoch == 1

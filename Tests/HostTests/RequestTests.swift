@@ -71,6 +71,41 @@ extension HostTests {
       }
     }
 
+    /// C7: a request ends once, also one that is taken back.
+    @Test func whatWaitsCanBeTakenBackAndWhatRunsCanNot() async throws {
+      try await withTestNetwork { network in
+        let site = try await TwoServers(in: network)
+        let gate = try StepGate(network.sharedPath("gates"))
+        try site.makeStore()
+        let detach = try gate.command("detach")
+        try site.writeNodeFiles { $0.services[0].detachStorage = detach }
+        try await site.startStatusMonitors()
+        try await site.startDaemons()
+        try gate.hold("detach")
+        let first = try await site.adoptive.ask("migrate", TwoServers.service, "--to", "b")
+        try await eventually(within: .seconds(60), "the first one runs") { gate.runs("detach") == 1 }
+        let second = try await site.adoptive.ask("failback", TwoServers.service)
+        let late = try await site.adoptive.lockferry("service", "cancel", TwoServers.service, first.id)
+        #expect(late.end == .exited(113), "\(late.errors)")
+        let cancelled = try await site.adoptive.ask(
+          "service", "cancel", TwoServers.service, second.id, "--because", "changed my mind")
+        #expect(cancelled.state == "cancelled")
+        let again = try await site.primary.lockferry("service", "cancel", TwoServers.service, second.id)
+        #expect(again.end == .exited(105), "\(again.errors)")
+        try gate.open("detach")
+
+        try await site.waitUntil(site.adoptive, owns: TwoServers.service)
+        try await settled(site.adoptive, "online")
+        try await always(for: .seconds(3), "it stays there") {
+          try await site.adoptive.status().service(TwoServers.service)?.owner == "b"
+        }
+        let history = try await site.adoptive.history(TwoServers.service)
+        let ends = history.filter { $0.request == second.id }
+        #expect(ends.map(\.outcome) == ["cancelled"])
+        #expect(ends.first?.problem?.hasSuffix(": changed my mind") == true)
+      }
+    }
+
     /// C7
     @Test func whatWaitsInTheQueueOutlivesKilledDaemonsAndRunsOnceInOrder() async throws {
       try await withTestNetwork { network in

@@ -291,6 +291,23 @@ struct CommandLineTests {
     }
   }
 
+  @Test func aRequestThatWaitsIsTakenBack() async throws {
+    try await withControlEndpoint(ScriptedDaemon()) { folder in
+      let socket = folder + "/control.sock"
+      let cancelled = try await BuiltLockferry.run(
+        "service", "cancel", "home", "m-1", "--because", "not today", "--socket", socket, in: folder)
+      #expect(cancelled.status == 0)
+      #expect(cancelled.output.hasPrefix("request m-1 of service home: cancelled\nproblem: cancelled by "))
+      #expect(cancelled.output.hasSuffix(": not today\n"))
+      let late = try await BuiltLockferry.run(
+        "service", "cancel", "home", "m-0", "--socket", socket, in: folder)
+      #expect(late.status == 113)
+      let unknown = try await BuiltLockferry.run(
+        "service", "cancel", "nowhere", "m-1", "--socket", socket, in: folder)
+      #expect(unknown.status == 105)
+    }
+  }
+
   @Test func servicesAreOpenedAndClosedAndTakenOfflineAndHome() async throws {
     let daemon = ScriptedDaemon(pollsUntilDone: 1)
     try await withControlEndpoint(daemon) { folder in

@@ -42,6 +42,7 @@ struct ConfigurationDocumentationTests {
       beats: {zzzzzzzzzz: 1}
       adoption: {zzzzzzzzzz: 1, witness: [{zzzzzzzzzz: 1}]}
       overload: {zzzzzzzzzz: 1}
+      watchdog: [{zzzzzzzzzz: 1}]
       mirror: {zzzzzzzzzz: 1}
       callout: {zzzzzzzzzz: 1}
       statd: {zzzzzzzzzz: 1}

@@ -167,6 +167,40 @@ struct ConfigurationTests {
     #expect(names == ["a", "no", "5", "1e3", "true"])
   }
 
+  /// C3
+  @Test func aServiceMayBeVotedOn() throws {
+    let plain = try NodeFile.parse(smallNodeFile, file: "a")
+    #expect(plain.services[0].election == .race && plain.services[0].priority == 100)
+    #expect(plain.adoption.policy.voteWait == nil)
+    let words = "fence: none\n    election: vote\n    priority: 250"
+    let voting = try NodeFile.parse(
+      "adoption: {vote_wait: 1500ms}\n" + smallNodeFile.replacing("fence: none", with: words), file: "a")
+    #expect(voting.services[0].election == .vote && voting.services[0].priority == 250)
+    #expect(voting.adoption.policy.voteWait == .milliseconds(1500))
+    #expect(voting.services[0].coreDefinition.election == .vote)
+    #expect(voting.services[0].coreDefinition.priority == 250)
+    // Each node has its own priority, but all vote or none does.
+    let other = try NodeFile.parse(
+      smallNodeFile.replacing("fence: none", with: "fence: none\n    election: vote"), file: "b")
+    #expect(voting.services[0].canonicalText == other.services[0].canonicalText)
+    #expect(
+      ClusterDefinition.disagreements(
+        here: voting.services[0].canonicalText, there: plain.services[0].canonicalText)
+        == ["election: vote here, nothing there"])
+  }
+
+  @Test(
+    "What a vote can't take",
+    arguments: [
+      ("election: drum", "race or vote"), ("priority: 1001", "1000"), ("priority: -1", "1000"),
+      ("priority: high", "1000"),
+    ])
+  func refused(line: String, says: String) {
+    let text = smallNodeFile.replacing("fence: none", with: "fence: none\n    \(line)")
+    let error = #expect(throws: ConfigurationError.self) { try NodeFile.parse(text, file: "a") }
+    #expect(error.map { "\($0)".contains(says) } == true)
+  }
+
   @Test func twoNodesCompareWhatTheyMustSayAlike() throws {
     let ours = try NodeFile.parse(smallNodeFile, file: "a").services[0]
     let theirs = try NodeFile.parse(

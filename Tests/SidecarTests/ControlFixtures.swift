@@ -128,6 +128,14 @@ final class ScriptedDaemon: ControlService {
       problem: isDone && outcome == "failed" ? "the fence said no" : nil)
   }
 
+  func cancel(service: String, _ request: CancelRequest) async throws(ControlError) -> RequestStatus {
+    guard service == "home" else { throw ControlError(.noSuchObject, "no service \(service)") }
+    guard request.id != "m-0" else { throw ControlError(.preconditionFailed, "home: its turn has come") }
+    return RequestStatus(
+      id: request.id, service: service, action: nil, state: "cancelled", steps: [],
+      problem: "cancelled by \(request.actor)\(request.because.map { ": \($0)" } ?? "")")
+  }
+
   func pause(_ request: MarkRequest, _ isPaused: Bool) async throws(ControlError) -> PauseStatus {
     marks.withLock { $0.append(isPaused ? "pause: \(request.because ?? "")" : "resume") }
     return PauseStatus(paused: isPaused ? Self.mark(request) : nil)

@@ -12,6 +12,10 @@ public struct AdoptionPolicy: Sendable, Equatable {
   /// `adoption.flap`: how often a service is adopted without an order; nil is without limit. Default 3 in 1 h.
   public var flap: FlapLimit?
 
+  /// `adoption.vote_wait`: how long bids are waited for. Default twice the interval of beats, in which everybody looks
+  /// at least once.
+  public var voteWait: Duration?
+
   /// Between two services that an overloaded node gives away: `overload.for`. Default 5 min.
   public var reliefPause = Duration.seconds(300)
 

@@ -7,6 +7,12 @@ public struct Eligibility: Sendable, Equatable, Codable {
   public var node: [String]
   /// Why it can't take a service, by the service's name; those that it can take are not there.
   public var services: [String: [String]]
+  /// Which services it holds though their owners are silent, and why; nil where none.
+  public var held: [String: String]?
+  /// Which services nobody can serve, as it sees them, and why; nil where none.
+  public var stranded: [String: String]?
+  /// Which nodes miss beats and are seen serving, and what; nil where none.
+  public var degraded: [String: [String]]?
 
   /// By itself it can take everything.
   public init(node: [String] = [], services: [String: [String]] = [:]) {

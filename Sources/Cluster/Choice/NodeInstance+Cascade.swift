@@ -49,16 +49,17 @@ extension NodeInstance {
     }
     let tried = beginsAnew ? [] : ownership.tried.filter { $0 != settings.node }
     let step = state.failing?.step ?? .verify
+    let named = state.definition.election == .race ? target : nil
     let plan = Plan.handOn(
-      of: state.definition, by: settings.node, epoch: ownership.epoch, to: target, failedAt: step,
+      of: state.definition, by: settings.node, epoch: ownership.epoch, to: named, failedAt: step,
       because: "\(settings.node) could not adopt it: \(state.handOnProblem ?? step.rawValue)")
     return transition(
-      state, plan, to: .releasing, reservedFor: target, unfenced: ownership.unfenced,
+      state, plan, to: .releasing, reservedFor: named, unfenced: ownership.unfenced,
       tried: tried + [settings.node], isAsked: false)
   }
 
-  /// Why nobody can serve `name`; nil while somebody does, or is about to.
-  public func whyStranded(_ name: ServiceName, now: BootInstant) -> String? {
+  /// Why nobody can serve `name`, as far as this node knows; nil while somebody does, or is about to.
+  func whyStrandedHere(_ name: ServiceName, now: BootInstant) -> String? {
     guard phase == .running, let state = services[name], let ownership = state.ownership,
       ![.offline, .closed].contains(ownership.state)
     else { return nil }

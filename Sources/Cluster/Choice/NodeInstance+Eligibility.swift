@@ -19,6 +19,7 @@ extension NodeInstance {
       let reasons = whyNotHere(state)
       if !reasons.isEmpty { said.services[name.text] = reasons }
     }
+    sayAlarms(in: &said, now: now)
     return said
   }
 

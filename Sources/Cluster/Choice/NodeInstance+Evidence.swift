@@ -23,9 +23,9 @@ extension NodeInstance {
     return asks == true ? [.askWitness(name, owner: owner)] : []
   }
 
-  /// Why the service is not adopted though its owner is silent, or not given away though its owner is unwell; nil
-  /// where nothing holds it.
-  public func whyHeld(_ name: ServiceName, now: BootInstant) -> String? {
+  /// Why the service is not adopted though its owner is silent; nil where nothing holds it, or where it is not for
+  /// this node to adopt it.
+  func whyHeldHere(_ name: ServiceName, now: BootInstant) -> String? {
     guard let state = services[name], let ownership = state.ownership else { return nil }
     if let reason = whyFlapping(state, now: now), !state.activity.isServing, ownership.state.isOwned {
       let isSilent: Bool
@@ -33,14 +33,14 @@ extension NodeInstance {
       if isSilent { return reason }
     }
     guard case .dead = peers[ownership.node]?.verdict ?? .unknown, ownership.state.isOwned,
-      heirs(state, besides: ownership.node).first == settings.node, whyNotEligible(state, now: now).isEmpty,
+      mayTry(state, besides: ownership.node), whyNotEligible(state, now: now).isEmpty,
       case .hold(let reason) = finding(state, ownership, now: now)
     else { return nil }
     return reason
   }
 
-  /// Why an owner that misses beats is not taken for dead: it is seen serving.
-  public func whyDegraded(_ peer: NodeName) -> [String] {
+  /// Why an owner that misses beats is not taken for dead: this node sees it serving.
+  func whyDegradedHere(_ peer: NodeName) -> [String] {
     orderedServices.compactMap { name in
       guard let witness = services[name]?.witness, witness.owner == peer,
         case .seen(let what)? = witness.last?.answer,

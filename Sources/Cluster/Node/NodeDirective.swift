@@ -22,6 +22,11 @@ public enum NodeDirective: Sendable, Equatable {
   /// Ask whoever can be asked whether the owner serves the service, and report by
   /// ``NodeInstance/onWitness(_:of:_:now:)``, also where there is nobody.
   case askWitness(ServiceName, owner: NodeName)
+  /// Write this node's bid with its load, where the owner key is as seen, and report by
+  /// ``NodeInstance/onBid(_:load:_:now:)``.
+  case placeBid(BidPlacement)
+  /// Remove this node's bid. It does no harm where it stays.
+  case withdrawBid(ServiceName, epoch: UInt64)
   /// End the daemon with this error.
   case refuse(String)
   /// Tell the operator.
@@ -62,6 +67,11 @@ public struct Transition: Sendable, Equatable {
   public var unlessPaused = false
   /// The service comes here from elsewhere: `nodes/<this node>/drain` must be absent.
   public var unlessDrained = false
+  /// Of a plan that answers a request: `services/<service>/requests` as seen, so that what was cancelled meanwhile is
+  /// not carried out; nil where it is not compared.
+  public var requests: [UInt8]?
+  /// The bids of its epoch go with it: `services/<service>/bids/<epoch>/<node>` of every candidate.
+  public var removesBids = false
   /// The new owner.
   public var ownership: Ownership
   /// The plan that follows.

@@ -3,6 +3,12 @@ extension NodeInstance {
   mutating func decide(_ name: ServiceName, now: BootInstant) -> [NodeDirective] {
     guard let state = services[name], phase == .running else { return [] }
     if let at = state.nextAttemptAt, now < at { return [] }
+    services[name]?.ballot?.isNeeded = false
+    return decide(state, now: now) + leaveVote(name)
+  }
+
+  private mutating func decide(_ state: ServiceState, now: BootInstant) -> [NodeDirective] {
+    let name = state.definition.name
     switch state.activity {
     case .claiming, .lettingGo, .plan: return []
     case .serving: return decideAsOwner(state, now: now)
@@ -108,7 +114,9 @@ extension NodeInstance {
       {
         lastRelief = now
       }
-      return release(state, ownership, to: heir, because: because)
+      // Whoever may vote for itself is not named.
+      let named = state.definition.election == .race ? heir : nil
+      return release(state, ownership, to: named, because: because)
     }
     return moveByItself(state, ownership, now: now)
   }
@@ -142,18 +150,21 @@ extension NodeInstance {
         state, from: .unaccounted(ownership.node, fenceConfirmedByOperator: ordered.fenceConfirmed),
         because: ordered.reason, isAsked: true, now: now)
     }
-    let isFirst = isEligible && heirs(state, besides: ownership.node).first == settings.node && pause == nil
-    if case .late = verdict, isFirst, !state.definition.hasFence {
-      return askWitness(state.definition.name, of: ownership.node, now: now)
+    let mayTry = isEligible && pause == nil && mayTry(state, besides: ownership.node)
+    if case .late = verdict, mayTry {
+      let questions =
+        state.definition.hasFence ? [] : askWitness(state.definition.name, of: ownership.node, now: now)
+      return questions + bidAhead(state, now: now)
     }
     guard case .dead(let missed) = verdict else { return [] }
     let former = FormerOwner.unaccounted(ownership.node, fenceConfirmedByOperator: false)
     if let request = state.request, request.action.stops {
       return isJudge(of: state) ? shelve(state, from: former, request) : []
     }
-    guard isFirst else { return [] }
+    guard mayTry else { return [] }
     let (isAllowed, questions) = mayAdopt(state, ownership, now: now)
-    guard isAllowed else { return questions }
+    let (isElected, bids) = vote(state, isOpen: isAllowed, now: now)
+    guard isAllowed, isElected else { return questions + bids }
     return claim(
       state, from: former,
       because: "\(ownership.node) missed \(missed) beats" + evidence(against: ownership.node, now: now),
@@ -177,6 +188,11 @@ extension NodeInstance {
         now: now)
     }
     guard isHeir(state, ownership) else { return [] }
+    // Whom it is for, or who has released it where there is nobody else, takes it without a vote.
+    if ownership.reservedFor != settings.node, ownership.node != settings.node {
+      let (isElected, bids) = vote(state, now: now)
+      guard isElected else { return bids }
+    }
     return claim(
       state, from: .released(ownership.node),
       because: ordered?.reason ?? "\(ownership.node) released it", isAsked: ordered != nil, now: now)
@@ -194,7 +210,9 @@ extension NodeInstance {
       }
     }
     let others = heirs(state, besides: ownership.node).filter { $0 != ownership.reservedFor }
-    return others.first == settings.node || (others.isEmpty && ownership.node == settings.node)
+    if others.isEmpty { return ownership.node == settings.node }
+    return state.definition.election == .race
+      ? others.first == settings.node : others.contains(settings.node)
   }
 
   /// The candidates that beat, drained ones among them.
@@ -259,8 +277,9 @@ extension NodeInstance {
       .transition(
         Transition(
           service: state.definition.name, expected: state.ownerBytes, silentBeat: silentBeat,
-          unlessPaused: !isAsked && (comesHere || reservedFor != nil) && !timings.has(.pauseIsIgnored),
-          unlessDrained: comesHere,
+          unlessPaused: !isAsked && (comesHere || target == .releasing) && !timings.has(.pauseIsIgnored),
+          unlessDrained: comesHere, requests: plan.request == nil ? nil : state.requestBytes,
+          removesBids: state.definition.election == .vote,
           ownership: ownership, plan: plan))
     ]
   }

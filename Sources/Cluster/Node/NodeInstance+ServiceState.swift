@@ -52,6 +52,7 @@ extension NodeInstance {
     var changedAt: BootInstant?
     /// `services/<service>/requests` as last known; empty where it can't be read.
     var requests = RequestQueue()
+    var requestBytes: [UInt8]?
     var canReadRequests = true
     /// Whose turn it is.
     var request: ServiceRequest? { requests.first }
@@ -68,6 +69,8 @@ extension NodeInstance {
     var checkProblems: [String]?
     /// What was heard of its owner while that is silent.
     var witness = Witness()
+    /// This node's part in a vote; nil while there is none.
+    var ballot: Ballot?
     /// When this node first saw the owner's epoch.
     var epochSeenAt: BootInstant?
     /// The step of its plan that fails.

@@ -6,43 +6,6 @@
 /// The store decides, beats only suggest: a service changes owner by one compare-and-set, and a node that
 /// can't renew its lease stops serving before the others may claim.
 public struct NodeInstance: Sendable {
-  /// What a node is told once.
-  public struct Settings: Sendable {
-    /// This node.
-    public var node: NodeName
-    /// Which run of the daemon this is.
-    public var instance: DaemonInstance
-    /// The boot of this machine.
-    public var boot: String
-    /// Beats and lease.
-    public var timings: BeatTimings
-    /// How long the store may show an old value.
-    public var staleness: Duration
-    /// The services.
-    public var services: [ServiceDefinition]
-    /// What a daemon before this one gave up since the boot: to be remembered on the machine from a
-    /// ``NodeDirective/withdraw(_:because:)`` until an adoption or opening has ended online.
-    public var withdrawn: Set<ServiceName>
-    /// How long this node tries to adopt a service before another one may.
-    public var adoption: AdoptionPolicy
-
-    /// Settings.
-    public init(
-      node: NodeName, instance: DaemonInstance, boot: String, timings: BeatTimings, staleness: Duration,
-      services: [ServiceDefinition], withdrawn: Set<ServiceName> = [],
-      adoption: AdoptionPolicy = AdoptionPolicy()
-    ) {
-      self.node = node
-      self.instance = instance
-      self.boot = boot
-      self.timings = timings
-      self.staleness = staleness
-      self.services = services
-      self.withdrawn = withdrawn
-      self.adoption = adoption
-    }
-  }
-
   /// Where the node stands.
   public enum Phase: Sendable, Equatable {
     /// Looking whether another live node has this name.
@@ -204,6 +167,7 @@ public struct NodeInstance: Sendable {
       if let changedAt = state.changedAt, view.startedAt <= changedAt + settings.staleness { continue }
       if isOlderThanKnown(view.owners[name], state) { continue }
       onRequests(name, view.requests[name], now: now)
+      services[name]?.ballot?.onLook(view.bids[name] ?? [:], startedAt: view.startedAt)
       directives += onOwner(name, view.owners[name], now: now)
       directives += decide(name, now: now)
     }
@@ -261,6 +225,7 @@ public struct NodeInstance: Sendable {
       state.nextAttemptAt = nil
       state.failing = nil
       state.handOnProblem = nil
+      state.ballot = nil
       services[name] = state
       return [.run(transition.plan)]
     case .conflict, .failed:

@@ -12,11 +12,14 @@ public struct NodeView: Sendable, Equatable {
   public var drains: [NodeName: [UInt8]]
   /// `config/pause`.
   public var pause: [UInt8]?
+  /// `services/<service>/bids/<epoch>/<node>` of ``NodeInstance/polls``.
+  public var bids: [ServiceName: [NodeName: [UInt8]]]
 
   /// A view.
   public init(
     startedAt: BootInstant, beats: [NodeName: [UInt8]] = [:], owners: [ServiceName: [UInt8]] = [:],
-    requests: [ServiceName: [UInt8]] = [:], drains: [NodeName: [UInt8]] = [:], pause: [UInt8]? = nil
+    requests: [ServiceName: [UInt8]] = [:], drains: [NodeName: [UInt8]] = [:], pause: [UInt8]? = nil,
+    bids: [ServiceName: [NodeName: [UInt8]]] = [:]
   ) {
     self.startedAt = startedAt
     self.beats = beats
@@ -24,5 +27,6 @@ public struct NodeView: Sendable, Equatable {
     self.requests = requests
     self.drains = drains
     self.pause = pause
+    self.bids = bids
   }
 }

@@ -100,9 +100,10 @@ extension Plan {
       because: "the daemon started again", request: nil, outcome: .online, steps: steps)
   }
 
-  /// Undoes what an adoption by `node` that failed at `step` has brought about, for `target` to try.
+  /// Undoes what an adoption by `node` that failed at `step` has brought about, for `target` to try, or for whoever is
+  /// elected.
   public static func handOn(
-    of service: ServiceDefinition, by node: NodeName, epoch: UInt64, to target: NodeName,
+    of service: ServiceDefinition, by node: NodeName, epoch: UInt64, to target: NodeName?,
     failedAt step: PlanStep.Kind, because: String
   ) -> Plan {
     var plan = release(of: service, by: node, epoch: epoch, to: target, because: because)

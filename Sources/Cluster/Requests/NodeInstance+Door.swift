@@ -31,6 +31,7 @@ extension NodeInstance {
   public mutating func onRequests(_ name: ServiceName, _ bytes: [UInt8]?, now: BootInstant) {
     let queue = RequestQueue(bytes: bytes ?? [])
     services[name]?.requests = queue ?? RequestQueue()
+    services[name]?.requestBytes = bytes
     services[name]?.canReadRequests = queue != nil
     if queue?.first?.id != services[name]?.turn?.id {
       services[name]?.turn = queue?.first.map { ($0.id, now) }

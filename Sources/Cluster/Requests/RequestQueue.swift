@@ -52,6 +52,19 @@ public struct RequestQueue: Sendable, Equatable {
     return true
   }
 
+  /// Why request `id` can't be taken back while the owner key says `ownership`; nil where it can.
+  ///
+  /// Whoever takes it back compares queue and owner key as they were looked at here, and whoever begins to carry it
+  /// out changes the owner key and compares the queue: one of them fails.
+  public func whyNotCancel(_ id: String, _ ownership: Ownership?) -> String? {
+    guard requests.contains(where: { $0.id == id }) else {
+      return "no request \(id) waits: see `lockferry history`"
+    }
+    guard first?.id == id, let state = ownership?.state, [.adopting, .releasing, .released].contains(state)
+    else { return nil }
+    return "its turn has come, and the service is \(state.rawValue): wait for the end"
+  }
+
   /// Which request ends with the last step of `plan`: the one that it was made for, or one whose turn it is and
   /// whose wish has come true by it.
   public func answered(by plan: Plan) -> ServiceRequest? {

@@ -43,6 +43,12 @@ extension SimulatedWorld {
     guard let machine = machines[node], machine.isOn, machine.instance == nil else { return }
     let life = machine.life + 1
     machines[node]?.life = life
+    let priority = shape.priorities[node] ?? Bid.usualPriority
+    let services = services.map { service in
+      var service = service
+      service.priority = priority
+      return service
+    }
     let settings = NodeInstance.Settings(
       node: node, instance: DaemonInstance(place: "\(node)/\(machine.boot)", run: "\(life)"),
       boot: "\(node)-\(machine.boot)", timings: timings, staleness: shape.staleness, services: services,

@@ -8,7 +8,11 @@ extension SimulatedWorld {
     let began = now
     let interval = trueTime(timings.interval, on: node)
     input(node, { $0.onTick(now: $1) }) { world in
-      world.schedule(after: max(began + interval - world.now, 1), for: node) { $0.tick(node) }
+      // A turn in a vote does not wait for the next tick.
+      let own = world.clock(node)
+      let turn = world.machines[node]?.instance?.nextTurn.flatMap { $0 > own ? $0 - own : nil }
+      let pause = min(began + interval - world.now, turn.map { world.trueTime($0, on: node) + 1 } ?? .max)
+      world.schedule(after: max(pause, 1), for: node) { $0.tick(node) }
     }
   }
 
@@ -78,6 +82,14 @@ extension SimulatedWorld {
     case .endRequest(let end):
       call(from: node, .write, { $0.store.end(end) }) { _, _ in }
       rest(&self)
+    case .placeBid(let placement):
+      let load = Load(percent: machines[node]?.numbers.number(0...400) ?? 0)
+      call(from: node, .write, { $0.store.place(placement, by: node, load: load) }) { world, outcome in
+        world.input(node, { $0.onBid(placement, load: load, outcome ?? .failed, now: $1) }, then: rest)
+      }
+    case .withdrawBid(let service, let epoch):
+      call(from: node, .write, { $0.store.bids[service]?[epoch]?[node] = nil }) { _, _ in }
+      rest(&self)
     case .refuse(let problem):
       violate(.oneName, "\(node) is refused: \(problem)")
     case .note:
@@ -103,10 +115,13 @@ extension SimulatedWorld {
     let startedAt = clock(node)
     let isApart = machines[node]?.trouble != CallTrouble() && machines[node]?.numbers.chance(20) == true
     let nodes = machines[node]?.instance?.nodesToLookAt
-    call(from: node, .read, { $0.seen(by: node).view(startedAt: startedAt, of: nodes) }) { world, first in
+    let polls = machines[node]?.instance?.polls ?? []
+    call(from: node, .read, { $0.seen(by: node).view(startedAt: startedAt, of: nodes, polls: polls) }) {
+      world, first in
       guard let first else { return then(&world) }
       guard isApart else { return world.input(node, { $0.onLook(first, now: $1) }, then: then) }
-      world.call(from: node, .read, { $0.seen(by: node).view(startedAt: startedAt) }) { world, second in
+      world.call(from: node, .read, { $0.seen(by: node).view(startedAt: startedAt, polls: polls) }) {
+        world, second in
         guard var view = second else { return then(&world) }
         view.beats = first.beats
         world.input(node, { $0.onLook(view, now: $1) }, then: then)

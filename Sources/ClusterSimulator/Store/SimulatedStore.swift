@@ -20,6 +20,8 @@ struct SimulatedStore {
   var records: [ServiceName: [ClientName: [UInt8]]] = [:]
   /// The highest state number that clients may have been told.
   var stateNumbers: [ServiceName: Int32] = [:]
+  /// What candidates bid, by service and epoch.
+  var bids: [ServiceName: [UInt64: [NodeName: [UInt8]]]] = [:]
   /// What nodes say of themselves.
   var eligibility: [NodeName: Eligibility] = [:]
   /// Every value that an owner key has had.
@@ -47,7 +49,11 @@ struct SimulatedStore {
 
   mutating func end(_ end: RequestEnd) {
     guard owners[end.service] == end.owner else { return }
-    let problem: String? = if case .failed(let problem) = end.outcome { problem } else { nil }
+    let problem: String? =
+      switch end.outcome {
+      case .done: nil
+      case .failed(let text), .cancelled(let text): text
+      }
     remove(end.request, end.service, problem)
   }
 
@@ -58,11 +64,22 @@ struct SimulatedStore {
     ended[service, default: []].append(EndedRequest(id: request.id, problem: problem))
   }
 
-  /// - Parameter nodes: whose beats it shows; all where it is nil.
-  func view(startedAt: BootInstant, of nodes: [NodeName]? = nil) -> NodeView {
+  /// - Parameters:
+  ///   - nodes: whose beats it shows; all where it is nil.
+  ///   - polls: the bids that it shows.
+  func view(startedAt: BootInstant, of nodes: [NodeName]? = nil, polls: [Poll] = []) -> NodeView {
     let shown = beats.filter { nodes?.contains($0.key) ?? true }
-    return NodeView(
+    var view = NodeView(
       startedAt: startedAt, beats: shown, owners: owners, requests: requests, drains: drains, pause: pause)
+    for poll in polls { view.bids[poll.service] = bids[poll.service]?[poll.epoch] }
+    return view
+  }
+
+  mutating func place(_ placement: BidPlacement, by node: NodeName, load: Load?) -> BidOutcome {
+    guard owners[placement.service] == placement.owner else { return .tooLate }
+    bids[placement.service, default: [:]][placement.epoch, default: [:]][node] =
+      placement.bid(load: load).bytes
+    return .placed
   }
 
   mutating func renew(_ node: NodeName, _ renewal: Renewal) -> RenewalOutcome {
@@ -77,9 +94,11 @@ struct SimulatedStore {
   mutating func make(_ transition: Transition) -> TransitionOutcome {
     guard owners[transition.service] == transition.expected else { return .conflict }
     if let silent = transition.silentBeat, beats[silent.node] != silent.bytes { return .conflict }
+    if let asked = transition.requests, requests[transition.service] != asked { return .conflict }
     if transition.unlessPaused, pause != nil { return .conflict }
     if transition.unlessDrained, drains[transition.ownership.node] != nil { return .conflict }
     set(transition.service, transition.ownership)
+    if transition.removesBids { bids[transition.service]?[transition.ownership.epoch] = nil }
     journals[transition.service] = transition.plan
     journalsDone[transition.service] = 0
     journalsNumber[transition.service] = nil

@@ -51,6 +51,8 @@ public struct ClusterShape: Sendable, Equatable {
   public var unmonitorsOnStop: Bool
   /// Files of each service that clients lock.
   public var files: Int
+  /// What a node bids in votes, where that is not the usual.
+  public var priorities: [NodeName: Int] = [:]
 
   /// The cluster of `seed`.
   public init(seed: Int) {
@@ -96,6 +98,10 @@ public struct ClusterShape: Sendable, Equatable {
     hasCallout = numbers.chance(65)
     unmonitorsOnStop = numbers.chance(60)
     files = numbers.number(1...3)
+    // Drawn last: the shapes of seeds do not change otherwise.
+    guard numbers.chance(40) else { return }
+    for index in services.indices where index == 0 || numbers.chance(50) { services[index].election = .vote }
+    for node in nodes where numbers.chance(50) { priorities[node] = numbers.number(0...3) * 50 }
   }
 }
 

@@ -68,6 +68,7 @@ extension ServiceConfiguration {
     case .command(let address, _, _): values["address"] = address
     case nil: values["address"] = "none"
     }
+    if election != .race { values["election"] = election.rawValue }
     values["fence"] = fence == .none ? "none" : "command"
     switch failback {
     case .manual: values["failback"] = "manual"

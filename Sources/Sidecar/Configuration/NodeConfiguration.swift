@@ -31,6 +31,8 @@ public struct NodeConfiguration: Sendable, Equatable {
   public var adoption: AdoptionConfiguration
   /// `overload`: when this node has too much to do; nil is never.
   public var overload: OverloadConfiguration?
+  /// `watchdog`: daemons of this machine that are restarted when they are dead.
+  public var watchdog: [WatchedDaemon]
   /// `callout.limit`: how long a new client's lock waits for its record to be durable. Default 2 s, 10 ms to 30 s.
   public var calloutLimit: Duration
   /// `statd.when_not_mirrored`: what `lockferry statd` answers for a client whose record isn't durable in the store
@@ -53,6 +55,18 @@ public struct AdoptionConfiguration: Sendable, Equatable {
 
   /// The defaults.
   public init() {}
+}
+
+/// One entry of `watchdog:`.
+public struct WatchedDaemon: Sendable, Equatable {
+  /// `name`: what messages call it.
+  public var name: String
+  /// `probe`: what is asked.
+  public var probe: HealthProbe
+  /// `restart`: starts it again.
+  public var restart: CommandConfiguration
+  /// `failures`, `within` and `quiet`.
+  public var settings: DaemonWatchdog.Settings
 }
 
 /// `overload:` of the node file.
@@ -177,6 +191,10 @@ public struct ServiceConfiguration: Sendable, Equatable {
   public var notification: NotificationConfiguration
   /// `failback`: how it comes home after a failover. Default manual.
   public var failback: FailbackPolicy
+  /// `election`: how its candidates agree on who tries to take it. Default `race`.
+  public var election: Election
+  /// `priority`: what this node bids in a vote, 0 to 1000. Default 100.
+  public var priority: Int
 }
 
 /// `address:` of a service.

@@ -17,7 +17,7 @@ public enum NodeFile {
     "node", "store", "store_staleness", "status_directory", "server_names", "run_directory",
     "state_directory",
     "control_group",
-    "health", "beats", "adoption", "overload", "mirror", "callout", "statd", "services",
+    "health", "beats", "adoption", "overload", "watchdog", "mirror", "callout", "statd", "services",
   ]
 
   /// Reads a file. Blocks as long as the file system does.
@@ -59,6 +59,7 @@ public enum NodeFile {
     let beats = NodeFileTimings.beats(file)
     let adoption = NodeFileAdoption.read(file)
     let overload = NodeFileAdoption.overload(file)
+    let watchdog = file.optional("watchdog").map(NodeFileWatchdog.read) ?? []
     let mirror = NodeFileTimings.mirror(file)
     let calloutLimit = NodeFileTimings.calloutLimit(file)
     let whenNotMirrored = file.optional("statd").map(Self.whenNotMirrored) ?? .grant
@@ -72,8 +73,8 @@ public enum NodeFile {
     return NodeConfiguration(
       node: nodeName, store: location, storeStaleness: staleness, statusDirectory: status,
       serverNames: serverNames, runDirectory: runDirectory, stateDirectory: state, controlGroup: group,
-      health: probing, beats: beats, adoption: adoption, overload: overload, calloutLimit: calloutLimit,
-      whenNotMirrored: whenNotMirrored, mirror: mirror, services: read)
+      health: probing, beats: beats, adoption: adoption, overload: overload, watchdog: watchdog,
+      calloutLimit: calloutLimit, whenNotMirrored: whenNotMirrored, mirror: mirror, services: read)
   }
 
   private static func serverNames(_ value: NodeFileValue) -> [String]? {

@@ -10,7 +10,7 @@ enum NodeFileAdoption {
     guard let value = file.optional("adoption") else { return adoption }
     guard
       let section = value.section(known: [
-        "check_interval", "tries", "time", "rest", "witness", "witness_timeout", "flap",
+        "check_interval", "tries", "time", "rest", "witness", "witness_timeout", "flap", "vote_wait",
       ])
     else { return nil }
     let isRead = [
@@ -20,6 +20,7 @@ enum NodeFileAdoption {
       NodeFileTimings.read(section, "rest", .seconds(1)...(hour * 24), into: &adoption.policy.rest),
       NodeFileTimings.read(
         section, "witness_timeout", .milliseconds(10)...(.seconds(60)), into: &adoption.policy.witnessTimeout),
+      voteWait(section, into: &adoption.policy.voteWait),
       witnesses(section, into: &adoption.witnesses), flap(section, into: &adoption.policy.flap),
       integer(section, "tries", 1...100, into: &adoption.policy.tries),
     ].allSatisfy { $0 }
@@ -53,6 +54,12 @@ enum NodeFileAdoption {
       file.context.report(file.position(of: "overload"), "overload: needs either `load` or `command`")
       return nil
     }
+  }
+
+  private static func voteWait(_ section: NodeFileSection, into target: inout Duration?) -> Bool {
+    guard let value = section.optional("vote_wait") else { return true }
+    target = value.duration(.milliseconds(100)...(.seconds(60)))
+    return target != nil
   }
 
   private static func witnesses(_ section: NodeFileSection, into target: inout [HealthProbe.Program]) -> Bool

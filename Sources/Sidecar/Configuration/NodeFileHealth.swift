@@ -34,7 +34,7 @@ enum NodeFileHealth {
     return (health, true)
   }
 
-  private static func probe(_ value: NodeFileValue) -> HealthProbe? {
+  static func probe(_ value: NodeFileValue) -> HealthProbe? {
     let known = ["program", "version", "transport", "host", "command", "timeout"]
     guard let section = value.section(known: known) else { return nil }
     let limit =

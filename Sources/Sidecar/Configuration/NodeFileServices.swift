@@ -4,7 +4,7 @@ internal import Cluster
 enum NodeFileServices {
   private static let keys = [
     "name", "home", "candidates", "names", "address", "interface", "fence", "storage", "recovery",
-    "failback",
+    "failback", "election", "priority",
   ]
 
   /// Every service that could be read; what can't is reported.
@@ -113,17 +113,21 @@ enum NodeFileServices {
     let notify =
       recovery?.optional("notify").map(NodeFileNotification.read) ?? NodeFileNotification.preset
     let failback = section.optional("failback").map(NodeFileFailback.read) ?? .manual
+    let election =
+      section.optional("election").map {
+        $0.word(Election.allCases.map(\.rawValue), "race or vote").flatMap(Election.init)
+      } ?? .race
+    let priority = section.optional("priority").map { $0.integer(Bid.priorities) } ?? Bid.usualPriority
     guard let name = claims.name.flatMap({ ServiceName($0.name) }), let homeName, let candidates,
-      let fenceConfiguration, let tellsOwnClients, let notify, let failback, let mounts,
+      let fenceConfiguration, let tellsOwnClients, let notify, let failback, let election, let priority, let mounts,
       !claims.isAddressWrong
     else { return nil }
     return ServiceConfiguration(
       name: name, home: homeName, candidates: candidates, names: claims.hosts.map(\.0),
       address: claims.addressConfiguration, fence: fenceConfiguration, attachStorage: attach,
       detachStorage: detach, storageMounts: mounts, storageCheck: storageCheck, serverRecovery: server,
-      serverWithdrawal: withdraw,
-      tellsOwnClients: tellsOwnClients, recoveryCheck: recoveryCheck, notification: notify, failback: failback
-    )
+      serverWithdrawal: withdraw, tellsOwnClients: tellsOwnClients, recoveryCheck: recoveryCheck,
+      notification: notify, failback: failback, election: election, priority: priority)
   }
 
   private static func mounts(_ value: NodeFileValue) -> [String]? {

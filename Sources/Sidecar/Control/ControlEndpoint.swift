@@ -12,6 +12,7 @@ public import ServiceLifecycle
 /// | `GET /v1/services/NAME/history/N` | ``HistoryEntry`` with every client |
 /// | `POST /v1/requests` with ``RequestBody`` | ``RequestStatus``, 202 while it waits or runs |
 /// | `GET /v1/requests/ID` | ``RequestStatus`` |
+/// | `POST /v1/services/NAME/cancel` with ``CancelRequest`` | ``RequestStatus`` |
 /// | `POST /v1/pause`, `POST /v1/resume` with ``MarkRequest`` | ``PauseStatus`` |
 /// | `POST /v1/nodes/NAME/drain`, `POST /v1/nodes/NAME/undrain` with ``MarkRequest`` | ``DrainStatus`` |
 /// | `GET /v1/nodes/NAME/drain` | ``DrainStatus`` |
@@ -90,6 +91,9 @@ public struct ControlEndpoint: Service {
         let status = try await service.ask(try body(of: question, "request"))
         return HTTPAnswer(code: ["pending", "running"].contains(status.state) ? 202 : 200, json: status)
       case .request(let id): return HTTPAnswer(code: 200, json: try await service.request(id: id))
+      case .cancel(let name):
+        let status = try await service.cancel(service: name, try body(of: question, "request to cancel"))
+        return HTTPAnswer(code: 200, json: status)
       case .pause(let isPaused):
         let request: MarkRequest = try body(of: question, "request to pause or resume")
         return HTTPAnswer(code: 200, json: try await service.pause(request, isPaused))

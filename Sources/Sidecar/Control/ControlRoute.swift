@@ -8,6 +8,7 @@ enum ControlRoute: Equatable {
   case historyEntry(service: String, number: Int)
   case ask
   case request(id: String)
+  case cancel(service: String)
   case pause(Bool)
   case setDrain(node: String, Bool)
   case drain(node: String)
@@ -46,6 +47,7 @@ enum ControlRoute: Equatable {
       }
     case let path where path.count == 4 && path.starts(with: ["v1", "services"]):
       switch path[3] {
+      case "cancel": (route, method) = (.cancel(service: path[2]), "POST")
       case "thaw": (route, method) = (.thaw(service: path[2]), "POST")
       case "unhold": (route, method) = (.unhold(service: path[2]), "POST")
       case "notify": (route, method) = (.notify(service: path[2]), "POST")

@@ -14,6 +14,8 @@ public protocol ControlService: Sendable {
   func ask(_ request: RequestBody) async throws(ControlError) -> RequestStatus
   /// How far a request is.
   func request(id: String) async throws(ControlError) -> RequestStatus
+  /// Takes a request back that waits.
+  func cancel(service: String, _ request: CancelRequest) async throws(ControlError) -> RequestStatus
   /// Pauses the cluster, or resumes it.
   func pause(_ request: MarkRequest, _ isPaused: Bool) async throws(ControlError) -> PauseStatus
   /// Drains a node, or ends that.

@@ -18,6 +18,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
   public var callout: Callout?
   /// What is said of nodes' health, and still counts.
   public var reports: [Report] = []
+  /// The daemons that the node file has watched.
+  public var watchdog: [Watched] = []
   /// What the operator should know beyond the above; empty when all is well.
   public var warnings: [String]
   /// What this node does: `unknown`, `online` (serves what is at home here, or nothing, and could), `failover` (serves
@@ -104,6 +106,18 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var drained: Mark?
   }
 
+  /// A daemon of this machine.
+  public struct Watched: Codable, Sendable, Equatable {
+    /// As the node file calls it.
+    public var name: String
+    /// `starting`, `well`, `restarting` or `dead`.
+    public var state: String
+    /// How often it was restarted since this daemon started.
+    public var restarts: Int
+    /// Why its probe failed last; nil where it answered.
+    public var problem: String?
+  }
+
   /// What somebody says of a node's health.
   public struct Report: Codable, Sendable, Equatable {
     /// Of whom.
@@ -161,6 +175,18 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var stranded: String?
     /// Why it isn't moved though its owner is silent or unwell; nil where nothing holds it.
     public var held: String?
+    /// What this node bids for it; nil while it takes part in no vote.
+    public var bid: Bid?
+  }
+
+  /// A bid in a vote.
+  public struct Bid: Codable, Sendable, Equatable {
+    /// Of which epoch it wants to be the owner.
+    public var epoch: Int
+    /// The highest wins.
+    public var priority: Int
+    /// The load average for each processor in percent: of equal priorities the lowest wins. Nil where it is unknown.
+    public var loadPercent: Int?
   }
 
   /// A request that has not ended.

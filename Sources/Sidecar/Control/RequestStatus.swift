@@ -36,6 +36,23 @@ public struct RequestBody: Codable, Sendable, Equatable {
   }
 }
 
+/// Which request is taken back: `POST /v1/services/NAME/cancel`.
+public struct CancelRequest: Codable, Sendable, Equatable {
+  /// Names it.
+  public var id: String
+  /// Who takes it back, for the history.
+  public var actor: String
+  /// Why, for the history.
+  public var because: String?
+
+  /// A request.
+  public init(id: String, actor: String, because: String? = nil) {
+    self.id = id
+    self.actor = actor
+    self.because = because
+  }
+}
+
 /// How far a request is: the answer to `POST /v1/requests` and `GET /v1/requests/ID`.
 public struct RequestStatus: Codable, Sendable, Equatable {
   /// Names it in later questions; empty for a dry run.
@@ -44,7 +61,7 @@ public struct RequestStatus: Codable, Sendable, Equatable {
   public var service: String
   /// What is asked, as in ``RequestBody/action``; nil where it has ended.
   public var action: String?
-  /// `planned` (dry run), `pending`, `running`, `done` or `failed`.
+  /// `planned` (dry run), `pending`, `running`, `done`, `failed` or `cancelled`.
   public var state: String
   /// The steps with the reason for each; of a dry run what would be done.
   public var steps: [PlannedStep]

@@ -33,11 +33,29 @@ extension NodeControl {
       let more = last.untoldCount > missed.count ? " and \(last.untoldCount - missed.count) more" : ""
       return RequestStatus(
         id: id, service: name.text, action: nil,
-        state: last.outcome == "done" ? "done" : "failed", steps: entries.flatMap(Self.steps),
+        state: ["done", "cancelled"].contains(last.outcome) ? last.outcome : "failed",
+        steps: entries.flatMap(Self.steps),
         problem: last.problem
           ?? (missed.isEmpty ? nil : "not told yet: \(missed.joined(separator: ", "))\(more)"))
     }
     throw ControlError(.noSuchObject, "no request \(id) is under way or in the history")
+  }
+
+  func cancel(service: String, _ body: CancelRequest) async throws(ControlError) -> RequestStatus {
+    let name = try name(service)
+    try Self.checkReason(body.actor, body.because)
+    let reason = body.because.map { ": \($0)" } ?? ""
+    let refusal: ControlError?
+    do {
+      refusal = try await daemon.shell.cancel(
+        body.id, of: name, because: "cancelled by \(body.actor)\(reason)")
+    } catch let error as StoreError {
+      throw ControlError(storeError: error)
+    } catch {
+      throw ControlError(.failed, "\(error)")
+    }
+    if let refusal { throw refusal }
+    return try await request(id: body.id)
   }
 
   // MARK: - Parts

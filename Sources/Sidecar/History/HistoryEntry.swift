@@ -18,7 +18,7 @@ public struct HistoryEntry: Codable, Sendable, Equatable {
   public var startedAt: String
   /// From the first step to the end.
   public var milliseconds: Int
-  /// `done`, `failed`, or `running` for a notification that goes on or was interrupted.
+  /// `done`, `failed`, `cancelled` for a request that was taken back, or `running` for a notification that goes on or was interrupted.
   public var outcome: String
   /// Why it failed and what to do.
   public var problem: String?

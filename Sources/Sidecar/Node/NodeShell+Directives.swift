@@ -40,6 +40,10 @@ extension NodeShell {
       await self.end(end)
     case .askWitness(let service, let owner):
       askWitness(service, of: owner)
+    case .placeBid(let placement):
+      await place(placement)
+    case .withdrawBid(let service, let epoch):
+      jobs.start { await self.withdrawBid(service, epoch: epoch) }
     case .refuse(let problem):
       log.critical("\(problem)")
       onRefusal(problem)
@@ -103,8 +107,10 @@ extension NodeShell {
         services.append((name, try ClusterKeys.owner(name), try ClusterKeys.requests(name)))
       }
       let pause = try ClusterKeys.pause()
+      let bids = try bidKeys()
       let keys =
         Array(beats.values) + Array(drains.values) + services.flatMap { [$0.owner, $0.requests] } + [pause]
+        + bids.map(\.key)
       let values = try await store.read(keys, within: configuration.beats.storeTimeout)
       for (node, key) in beats { view.beats[node] = values[key] }
       for (node, key) in drains { view.drains[node] = values[key] }
@@ -113,6 +119,7 @@ extension NodeShell {
         view.requests[name] = values[requests]
       }
       view.pause = values[pause]
+      for (service, node, key) in bids { view.bids[service, default: [:]][node] = values[key] }
       if lookProblem != nil { log.notice("the store can be read again") }
       lookProblem = nil
       return view
@@ -140,10 +147,14 @@ extension NodeShell {
       if let silent = transition.silentBeat {
         comparisons.append(.init(try ClusterKeys.beat(silent.node), equals: silent.bytes))
       }
+      if let requests = transition.requests {
+        comparisons.append(.init(try ClusterKeys.requests(transition.service), equals: requests))
+      }
       if transition.unlessPaused { comparisons.append(.init(try ClusterKeys.pause(), equals: nil)) }
       if transition.unlessDrained {
         comparisons.append(.init(try ClusterKeys.drain(configuration.node), equals: nil))
       }
+      let bids = transition.removesBids ? try bidKeys(of: transition) : []
       if transition.plan.kind == .adoption || transition.plan.kind == .opening {
         // The claim commits with the step that names it, so its own duration is not yet known: it is filled in
         // with the next step's journal.
@@ -155,7 +166,7 @@ extension NodeShell {
           writes: [
             .init(try ClusterKeys.owner(transition.service), transition.ownership.bytes),
             .init(try ClusterKeys.plan(transition.service), try StoreJSON.bytes(journal)),
-          ]),
+          ] + bids.map { .init($0, nil) }),
         within: configuration.beats.storeTimeout)
       {
       case .committed: outcome = .done

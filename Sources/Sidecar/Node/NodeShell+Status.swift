@@ -11,7 +11,8 @@ extension NodeShell {
       uptimeSeconds: (now - startedAt).wholeMilliseconds / 1000, health: healthStatus(now: now),
       store: store.status, peers: instance.peerNames.map { peerStatus($0, now: now) },
       services: configuration.services.map { serviceStatus($0, now: now) },
-      reports: reportStatus(now: now), warnings: lookWarnings + queueWarnings,
+      reports: reportStatus(now: now), watchdog: watched,
+      warnings: lookWarnings + queueWarnings,
       mode: instance.mode(now: now).rawValue,
       homeServices: modes.count { $0 == .online }, adoptedServices: modes.count { $0 == .failover },
       transitions: configuration.services.reduce(0) { $0 + instance.transitions(of: $1.name) },
@@ -70,7 +71,11 @@ extension NodeShell {
       ineligible: instance.ineligible(service.name, now: now).map {
         NodeStatus.Ineligible(node: $0.node.text, reasons: $0.reasons)
       },
-      stranded: instance.whyStranded(service.name, now: now), held: instance.whyHeld(service.name, now: now))
+      stranded: instance.whyStranded(service.name, now: now), held: instance.whyHeld(service.name, now: now),
+      bid: instance.ownBid(service.name).map {
+        NodeStatus.Bid(
+          epoch: Int(clamping: $0.epoch), priority: $0.bid.priority, loadPercent: $0.bid.load?.percent)
+      })
   }
 
   private var lookWarnings: [String] {

@@ -49,6 +49,8 @@ actor NodeShell {
   var lastTick: BootInstant
   /// What was logged last of the store, so that an outage is told once and not twice a second.
   var toldBeatProblem: String?
+  /// The watched daemons after the last round.
+  var watched: [NodeStatus.Watched] = []
   /// What is held and was logged, and why.
   var toldHeld: [ServiceName: String] = [:]
   /// Services whose alarm was raised, and why.
@@ -115,6 +117,7 @@ actor NodeShell {
       group.addTask { await self.check() }
       group.addTask { await self.readReports() }
       group.addTask { await self.watchLoad() }
+      group.addTask { await self.watchDaemons() }
     }
   }
 
@@ -147,8 +150,12 @@ actor NodeShell {
   /// is written. Clients wait meanwhile, so these don't wait for the interval.
   private var pauseAfterTick: Duration {
     let interval = configuration.beats.interval
-    let isStarting = !instance.hasBeaten && BootInstant.now - startedAt < Self.startLimit
-    return isStarting ? min(interval, Self.startPause) : interval
+    let now = BootInstant.now
+    let isStarting = !instance.hasBeaten && now - startedAt < Self.startLimit
+    if isStarting { return min(interval, Self.startPause) }
+    // A turn in a vote does not wait for the next tick.
+    guard let turn = instance.nextTurn, turn > now else { return interval }
+    return min(interval, turn - lastTick)
   }
 
   /// Runs beside ``beat()``, which may be waiting for the store at the moment when the lease ends.
@@ -228,6 +235,6 @@ extension ServiceConfiguration {
       attachesStorage: attachStorage != nil, detachesStorage: detachStorage != nil,
       recoversServer: serverRecovery != nil, withdrawsServer: serverWithdrawal != nil,
       listsLocks: !storageMounts.isEmpty, movesAddress: address != nil, hasChecks: !checks.isEmpty,
-      failback: failback)
+      failback: failback, election: election, priority: priority)
   }
 }

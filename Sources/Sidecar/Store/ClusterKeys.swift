@@ -39,6 +39,10 @@ enum ClusterKeys {
     try StoreKey(["services", service.text, "requests"])
   }
 
+  static func bid(_ service: ServiceName, epoch: UInt64, _ node: NodeName) throws(StoreError) -> StoreKey {
+    try StoreKey(["services", service.text, "bids", String(epoch), node.text])
+  }
+
   static func plan(_ service: ServiceName) throws(StoreError) -> StoreKey {
     try StoreKey(["services", service.text, "plan"])
   }
