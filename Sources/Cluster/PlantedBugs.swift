@@ -25,6 +25,7 @@ public enum PlantedBug: String, Sendable, CaseIterable {
   // Plans.
   case serverAfterAddress = "the address is taken before the grace period runs"
   case notifyBeforeServer = "clients are told before the grace period runs"
+  case graceIsNotWatched = "clients are told however late it is"
   case notifyIsSkipped = "clients are not told"
   // The mirror.
   case burstIsNoFreeze = "a burst of departures does not freeze deletions"
@@ -36,6 +37,7 @@ public enum PlantedBug: String, Sendable, CaseIterable {
   case answerComesFirst = "a callout is answered before its record is stored"
   case failureAnswersDurable = "a callout whose commit failed is told that all is well"
   case failedBatchIsForgotten = "a batch that failed is not tried again"
+  case thawTakesMissing = "a thaw takes everything that is missing for departed"
   case retirementIsDeparture = "what sm-notify retires counts as departed"
   // The shell.
   case deposedPlanGoesOn = "a plan does not ask for its epoch before a step"

@@ -183,7 +183,7 @@ extension SimulatedWorld {
       if machines[node]?.statusDirectory.isThere == false { machines[node]?.statusDirectory.isThere = true }
       for peer in shape.nodes { machines[node]?.instance?.onDefinitions(of: peer, disagreements: [:]) }
     }
-    for client in clients.keys.sorted() where clients[client]?.isCut == true {
+    for client in clients.names where clients[client]?.isCut == true {
       clients[client]?.isCut = false
       clients[client]?.lastAway = now
     }

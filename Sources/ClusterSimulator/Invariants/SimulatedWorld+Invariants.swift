@@ -37,7 +37,7 @@ extension SimulatedWorld {
   mutating func checkHolders(of service: ServiceName) {
     ledger.checks += 1
     var holders: [NodeName] = []
-    for (node, machine) in machines where machine.holds(service) && machine.excusedUntil < now {
+    for (node, machine) in machines.members where machine.holds(service) && machine.excusedUntil < now {
       holders.append(node)
     }
     if holders.count > 1 { violate(.oneServer, "\(holders.sorted()) serve \(service)") }
@@ -88,8 +88,8 @@ extension SimulatedWorld {
       }
       permit(.unfencedOwner)
     }
-    for name in shape.clients.map(\.name) where name != client {
-      guard let other = clients[name], other.isOn, other.service == service, other.believesToHold(file)
+    for (name, other) in clients.members where name != client {
+      guard other.isOn, other.service == service, other.believesToHold(file)
       else { continue }
       if let permission = permission(for: name, of: service, against: client) {
         permit(permission)
@@ -183,7 +183,7 @@ extension SimulatedWorld {
 
   private mutating func checkIsServed(_ service: ServiceName) {
     ledger.checks += 1
-    let holders = machines.filter { $0.value.holds(service) }.keys.sorted()
+    let holders = machines.members.filter { $0.member.holds(service) }.map(\.name).sorted()
     let owner = store.ownership(service)
     guard let owner, owner.state == .online, holders == [owner.node] else {
       return violate(
@@ -206,7 +206,7 @@ extension SimulatedWorld {
     else {
       return violate(.servedInTheEnd, "no lock manager runs for \(service)")
     }
-    for client in clients.keys.sorted() {
+    for client in clients.names.sorted() {
       guard let state = clients[client], state.isOn, state.service == service else { continue }
       for file in state.locks.sorted() where state.believesToHold(file) && manager.locks[file] != client {
         ledger.checks += 1

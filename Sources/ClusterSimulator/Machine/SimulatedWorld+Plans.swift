@@ -50,6 +50,8 @@ extension SimulatedWorld {
     var progress: PlanProgress
     /// The state number that it chose.
     var number: Int32?
+    /// The step was too late: what comes before it must be done again.
+    var mustBeginAnew = false
     var plan: Plan { progress.plan }
   }
 
@@ -64,6 +66,7 @@ extension SimulatedWorld {
     if machines[node]?.withdrawing.contains(service) == true {
       return schedule(after: 10_000, for: node) { $0.step(run, on: node) }
     }
+    watchGrace(run, on: node)
     let plan = run.plan
     call(from: node, .read, { $0.seen(by: node).owners[service] }) { world, owner in
       guard world.runs(run, on: node) else { return }
@@ -93,10 +96,23 @@ extension SimulatedWorld {
         world.perform(next.kind, run, on: node) { world, after in
           guard world.runs(run, on: node) else { return }
           guard let after else { return world.retry(run, on: node) }
+          if after.mustBeginAnew { return world.end(after, on: node, .beginAnew("the grace period is over")) }
           world.journal(next.kind, after, on: node)
         }
       }
     }
+  }
+
+  /// As long as nobody is told of the grace period that the plan has begun.
+  private mutating func watchGrace(_ run: PlanRun, on node: NodeName) {
+    let steps = run.plan.steps.prefix(run.progress.done)
+    guard run.plan.kind == .adoption, steps.contains(where: { $0.kind == .server }),
+      !steps.contains(where: { $0.kind == .notify })
+    else { return }
+    let now = clock(node)
+    let ends = machines[node]?.lockManagers[run.service]?.graceEnds ?? now
+    machines[node]?.instance?.onGrace(
+      run.service, left: max(ends - now, .zero), of: shape.mirror.gracePeriod, now: now)
   }
 
   private mutating func journal(_ kind: PlanStep.Kind, _ run: PlanRun, on node: NodeName) {

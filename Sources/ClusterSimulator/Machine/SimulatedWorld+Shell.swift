@@ -1,5 +1,12 @@
 import Cluster
 
+extension NodeInstance {
+  /// In place: a second one would have its dictionaries copied.
+  fileprivate mutating func take(_ input: (inout NodeInstance) -> [NodeDirective]) -> [NodeDirective] {
+    input(&self)
+  }
+}
+
 /// The daemon's loops and directives, as events.
 extension SimulatedWorld {
   // MARK: - Loops
@@ -27,11 +34,8 @@ extension SimulatedWorld {
     _ node: NodeName, _ body: (inout NodeInstance, BootInstant) -> [NodeDirective],
     then: @escaping Action = { _ in }
   ) {
-    guard var instance = machines[node]?.instance else { return }
-    // Not two of it: its dictionaries would be copied.
-    machines[node]?.instance = nil
-    let directives = body(&instance, clock(node))
-    machines[node]?.instance = instance
+    let own = clock(node)
+    guard let directives = machines[node]?.instance?.take({ body(&$0, own) }) else { return }
     // What must stop is begun first: the other directives may wait for somebody.
     for case .withdraw(let service, let because) in directives {
       withdraw(service, on: node, because: because)
