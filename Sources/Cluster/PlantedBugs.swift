@@ -27,6 +27,10 @@ public enum PlantedBug: String, Sendable, CaseIterable {
   case notifyBeforeServer = "clients are told before the grace period runs"
   case graceIsNotWatched = "clients are told however late it is"
   case notifyIsSkipped = "clients are not told"
+  case releaseKeepsAddress = "a release leaves the address where it is"
+  case handOnKeepsAddress = "what failed here is handed on with its address still here"
+  case failedRequestStays = "a request that can't be carried out does not end"
+  case ownLookIsBelieved = "a node believes a look that is older than its own change"
   // The mirror.
   case burstIsNoFreeze = "a burst of departures does not freeze deletions"
   case planIsNoFreeze = "a plan does not freeze deletions"
@@ -44,6 +48,7 @@ public enum PlantedBug: String, Sendable, CaseIterable {
   case failedStepIsPassed = "an adoption goes on past a failed step"
   case mirrorComparesNoOwner = "a batch of records does not compare the owner key"
   case numberIgnoresStore = "the state number follows the host's own alone"
+  case numberStays = "clients are told the number that they know"
   case numberIsToldFirst = "clients are told a number that is not yet durable"
   case recordsGoWhenTold = "a record is deleted as soon as its client was told"
   case releaseSkipsMirror = "a release does not wait for the mirror"
@@ -71,7 +76,7 @@ extension NodeInstance {
   /// The plan as it would be with the mistake that is planted, if that is one of its own.
   func planted(in plan: Plan) -> Plan {
     #if PLANTED_BUGS
-      guard let bug = timings.planted, plan.kind == .adoption else { return plan }
+      guard let bug = timings.planted else { return plan }
       var plan = plan
       func move(_ kind: PlanStep.Kind, before other: PlanStep.Kind) {
         guard let from = plan.steps.firstIndex(where: { $0.kind == kind }) else { return }
@@ -82,6 +87,9 @@ extension NodeInstance {
         plan.steps = plan.steps.map { $0.kind == kind ? .skipped(kind, "planted") : $0 }
       }
       switch bug {
+      case .releaseKeepsAddress where plan.kind == .release, .handOnKeepsAddress where plan.isHandOn == true:
+        skip(.address)
+      case _ where plan.kind != .adoption: break
       case .fenceIsSkipped: skip(.fence)
       case .serverAfterAddress: move(.address, before: .server)
       case .notifyBeforeServer:

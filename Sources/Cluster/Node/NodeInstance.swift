@@ -203,7 +203,11 @@ public struct NodeInstance: Sendable {
     for name in orderedServices {
       guard let state = services[name] else { continue }
       // A cache may go on showing what this node itself has overtaken.
-      if let changedAt = state.changedAt, view.startedAt <= changedAt + settings.staleness { continue }
+      if let changedAt = state.changedAt, view.startedAt <= changedAt + settings.staleness,
+        !timings.has(.ownLookIsBelieved)
+      {
+        continue
+      }
       if isOlderThanKnown(view.owners[name], state) { continue }
       onRequests(name, view.requests[name], now: now)
       directives += onOwner(name, view.owners[name], now: now)

@@ -80,6 +80,7 @@ extension SimulatedWorld {
   private mutating func freeze(_ node: NodeName, for length: Int) {
     guard machines[node]?.instance != nil else { return }
     machines[node]?.daemonFrozenUntil = now + length
+    interruptAdoptions(on: node)
     excuse(node, until: now + length + trueTime(timings.stopTime, on: node) + 50_000)
   }
 

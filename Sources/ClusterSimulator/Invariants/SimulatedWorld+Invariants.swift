@@ -170,58 +170,98 @@ extension SimulatedWorld {
     }
   }
 
+  /// A release says that the last record is in the store.
+  mutating func checkIsMirrored(_ service: ServiceName, on node: NodeName) {
+    guard let directory = machines[node]?.statusDirectory, directory.isThere else { return }
+    for (client, bytes) in directory.files {
+      // Whoever has only just come is told of nothing yet.
+      guard let state = clients[client], state.service == service, state.registeredAt < now - 100_000 else {
+        continue
+      }
+      ledger.checks += 1
+      let stored = SimulatedRecord.registrations(in: store.records[service]?[client] ?? [])
+      let missing = SimulatedRecord.registrations(in: bytes).filter { !stored.contains($0) }
+      if !missing.isEmpty {
+        violate(.recordIsKept, "\(node) releases \(service), and the store has no record of \(client)")
+      }
+    }
+  }
+
   // MARK: - In the end
 
   /// When faults have stopped for long enough.
   mutating func checkEnd() {
     for service in services.map(\.name) {
       checkHolders(of: service)
-      checkIsServed(service)
-      if ledger.violation == nil { checkLocks(service) }
+      ledger.checks += 1
+      if let (invariant, text) = whyNotServed(service) { violate(invariant, text) }
+      guard ledger.violation == nil else { return }
+      for orphan in orphans(of: service) {
+        ledger.checks += 1
+        guard let permission = permission(for: orphan.client, of: service) else {
+          violate(
+            .toldInTheEnd,
+            "\(orphan.client) believes to hold file \(orphan.file) of \(service), and its owner does not know it"
+          )
+          continue
+        }
+        permit(permission)
+      }
+      if let client = unrecorded(of: service) {
+        violate(.recordIsKept, "\(client) is monitored for \(service), and the store has no record of it")
+      }
     }
   }
 
-  private mutating func checkIsServed(_ service: ServiceName) {
-    ledger.checks += 1
+  /// Nothing is left to wait for.
+  var isWell: Bool {
+    machines.members.allSatisfy { $0.member.plans.isEmpty && $0.member.withdrawing.isEmpty }
+      && services.map(\.name).allSatisfy {
+        whyNotServed($0) == nil && orphans(of: $0).isEmpty && unrecorded(of: $0) == nil
+      }
+  }
+
+  private func whyNotServed(_ service: ServiceName) -> (Invariant, String)? {
     let holders = machines.members.filter { $0.member.holds(service) }.map(\.name).sorted()
     let owner = store.ownership(service)
     guard let owner, owner.state == .online, holders == [owner.node] else {
-      return violate(
-        .servedInTheEnd, "\(service) belongs to \(String(describing: owner)), \(holders) hold it")
+      return (.servedInTheEnd, "\(service) belongs to \(String(describing: owner)), \(holders) hold it")
     }
     if machines[owner.node]?.instance?.isServing(service) != true {
-      violate(.servedInTheEnd, "\(owner.node) does not know that it serves \(service)")
+      return (.servedInTheEnd, "\(owner.node) does not know that it serves \(service)")
+    }
+    if machines[owner.node]?.lockManagers[service] == nil {
+      return (.servedInTheEnd, "no lock manager runs for \(service)")
     }
     if let request = store.queue(service).first {
-      violate(.ordersEndOnce, "\(service): the request \(request.id), \(request.action), has not ended")
+      return (.ordersEndOnce, "\(service): the request \(request.id), \(request.action), has not ended")
     }
     let ended = (store.ended[service] ?? []).map(\.id)
-    for id in ledger.asked[service] ?? [] where ended.count(where: { $0 == id }) != 1 {
-      violate(.ordersEndOnce, "\(service): the request \(id) has ended \(ended.count { $0 == id }) times")
+    for id in ledger.asked[service] ?? [] {
+      let times = ended.count { $0 == id }
+      if times != 1 { return (.ordersEndOnce, "\(service): the request \(id) has ended \(times) times") }
     }
+    return nil
   }
 
-  private mutating func checkLocks(_ service: ServiceName) {
+  /// Locks that a client believes to hold, and that its server does not know.
+  private func orphans(of service: ServiceName) -> [(client: ClientName, file: Int)] {
     guard let owner = store.ownership(service)?.node, let manager = machines[owner]?.lockManagers[service]
-    else {
-      return violate(.servedInTheEnd, "no lock manager runs for \(service)")
-    }
-    for client in clients.names.sorted() {
-      guard let state = clients[client], state.isOn, state.service == service else { continue }
+    else { return [] }
+    var found: [(client: ClientName, file: Int)] = []
+    for (client, state) in clients.members where state.isOn && state.service == service {
       for file in state.locks.sorted() where state.believesToHold(file) && manager.locks[file] != client {
-        ledger.checks += 1
-        if let permission = permission(for: client, of: service) {
-          permit(permission)
-          continue
-        }
-        violate(
-          .toldInTheEnd,
-          "\(client) believes to hold file \(file) of \(service), and \(owner) does not know it")
+        found.append((client, file))
       }
     }
-    for client in manager.monitored.sorted() where store.records[service]?[client] == nil {
-      violate(.recordIsKept, "\(client) is monitored for \(service), and the store has no record of it")
-    }
+    return found
+  }
+
+  /// A client that the lock manager has monitored, and of which the store has no record.
+  private func unrecorded(of service: ServiceName) -> ClientName? {
+    guard let owner = store.ownership(service)?.node, let manager = machines[owner]?.lockManagers[service]
+    else { return nil }
+    return manager.monitored.sorted().first { store.records[service]?[$0] == nil }
   }
 }
 

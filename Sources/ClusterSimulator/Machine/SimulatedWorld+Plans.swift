@@ -118,6 +118,7 @@ extension SimulatedWorld {
   private mutating func journal(_ kind: PlanStep.Kind, _ run: PlanRun, on node: NodeName) {
     let (service, plan) = (run.service, run.plan)
     note("\(node): step \(kind) of \(service) is done")
+    if kind == .mirror { checkIsMirrored(service, on: node) }
     var after = run
     after.progress.onStepDone()
     machines[node]?.instance?.onStepDone(service)
@@ -226,7 +227,8 @@ extension SimulatedWorld {
       let seen = [world.timings.has(.numberIgnoresStore) ? nil : numbers[service], local].compactMap {
         $0.flatMap(StateNumber.init)
       }
-      guard let next = NotificationAttempt.new(above: seen).number?.value else { return then(&world, nil) }
+      guard var next = NotificationAttempt.new(above: seen).number?.value else { return then(&world, nil) }
+      if world.timings.has(.numberStays), let last = numbers[service] { next = last }
       let guardBytes = world.machines[node]?.instance?.ownerBytes(of: service, epoch: run.plan.epoch)
       world.call(
         from: node, .write,

@@ -80,6 +80,7 @@ extension SimulatedWorld {
       askWitness(service, owner, from: node)
       rest(&self)
     case .endRequest(let end):
+      if case .failed = end.outcome, timings.has(.failedRequestStays) { return rest(&self) }
       call(from: node, .write, { $0.store.end(end) }) { _, _ in }
       rest(&self)
     case .refuse(let problem):
