@@ -8,12 +8,27 @@ struct FieldText {
 
   /// Nil where the bytes are not lines of `key: value`.
   init?(_ bytes: [UInt8]) {
-    guard bytes.count <= 16_384, String(validating: bytes, as: UTF8.self) != nil else { return nil }
-    for line in bytes.split(separator: UInt8(ascii: "\n")) {
-      guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return nil }
-      let value = line[(colon + 1)...].drop { $0 == UInt8(ascii: " ") }
-      fields.append((String(decoding: line[..<colon], as: UTF8.self), String(decoding: value, as: UTF8.self)))
+    guard bytes.count <= 16_384 else { return nil }
+    fields.reserveCapacity(8)
+    // Read at every look at the store, of every node and service: no copies but those that are kept.
+    guard bytes.withUnsafeBufferPointer({ parse($0) }) else { return nil }
+  }
+
+  private mutating func parse(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+    func string(_ range: Range<Int>) -> String? {
+      String(validating: UnsafeBufferPointer(rebasing: text[range]), as: UTF8.self)
     }
+    var start = 0
+    while start < text.count {
+      let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) ?? text.count
+      defer { start = end + 1 }
+      guard start < end else { continue }
+      guard let colon = text[start..<end].firstIndex(of: UInt8(ascii: ":")) else { return false }
+      let value = text[(colon + 1)..<end].firstIndex { $0 != UInt8(ascii: " ") } ?? end
+      guard let key = string(start..<colon), let value = string(value..<end) else { return false }
+      fields.append((key, value))
+    }
+    return true
   }
 
   subscript(key: String) -> String? {
@@ -21,18 +36,28 @@ struct FieldText {
   }
 
   mutating func append(_ key: String, _ value: String) {
-    let lineBreaks: Set<Unicode.Scalar> = ["\n", "\u{b}", "\u{c}", "\r", "\u{85}", "\u{2028}", "\u{2029}"]
-    guard value.unicodeScalars.contains(where: lineBreaks.contains) else {
-      return fields.append((key, value))
-    }
+    guard value.unicodeScalars.contains(where: Self.isLineBreak) else { return fields.append((key, value)) }
     var line = String.UnicodeScalarView()
-    for scalar in value.unicodeScalars { line.append(lineBreaks.contains(scalar) ? " " : scalar) }
+    for scalar in value.unicodeScalars { line.append(Self.isLineBreak(scalar) ? " " : scalar) }
     fields.append((key, String(line)))
   }
 
+  private static func isLineBreak(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0xa...0xd, 0x85, 0x2028, 0x2029: true
+    default: false
+    }
+  }
+
   var bytes: [UInt8] {
-    var text = ""
-    for (key, value) in fields { text += "\(key): \(value)\n" }
-    return Array(text.utf8)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(fields.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 3 })
+    for (key, value) in fields {
+      bytes += key.utf8
+      bytes += [UInt8(ascii: ":"), UInt8(ascii: " ")]
+      bytes += value.utf8
+      bytes.append(UInt8(ascii: "\n"))
+    }
+    return bytes
   }
 }

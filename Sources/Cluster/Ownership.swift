@@ -37,6 +37,8 @@ public struct Ownership: Sendable, Equatable {
   public var boot: String
   /// For a released service: who shall take it; the others hold back.
   public var reservedFor: NodeName?
+  /// The release is the service's automatic return to its home: planned, and no sign of trouble.
+  public var isFailback: Bool
   /// Former owners that did not release it and are not yet confirmed to be off. Whoever claims it from a claimant
   /// that died before its fence owes theirs as well.
   public var unfenced: [NodeName]
@@ -49,13 +51,14 @@ public struct Ownership: Sendable, Equatable {
   /// An ownership.
   public init(
     node: NodeName, epoch: UInt64, state: State, boot: String, reservedFor: NodeName? = nil,
-    unfenced: [NodeName] = [], tried: [NodeName] = [], automatic: [Int] = []
+    isFailback: Bool = false, unfenced: [NodeName] = [], tried: [NodeName] = [], automatic: [Int] = []
   ) {
     self.node = node
     self.epoch = epoch
     self.state = state
     self.boot = boot
     self.reservedFor = reservedFor
+    self.isFailback = isFailback
     self.unfenced = unfenced
     self.tried = tried
     self.automatic = automatic
@@ -72,7 +75,8 @@ public struct Ownership: Sendable, Equatable {
     else { return nil }
     self.init(
       node: node, epoch: epoch, state: state, boot: boot, reservedFor: fields["for"].flatMap(NodeName.init),
-      unfenced: Self.names(fields["unfenced"]), tried: Self.names(fields["tried"]),
+      isFailback: fields["failback"] == "true", unfenced: Self.names(fields["unfenced"]),
+      tried: Self.names(fields["tried"]),
       automatic: (fields["automatic"] ?? "").split(separator: " ").prefix(FlapLimit.most).compactMap {
         Int($0).flatMap { (0...1_000_000_000).contains($0) ? $0 : nil }
       })
@@ -86,6 +90,7 @@ public struct Ownership: Sendable, Equatable {
     fields.append("state", state.rawValue)
     fields.append("boot", boot)
     if let reservedFor { fields.append("for", reservedFor.text) }
+    if isFailback { fields.append("failback", "true") }
     if !unfenced.isEmpty { fields.append("unfenced", unfenced.map(\.text).joined(separator: " ")) }
     if !tried.isEmpty { fields.append("tried", tried.map(\.text).joined(separator: " ")) }
     if !automatic.isEmpty { fields.append("automatic", automatic.map(String.init).joined(separator: " ")) }

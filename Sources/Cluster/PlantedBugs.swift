@@ -25,7 +25,12 @@ public enum PlantedBug: String, Sendable, CaseIterable {
   // Plans.
   case serverAfterAddress = "the address is taken before the grace period runs"
   case notifyBeforeServer = "clients are told before the grace period runs"
+  case graceIsNotWatched = "clients are told however late it is"
   case notifyIsSkipped = "clients are not told"
+  case releaseKeepsAddress = "a release leaves the address where it is"
+  case handOnKeepsAddress = "what failed here is handed on with its address still here"
+  case failedRequestStays = "a request that can't be carried out does not end"
+  case ownLookIsBelieved = "a node believes a look that is older than its own change"
   // The mirror.
   case burstIsNoFreeze = "a burst of departures does not freeze deletions"
   case planIsNoFreeze = "a plan does not freeze deletions"
@@ -36,12 +41,14 @@ public enum PlantedBug: String, Sendable, CaseIterable {
   case answerComesFirst = "a callout is answered before its record is stored"
   case failureAnswersDurable = "a callout whose commit failed is told that all is well"
   case failedBatchIsForgotten = "a batch that failed is not tried again"
+  case thawTakesMissing = "a thaw takes everything that is missing for departed"
   case retirementIsDeparture = "what sm-notify retires counts as departed"
   // The shell.
   case deposedPlanGoesOn = "a plan does not ask for its epoch before a step"
   case failedStepIsPassed = "an adoption goes on past a failed step"
   case mirrorComparesNoOwner = "a batch of records does not compare the owner key"
   case numberIgnoresStore = "the state number follows the host's own alone"
+  case numberStays = "clients are told the number that they know"
   case numberIsToldFirst = "clients are told a number that is not yet durable"
   case recordsGoWhenTold = "a record is deleted as soon as its client was told"
   case releaseSkipsMirror = "a release does not wait for the mirror"
@@ -69,7 +76,7 @@ extension NodeInstance {
   /// The plan as it would be with the mistake that is planted, if that is one of its own.
   func planted(in plan: Plan) -> Plan {
     #if PLANTED_BUGS
-      guard let bug = timings.planted, plan.kind == .adoption else { return plan }
+      guard let bug = timings.planted else { return plan }
       var plan = plan
       func move(_ kind: PlanStep.Kind, before other: PlanStep.Kind) {
         guard let from = plan.steps.firstIndex(where: { $0.kind == kind }) else { return }
@@ -80,6 +87,9 @@ extension NodeInstance {
         plan.steps = plan.steps.map { $0.kind == kind ? .skipped(kind, "planted") : $0 }
       }
       switch bug {
+      case .releaseKeepsAddress where plan.kind == .release, .handOnKeepsAddress where plan.isHandOn == true:
+        skip(.address)
+      case _ where plan.kind != .adoption: break
       case .fenceIsSkipped: skip(.fence)
       case .serverAfterAddress: move(.address, before: .server)
       case .notifyBeforeServer:

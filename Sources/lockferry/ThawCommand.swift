@@ -4,7 +4,10 @@ struct ThawCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "thaw",
     abstract: "Lets the mirror of a service delete records again.",
-    discussion: "What is missing then departs after the usual delay. Only the service's owner can do it.")
+    discussion: """
+      What left while deletions were frozen departs after the usual delay. What is missing for another reason, as \
+      records that sm-notify has retired, stays. Only the service's owner can do it.
+      """)
 
   @Argument(help: "The service.")
   var service: String

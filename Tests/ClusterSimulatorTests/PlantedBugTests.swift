@@ -6,16 +6,15 @@ import Testing
 
 @Suite("A simulator that finds nothing proves nothing: mistakes that others have made are found (B5)")
 struct PlantedBugTests {
-  /// Within so many seeds; the most that one needs is 307. docs/simulator.md has the table.
-  private static let bound = 600
+  /// Within so many seeds; the most that one needs is 1685. docs/simulator.md has the table.
+  private static let bound = 2000
 
-  /// Planted, and not found within 319 seeds: what the simulator does not yet see.
+  /// Planted, and not claimed to be found: docs/simulator.md says why.
   static let unseen: Set<PlantedBug> = [
     .leaseCountsFromAnswer, .stalenessIsForgotten, .beatCarriesNoOwners, .claimComparesNoBeat,
     .fenceDebtIsForgotten, .withdrawnIsForgotten, .burstIsNoFreeze, .planIsNoFreeze, .missingIsDeparted,
-    .directoryGoneIsDeparture,
-    .departureIsAtOnce, .failedBatchIsForgotten, .retirementIsDeparture, .deposedPlanGoesOn,
-    .mirrorComparesNoOwner, .numberIsToldFirst, .releaseSkipsMirror,
+    .directoryGoneIsDeparture, .departureIsAtOnce, .retirementIsDeparture,
+    .thawTakesMissing, .deposedPlanGoesOn, .mirrorComparesNoOwner, .numberIsToldFirst,
   ]
 
   @Test(arguments: PlantedBug.allCases.filter { !PlantedBugTests.unseen.contains($0) })

@@ -208,6 +208,35 @@ struct EvidenceTests {
     #expect(world.owner()?.automatic == [])
   }
 
+  @Test func anAutomaticFailbackDoesNotCount() {
+    var definition = ServiceDefinition.named(candidates: ["a", "b"])
+    definition.failback = .automatic(after: .seconds(5))
+    var world = SmallWorld.serving(services: [definition], nodes: ["a", "b"])
+    for round in 1...3 {
+      world.nodes["a"]?.isDead = true
+      world.pass(.seconds(6))
+      #expect(world.isServed(by: "b"))
+      #expect(world.owner()?.automatic.count == round)
+      world.nodes["a"]?.isDead = false
+      // With the third adoption the service stays where it is, also from its home.
+      guard round < 3 else { return }
+      world.pass(until: { $0.isServed(by: "a") })
+      #expect(world.owner()?.automatic.count == round)
+      #expect(world.owner()?.isFailback == false)
+    }
+  }
+
+  @Test func whatAnUnwellOwnerGivesToItsHomeCounts() {
+    var definition = ServiceDefinition.named(candidates: ["a", "b"])
+    definition.failback = .automatic(after: .seconds(600))
+    var world = SmallWorld.serving(services: [definition], nodes: ["a", "b"])
+    Self.round(&world, "a", "b")
+    world.input("b") { $0.onHealth(.unhealthy(["nfsd does not answer"]), now: $1) }
+    world.pass(.seconds(4))
+    #expect(world.isServed(by: "a"))
+    #expect(world.owner()?.automatic.count == 2)
+  }
+
   @Test func withoutALimitNothingIsHeld() {
     var world = SmallWorld()
     world.adoption.flap = nil
@@ -221,8 +250,8 @@ struct EvidenceTests {
 
   @Test func theOwnerKeyRemembersThroughEveryState() throws {
     var ownership = Ownership(
-      node: "a", epoch: 7, state: .releasing, boot: "a-1", reservedFor: "b", tried: ["c"],
-      automatic: [0, 35, 80])
+      node: "a", epoch: 7, state: .releasing, boot: "a-1", reservedFor: "b", isFailback: true,
+      tried: ["c"], automatic: [0, 35, 80])
     #expect(Ownership(bytes: ownership.bytes) == ownership)
     ownership.automatic = []
     #expect(!String(decoding: ownership.bytes, as: UTF8.self).contains("automatic"))

@@ -186,6 +186,35 @@ struct MirrorDepartureTests {
     #expect(Set(mirror.deleted) == Set(clients(1..<8).keys))
   }
 
+  @Test func aThawKeepsWhatANotifierHasRetired() {
+    var mirror = settled()
+    mirror.retired(["client8", "client9"])
+    mirror.removed(Set(clients(0..<7).keys))
+    #expect(mirror.report.frozenBecause == [.burst])
+    mirror.thaw()
+    mirror.pass(.seconds(120))
+    #expect(Set(mirror.deleted) == Set(clients(0..<7).keys))
+    mirror.committed()
+    mirror.pass(.seconds(3600))
+    #expect(mirror.batches.count == 1)
+    #expect(mirror.state("client8") == .retained)
+    #expect(mirror.state("client9") == .retained)
+  }
+
+  @Test func whatCameBackUnseenAndWasThenRetiredHasNotLeft() {
+    for isFrozen in [false, true] {
+      var mirror = settled()
+      if isFrozen { mirror.server(isUp: false) }
+      mirror.removed(["client1"])
+      mirror.retired(["client1"])
+      if isFrozen { mirror.server(isUp: true) }
+      mirror.thaw()
+      mirror.pass(.seconds(3600))
+      #expect(mirror.batches.isEmpty)
+      #expect(mirror.state("client1") == .retained)
+    }
+  }
+
   @Test func aThawWhileTheServerIsDownDeletesNothing() {
     var mirror = settled()
     mirror.removed(Set(clients(0..<8).keys))

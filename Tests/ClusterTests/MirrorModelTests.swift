@@ -22,6 +22,8 @@ private struct MirrorWorld {
   var calmSince: BootInstant
   /// When the file was unlinked by itself, until it is back; or when an operator said that it has left.
   var leftAt: [ClientName: BootInstant] = [:]
+  /// Unmonitored by a stopping server: no departure, unless an operator says so.
+  var stopped: Set<ClientName> = []
   /// Changed by a batch with an unknown end, and by none that ended well since.
   var uncertain: Set<ClientName> = []
   /// Announced by statd, with the file still there.
@@ -135,6 +137,7 @@ private struct MirrorWorld {
       let record = numbers.chance(10) ? [] : bytes("\(name) \(numbers.number(0...3))")
       files[name] = record.isEmpty ? files[name] : record
       leftAt[name] = nil
+      stopped.remove(name)
       announcedAt[name] = nil
       if !record.isEmpty { versions[name, default: []].append(record) }
       if numbers.chance(30) { callOut(name) }
@@ -148,9 +151,12 @@ private struct MirrorWorld {
       let all = Set(files.keys)
       files = [:]
       take(mirror.onRemoved(all, now: now))
+      stopped.formUnion(all)
       if all.count <= timings.burst { for name in all { leftAt[name] = now } }
     case 63..<66 where isDirectoryThere && files[name] != nil:
       files[name] = nil
+      (leftAt[name], announcedAt[name]) = (nil, nil)
+      stopped.remove(name)
       take(mirror.onRetired([name], now: now))
     case 66..<70 where isDirectoryThere:
       // A hint that never came: lost by nobody's hand, or as statd had announced.
@@ -161,7 +167,8 @@ private struct MirrorWorld {
       isDirectoryThere.toggle()
       if isDirectoryThere {
         if numbers.chance(50) { files = [:] }
-        for name in files.keys { leftAt[name] = nil }
+        for name in files.keys { (leftAt[name], announcedAt[name]) = (nil, nil) }
+        stopped.subtract(files.keys)
         scan()
       } else {
         calmSince = now + .milliseconds(1)
@@ -171,7 +178,7 @@ private struct MirrorWorld {
     case 85..<87: plan()
     case 87..<89:
       take(mirror.onThaw(now: now))
-      for name in store.keys where !isDirectoryThere || files[name] == nil {
+      for name in stopped.union(leftAt.keys) where !isDirectoryThere || files[name] == nil {
         leftAt[name] = leftAt[name].flatMap { $0 < calmSince ? nil : $0 } ?? now
       }
     default: take(mirror.onTimer(now: now))

@@ -276,4 +276,58 @@ struct NodeAdoptionTests {
     }
     #expect((winners["b"] ?? 0) > 300 && (winners["c"] ?? 0) > 300)
   }
+
+  // MARK: - The grace period
+
+  /// `b` adopts from `a`, and its lock manager's grace period of 20 s has begun.
+  private func inGrace() -> SmallWorld {
+    var world = SmallWorld.serving(nodes: ["a", "b"])
+    world.finishesPlans = false
+    world.nodes["a"]?.isDead = true
+    world.pass(until: { $0.owner()?.state == .adopting })
+    world.nodes["b"]?.instance.onGrace("home", left: .seconds(20), of: .seconds(20), now: world.now)
+    _ = world.takeDirectives("b")
+    return world
+  }
+
+  @Test func clientsAreToldWhileEnoughOfTheGracePeriodIsLeft() {
+    var world = inGrace()
+    world.pass(.milliseconds(14_500))
+    #expect(world.nodes["b"]?.instance.onTelling("home", anybody: true, now: world.now) == true)
+    // Once they are being told, nothing is given up any more.
+    world.pass(.seconds(60))
+    #expect(world.activity("b") == .plan(.adoption))
+    #expect(world.takeDirectives("b") == [])
+  }
+
+  @Test func anAdoptionThatIsHeldUpLetsGoWhileTheGracePeriodRunsAndBeginsAnew() {
+    var world = inGrace()
+    world.pass(.milliseconds(14_500))
+    #expect(world.activity("b") == .plan(.adoption))
+    world.pass(.milliseconds(500))
+    #expect(world.withdrawals("b") == ["its clients were not told while enough of the grace period was left"])
+    world.pass(.milliseconds(500))
+    #expect(world.takeDirectives("b").last == .resumePlan("home", epoch: 2, fromStart: true))
+    #expect(world.owner()?.epoch == 2)
+    world.finishPlan("b")
+    #expect(world.isServed(by: "b"))
+  }
+
+  @Test func aDaemonThatComesBackTooLateTellsNobodyOfAGracePeriodThatIsOver() {
+    var world = inGrace()
+    world.nodes["b"]?.instance.onGrace("home", left: .zero, of: .seconds(20), now: world.now)
+    #expect(world.nodes["b"]?.instance.onTelling("home", anybody: true, now: world.now) == false)
+    world.endPlan("b", .beginAnew("too late"))
+    #expect(world.withdrawals("b") == ["too late"])
+    world.pass(.milliseconds(500))
+    #expect(world.takeDirectives("b").last == .resumePlan("home", epoch: 2, fromStart: true))
+  }
+
+  @Test func withoutAClientTheGracePeriodDoesNotMatter() {
+    var world = inGrace()
+    world.nodes["b"]?.instance.onGrace("home", left: .zero, of: .seconds(20), now: world.now)
+    #expect(world.nodes["b"]?.instance.onTelling("home", anybody: false, now: world.now) == true)
+    world.pass(.seconds(30))
+    #expect(world.takeDirectives("b") == [])
+  }
 }

@@ -56,6 +56,9 @@ public struct BeatDetector: Sendable {
   public var verdict: Verdict {
     guard let lastBeat else { return .unknown }
     let silence = lookedAt - changedAt
+    if silence < timings.interval, silence < patience {
+      return lastBeat.stoppedForMilliseconds == nil ? .alive : .stopped
+    }
     let missed = Int(silence / timings.interval)
     if silence >= patience || missed >= 3 && timings.has(.lateIsDead) { return .dead(missed: missed) }
     if lastBeat.stoppedForMilliseconds != nil { return .stopped }

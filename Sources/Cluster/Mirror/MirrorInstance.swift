@@ -185,12 +185,14 @@ public struct MirrorInstance: Sendable {
     if !freezes.isEmpty { holdBackDepartures() }
   }
 
-  /// Files were moved away: sm-notify retires records into `sm.bak`. That is no departure.
+  /// Files were moved away: sm-notify retires records into `sm.bak`. That is no departure: the kernel goes on with
+  /// its client as monitored and won't register it again.
   public mutating func onRetired(_ clients: Set<ClientName>, now: BootInstant) -> [MirrorDirective] {
     if timings.has(.retirementIsDeparture) { return onRemoved(clients, now: now) }
     for client in clients {
       present[client] = nil
-      leaving[client] = nil
+      // What can be moved away was there: if it had left, it had come back.
+      comeBack(client)
     }
     return directives(now: now)
   }
@@ -225,11 +227,13 @@ public struct MirrorInstance: Sendable {
     return directives(now: now)
   }
 
-  /// An operator says that the departures of a burst were real: they depart after the usual delay from now.
+  /// An operator says that what left during a freeze was real: it departs after the usual delay from now. What is
+  /// missing for another reason (retired by sm-notify, gone while no daemon ran) was seen to leave by nobody, and stays.
   public mutating func onThaw(now: BootInstant) -> [MirrorDirective] {
     freezes.remove(.burst)
     recentDepartures = []
-    for client in stored.keys where present[client] == nil { departures[client] = now }
+    let left = timings.has(.thawTakesMissing) ? Set(stored.keys) : heldBack
+    for client in left where present[client] == nil { departures[client] = now }
     heldBack = []
     if !freezes.isEmpty { holdBackDepartures() }
     return directives(now: now)
@@ -286,13 +290,7 @@ public struct MirrorInstance: Sendable {
   }
 
   private mutating func see(_ client: ClientName, _ record: [UInt8], now: BootInstant) {
-    // statd renews a record by unlinking and creating it: coming back, it never left.
-    if !timings.has(.returnIsIgnored), let left = departures.removeValue(forKey: client),
-      let index = recentDepartures.firstIndex(of: left)
-    {
-      recentDepartures.remove(at: index)
-    }
-    stay(client)
+    comeBack(client)
     // statd creates a record's file before it writes the line: an empty file is not yet a record, and never
     // a reason to overwrite one.
     guard !record.isEmpty else { return }
@@ -306,6 +304,16 @@ public struct MirrorInstance: Sendable {
     } else if pending[client]?.record != record {
       enqueue(client, record, since: pending[client]?.since ?? now)
     }
+  }
+
+  /// statd renews a record by unlinking and creating it: coming back, it never left.
+  private mutating func comeBack(_ client: ClientName) {
+    if !timings.has(.returnIsIgnored), let left = departures.removeValue(forKey: client),
+      let index = recentDepartures.firstIndex(of: left)
+    {
+      recentDepartures.remove(at: index)
+    }
+    stay(client)
   }
 
   /// It has not left after all.

@@ -104,6 +104,8 @@ public enum PlanOutcome: Sendable, Equatable {
   case gaveUp(String)
   /// An adoption that fails here in a step that another candidate may be able to do.
   case handOn(String)
+  /// An adoption whose earlier steps don't hold any more: it is withdrawn and run again from its start.
+  case beginAnew(String)
   /// The epoch is another's.
   case lost
   /// It was told to stop.

@@ -124,12 +124,13 @@ extension NodeInstance {
   /// The service leaves here, for `target` or, where that is nil, for nowhere.
   mutating func release(
     _ state: ServiceState, _ ownership: Ownership, to target: NodeName?, because: String,
-    request: ServiceRequest? = nil
+    request: ServiceRequest? = nil, isFailback: Bool = false
   ) -> [NodeDirective] {
     let plan = Plan.release(
       of: state.definition, by: settings.node, epoch: ownership.epoch, to: target, because: because,
       request: request?.id, outcome: request?.action.stops == true ? .offline : .released)
-    return transition(state, plan, to: .releasing, reservedFor: target, isAsked: request != nil)
+    return transition(
+      state, plan, to: .releasing, reservedFor: target, isFailback: isFailback, isAsked: request != nil)
   }
 
   private mutating func decideAsCandidate(
@@ -232,9 +233,11 @@ extension NodeInstance {
       of: state.definition, by: settings.node, epoch: state.nextEpoch - (timings.has(.epochStays) ? 1 : 0),
       from: former, because: because,
       request: orderedHere(state)?.id, owed: owed)
-    // What nobody asked for counts; what cascades counts once, and what stays where it was not at all.
+    // What nobody asked for counts; what cascades counts once, and what stays where it was or comes home as the
+    // operator has arranged not at all.
+    let comesHome = state.ownership?.isFailback == true && state.definition.home == settings.node
     let isMovedUnasked =
-      !isAsked && former.node.map { $0 != settings.node && drains[$0] == nil } ?? false
+      !isAsked && !comesHome && former.node.map { $0 != settings.node && drains[$0] == nil } ?? false
     let isAutomatic = isMovedUnasked && state.ownership?.tried.isEmpty != false
     return transition(
       state, plan, to: .adopting, silentBeat: silentBeat(of: former),
@@ -263,15 +266,16 @@ extension NodeInstance {
 
   mutating func transition(
     _ state: ServiceState, _ plan: Plan, to target: Ownership.State, reservedFor: NodeName? = nil,
-    silentBeat: Transition.SilentBeat? = nil, unfenced: [NodeName] = [], tried: [NodeName] = [],
-    automatic: [Int]? = nil, isAsked: Bool
+    isFailback: Bool = false, silentBeat: Transition.SilentBeat? = nil, unfenced: [NodeName] = [],
+    tried: [NodeName] = [], automatic: [Int]? = nil, isAsked: Bool
   ) -> [NodeDirective] {
     let isServed = [.serving, .handingOn].contains(state.activity)
     services[state.definition.name]?.activity = isServed ? .lettingGo : .claiming
     let plan = planted(in: plan)
     let ownership = Ownership(
       node: settings.node, epoch: plan.epoch, state: target, boot: settings.boot, reservedFor: reservedFor,
-      unfenced: unfenced, tried: tried, automatic: automatic ?? state.ownership?.automatic ?? [])
+      isFailback: isFailback, unfenced: unfenced, tried: tried,
+      automatic: automatic ?? state.ownership?.automatic ?? [])
     let comesHere = target == .adopting && state.ownership?.node != settings.node
     return [
       .transition(

@@ -31,7 +31,10 @@ extension NodeInstance {
   struct ServiceState {
     let definition: ServiceDefinition
     var activity = Activity.none {
-      didSet { if activity.isUp != oldValue.isUp { transitions += 1 } }
+      didSet {
+        if activity.isUp != oldValue.isUp { transitions += 1 }
+        if activity != oldValue { tellBy = nil }
+      }
     }
     /// How often it came into service or left it here since the daemon began.
     private(set) var transitions = 0
@@ -71,6 +74,8 @@ extension NodeInstance {
     var witness = Witness()
     /// This node's part in a vote; nil while there is none.
     var ballot: Ballot?
+    /// Until then the running adoption has to tell its clients; nil while no grace period waits for that.
+    var tellBy: BootInstant?
     /// When this node first saw the owner's epoch.
     var epochSeenAt: BootInstant?
     /// The step of its plan that fails.

@@ -22,7 +22,7 @@ extension NodeInstance {
   ///
   /// Without a beat from this very place there was none since the boot, or it never served anything.
   mutating func settleLeftOvers(_ view: NodeView) -> [NodeDirective] {
-    if timings.has(.leftOversStay) { return [] }
+    if timings.has(.leftOversStay) || !services.values.contains(where: \.mayBeLeftOver) { return [] }
     let last = view.beats[settings.node].flatMap(Beat.init(bytes:))
     let ranBefore = last?.instance.place == settings.instance.place
     var directives: [NodeDirective] = []

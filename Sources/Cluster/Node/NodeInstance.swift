@@ -74,7 +74,7 @@ public struct NodeInstance: Sendable {
 
   /// Due at ``giveUpAt``, whatever else hangs: gives up what can't be served any longer.
   public mutating func onLeaseWatch(now: BootInstant) -> [NodeDirective] {
-    var directives: [NodeDirective] = []
+    var directives = giveUpLateAdoptions(now: now)
     if !lease.isHeld(now: now), !timings.has(.leaseIsNotWatched) {
       let because = "the lease could not be renewed in time"
       for name in orderedServices {
@@ -110,7 +110,9 @@ public struct NodeInstance: Sendable {
     let dependsOnIt = services.values.contains {
       $0.mayBeLeftOver || $0.activity.isServing && !$0.hasWithdrawn
     }
-    return dependsOnIt ? leaseEnds : nil
+    let late = services.values.compactMap(\.tellBy).min()
+    guard dependsOnIt else { return late }
+    return late.map { min($0, leaseEnds) } ?? leaseEnds
   }
 
   /// The last renewal's end; before the first one that of the daemon before this one, as if it had been sent
@@ -164,7 +166,11 @@ public struct NodeInstance: Sendable {
     for name in orderedServices {
       guard let state = services[name] else { continue }
       // A cache may go on showing what this node itself has overtaken.
-      if let changedAt = state.changedAt, view.startedAt <= changedAt + settings.staleness { continue }
+      if let changedAt = state.changedAt, view.startedAt <= changedAt + settings.staleness,
+        !timings.has(.ownLookIsBelieved)
+      {
+        continue
+      }
       if isOlderThanKnown(view.owners[name], state) { continue }
       onRequests(name, view.requests[name], now: now)
       services[name]?.ballot?.onLook(view.bids[name] ?? [:], startedAt: view.startedAt)
@@ -188,6 +194,7 @@ public struct NodeInstance: Sendable {
       return false
     }
     guard let bytes else { return true }
+    if bytes == state.ownerBytes { return false }
     return Ownership(bytes: bytes).map { $0.epoch < known.epoch } ?? false
   }
 
@@ -287,6 +294,8 @@ public struct NodeInstance: Sendable {
         directives.append(end(request, state, .failed(problem)))
       }
       return directives
+    case .beginAnew(let problem):
+      return [.note("the adoption of \(name) begins anew: \(problem)")] + giveUp(name, because: problem)
     case .lost:
       state.activity = .none
       state.needsRecovery = true
@@ -343,7 +352,7 @@ extension NodeInstance {
     services[name]?.hasBeenSeen = true
     services[name]?.ownerBytes = bytes
     let before = state.ownership
-    let ownership = bytes.flatMap(Ownership.init(bytes:))
+    let ownership = bytes == state.ownerBytes ? before : bytes.flatMap(Ownership.init(bytes:))
     services[name]?.ownership = ownership
     if ownership?.epoch != before?.epoch { services[name]?.epochSeenAt = now }
     var directives: [NodeDirective] = []

@@ -29,6 +29,7 @@ extension NodeInstance {
 
   /// The queue as the store has it: seen by a look, or by whoever has just read or written it.
   public mutating func onRequests(_ name: ServiceName, _ bytes: [UInt8]?, now: BootInstant) {
+    if bytes == nil, let state = services[name], state.canReadRequests, state.request == nil { return }
     let queue = RequestQueue(bytes: bytes ?? [])
     services[name]?.requests = queue ?? RequestQueue()
     services[name]?.requestBytes = bytes

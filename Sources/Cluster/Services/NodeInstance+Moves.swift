@@ -12,7 +12,8 @@ extension NodeInstance {
     }
     guard whyNoFailback(state, now: now) == nil else { return [] }
     let home = state.definition.home
-    return release(state, ownership, to: home, because: "its home \(home) has been well for long enough")
+    return release(
+      state, ownership, to: home, because: "its home \(home) has been well for long enough", isFailback: true)
   }
 
   /// A service that is on its way anywhere: two at a time would be two interruptions, and the second might follow the

@@ -59,8 +59,13 @@ extension SimulatedWorld {
 
   /// Whose machine answers at the service's address: the one that announced it last.
   func server(of service: ServiceName) -> NodeName? {
-    machines.filter { $0.value.isOn && $0.value.holds(service) }
-      .max { ($0.value.addresses[service] ?? 0, $0.key) < ($1.value.addresses[service] ?? 0, $1.key) }?.key
+    var last: (node: NodeName, since: Int)?
+    for (node, machine) in machines.members where machine.isOn {
+      guard let since = machine.addresses[service] else { continue }
+      if let last, (last.since, last.node) > (since, node) { continue }
+      last = (node, since)
+    }
+    return last?.node
   }
 
   func reaches(_ client: ClientName, _ node: NodeName) -> Bool {

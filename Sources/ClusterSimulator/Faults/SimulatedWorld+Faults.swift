@@ -80,6 +80,7 @@ extension SimulatedWorld {
   private mutating func freeze(_ node: NodeName, for length: Int) {
     guard machines[node]?.instance != nil else { return }
     machines[node]?.daemonFrozenUntil = now + length
+    interruptAdoptions(on: node)
     excuse(node, until: now + length + trueTime(timings.stopTime, on: node) + 50_000)
   }
 
@@ -183,7 +184,7 @@ extension SimulatedWorld {
       if machines[node]?.statusDirectory.isThere == false { machines[node]?.statusDirectory.isThere = true }
       for peer in shape.nodes { machines[node]?.instance?.onDefinitions(of: peer, disagreements: [:]) }
     }
-    for client in clients.keys.sorted() where clients[client]?.isCut == true {
+    for client in clients.names where clients[client]?.isCut == true {
       clients[client]?.isCut = false
       clients[client]?.lastAway = now
     }

@@ -47,7 +47,10 @@ extension SimulatedWorld {
     let names = Set(files)
     machines[node]?.statusDirectory.files = [:]
     schedule(after: 2_000, for: node) { world in
-      guard let machine = world.machines[node], machine.statusDirectory.isThere else { return }
+      // Where inotify's queue has run over, only the next scan shows it.
+      guard let machine = world.machines[node], machine.statusDirectory.isThere, !machine.hintsAreLost else {
+        return
+      }
       let gone = names.filter { machine.statusDirectory.files[$0] == nil }
       world.applyToAll(node) { $0.onRetired(gone, now: $1) }
     }

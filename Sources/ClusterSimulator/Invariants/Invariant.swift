@@ -36,8 +36,8 @@ public enum Permission: String, Sendable, CaseIterable {
   case serverHung = "the NFS server or its status monitor hung while clients reclaimed"
   /// The NFS server was restarted by somebody else.
   case restartedOutside = "somebody else restarted the NFS server"
-  /// An adoption that had taken the address was interrupted for the rest of the grace period.
-  case adoptionInterrupted = "the adoption was interrupted for longer than the grace period"
+  /// The daemon was dead or stood still after its adoption had begun a grace period and before clients were told.
+  case adoptionInterrupted = "nobody watched the grace period of an adoption"
   /// The store was restored from an old copy.
   case storeRestored = "the store was restored from an old copy"
 }

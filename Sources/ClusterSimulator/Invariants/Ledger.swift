@@ -10,7 +10,7 @@ struct Ledger {
     var graceBegan = -1
     /// The NFS server was restarted by somebody else since.
     var restartedOutside = false
-    /// The adoption's daemon was away, or the store from it, at this moment or before.
+    /// The daemon of a running adoption was last killed or stood still.
     var interruptedAt = -2
     /// The NFS server or statd did not answer at this moment or before.
     var hungAt = -2

@@ -37,7 +37,7 @@ extension SimulatedWorld {
   mutating func checkHolders(of service: ServiceName) {
     ledger.checks += 1
     var holders: [NodeName] = []
-    for (node, machine) in machines where machine.holds(service) && machine.excusedUntil < now {
+    for (node, machine) in machines.members where machine.holds(service) && machine.excusedUntil < now {
       holders.append(node)
     }
     if holders.count > 1 { violate(.oneServer, "\(holders.sorted()) serve \(service)") }
@@ -88,8 +88,8 @@ extension SimulatedWorld {
       }
       permit(.unfencedOwner)
     }
-    for name in shape.clients.map(\.name) where name != client {
-      guard let other = clients[name], other.isOn, other.service == service, other.believesToHold(file)
+    for (name, other) in clients.members where name != client {
+      guard other.isOn, other.service == service, other.believesToHold(file)
       else { continue }
       if let permission = permission(for: name, of: service, against: client) {
         permit(permission)
@@ -170,58 +170,98 @@ extension SimulatedWorld {
     }
   }
 
+  /// A release says that the last record is in the store.
+  mutating func checkIsMirrored(_ service: ServiceName, on node: NodeName) {
+    guard let directory = machines[node]?.statusDirectory, directory.isThere else { return }
+    for (client, bytes) in directory.files {
+      // Whoever has only just come is told of nothing yet.
+      guard let state = clients[client], state.service == service, state.registeredAt < now - 100_000 else {
+        continue
+      }
+      ledger.checks += 1
+      let stored = SimulatedRecord.registrations(in: store.records[service]?[client] ?? [])
+      let missing = SimulatedRecord.registrations(in: bytes).filter { !stored.contains($0) }
+      if !missing.isEmpty {
+        violate(.recordIsKept, "\(node) releases \(service), and the store has no record of \(client)")
+      }
+    }
+  }
+
   // MARK: - In the end
 
   /// When faults have stopped for long enough.
   mutating func checkEnd() {
     for service in services.map(\.name) {
       checkHolders(of: service)
-      checkIsServed(service)
-      if ledger.violation == nil { checkLocks(service) }
-    }
-  }
-
-  private mutating func checkIsServed(_ service: ServiceName) {
-    ledger.checks += 1
-    let holders = machines.filter { $0.value.holds(service) }.keys.sorted()
-    let owner = store.ownership(service)
-    guard let owner, owner.state == .online, holders == [owner.node] else {
-      return violate(
-        .servedInTheEnd, "\(service) belongs to \(String(describing: owner)), \(holders) hold it")
-    }
-    if machines[owner.node]?.instance?.isServing(service) != true {
-      violate(.servedInTheEnd, "\(owner.node) does not know that it serves \(service)")
-    }
-    if let request = store.queue(service).first {
-      violate(.ordersEndOnce, "\(service): the request \(request.id), \(request.action), has not ended")
-    }
-    let ended = (store.ended[service] ?? []).map(\.id)
-    for id in ledger.asked[service] ?? [] where ended.count(where: { $0 == id }) != 1 {
-      violate(.ordersEndOnce, "\(service): the request \(id) has ended \(ended.count { $0 == id }) times")
-    }
-  }
-
-  private mutating func checkLocks(_ service: ServiceName) {
-    guard let owner = store.ownership(service)?.node, let manager = machines[owner]?.lockManagers[service]
-    else {
-      return violate(.servedInTheEnd, "no lock manager runs for \(service)")
-    }
-    for client in clients.keys.sorted() {
-      guard let state = clients[client], state.isOn, state.service == service else { continue }
-      for file in state.locks.sorted() where state.believesToHold(file) && manager.locks[file] != client {
+      ledger.checks += 1
+      if let (invariant, text) = whyNotServed(service) { violate(invariant, text) }
+      guard ledger.violation == nil else { return }
+      for orphan in orphans(of: service) {
         ledger.checks += 1
-        if let permission = permission(for: client, of: service) {
-          permit(permission)
+        guard let permission = permission(for: orphan.client, of: service) else {
+          violate(
+            .toldInTheEnd,
+            "\(orphan.client) believes to hold file \(orphan.file) of \(service), and its owner does not know it"
+          )
           continue
         }
-        violate(
-          .toldInTheEnd,
-          "\(client) believes to hold file \(file) of \(service), and \(owner) does not know it")
+        permit(permission)
+      }
+      if let client = unrecorded(of: service) {
+        violate(.recordIsKept, "\(client) is monitored for \(service), and the store has no record of it")
       }
     }
-    for client in manager.monitored.sorted() where store.records[service]?[client] == nil {
-      violate(.recordIsKept, "\(client) is monitored for \(service), and the store has no record of it")
+  }
+
+  /// Nothing is left to wait for.
+  var isWell: Bool {
+    machines.members.allSatisfy { $0.member.plans.isEmpty && $0.member.withdrawing.isEmpty }
+      && services.map(\.name).allSatisfy {
+        whyNotServed($0) == nil && orphans(of: $0).isEmpty && unrecorded(of: $0) == nil
+      }
+  }
+
+  private func whyNotServed(_ service: ServiceName) -> (Invariant, String)? {
+    let holders = machines.members.filter { $0.member.holds(service) }.map(\.name).sorted()
+    let owner = store.ownership(service)
+    guard let owner, owner.state == .online, holders == [owner.node] else {
+      return (.servedInTheEnd, "\(service) belongs to \(String(describing: owner)), \(holders) hold it")
     }
+    if machines[owner.node]?.instance?.isServing(service) != true {
+      return (.servedInTheEnd, "\(owner.node) does not know that it serves \(service)")
+    }
+    if machines[owner.node]?.lockManagers[service] == nil {
+      return (.servedInTheEnd, "no lock manager runs for \(service)")
+    }
+    if let request = store.queue(service).first {
+      return (.ordersEndOnce, "\(service): the request \(request.id), \(request.action), has not ended")
+    }
+    let ended = (store.ended[service] ?? []).map(\.id)
+    for id in ledger.asked[service] ?? [] {
+      let times = ended.count { $0 == id }
+      if times != 1 { return (.ordersEndOnce, "\(service): the request \(id) has ended \(times) times") }
+    }
+    return nil
+  }
+
+  /// Locks that a client believes to hold, and that its server does not know.
+  private func orphans(of service: ServiceName) -> [(client: ClientName, file: Int)] {
+    guard let owner = store.ownership(service)?.node, let manager = machines[owner]?.lockManagers[service]
+    else { return [] }
+    var found: [(client: ClientName, file: Int)] = []
+    for (client, state) in clients.members where state.isOn && state.service == service {
+      for file in state.locks.sorted() where state.believesToHold(file) && manager.locks[file] != client {
+        found.append((client, file))
+      }
+    }
+    return found
+  }
+
+  /// A client that the lock manager has monitored, and of which the store has no record.
+  private func unrecorded(of service: ServiceName) -> ClientName? {
+    guard let owner = store.ownership(service)?.node, let manager = machines[owner]?.lockManagers[service]
+    else { return nil }
+    return manager.monitored.sorted().first { store.records[service]?[$0] == nil }
   }
 }
 

@@ -29,6 +29,7 @@ extension SimulatedWorld {
   }
 
   mutating func killDaemon(_ node: NodeName) {
+    interruptAdoptions(on: node)
     machines[node]?.life += 1
     machines[node]?.instance = nil
     machines[node]?.plans = [:]
@@ -72,10 +73,18 @@ extension SimulatedWorld {
   mutating func pause(_ node: NodeName, for duration: Int) {
     guard let machine = machines[node], machine.isOn else { return }
     note("\(node) is paused for \(duration / 1000) ms")
+    interruptAdoptions(on: node)
     let end = now + duration
     machines[node]?.pausedUntil = max(machine.pausedUntil, end)
     // What is overdue is withdrawn as soon as it goes on.
     excuse(node, until: end + trueTime(timings.stopTime, on: node) + 50_000)
+  }
+
+  /// Nobody watches the grace periods of its adoptions meanwhile.
+  mutating func interruptAdoptions(on node: NodeName) {
+    for (service, running) in machines[node]?.plans ?? [:] where running.plan.kind == .adoption {
+      ledger.services[service]?.interruptedAt = now
+    }
   }
 
   /// Until then only a fence could make this machine stop.

@@ -18,6 +18,14 @@ extension SimulatedWorld {
     guard let number = run.number else { return then(&self, nil) }
     call(from: node, .read, { $0.seen(by: node).records[service] ?? [:] }) { world, records in
       guard world.runs(run, on: node), let records else { return then(&world, nil) }
+      let own = world.clock(node)
+      let isInTime =
+        world.machines[node]?.instance?.onTelling(service, anybody: !records.isEmpty, now: own) ?? true
+      guard isInTime else {
+        var late = run
+        late.mustBeginAnew = true
+        return then(&world, late)
+      }
       world.tell(Set(records.keys), number, service, epoch: run.plan.epoch, on: node)
       world.waitForAnswers(run, until: world.now + Self.patience, on: node, then: then)
     }

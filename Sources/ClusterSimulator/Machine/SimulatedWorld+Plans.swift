@@ -50,6 +50,8 @@ extension SimulatedWorld {
     var progress: PlanProgress
     /// The state number that it chose.
     var number: Int32?
+    /// The step was too late: what comes before it must be done again.
+    var mustBeginAnew = false
     var plan: Plan { progress.plan }
   }
 
@@ -64,6 +66,7 @@ extension SimulatedWorld {
     if machines[node]?.withdrawing.contains(service) == true {
       return schedule(after: 10_000, for: node) { $0.step(run, on: node) }
     }
+    watchGrace(run, on: node)
     let plan = run.plan
     call(from: node, .read, { $0.seen(by: node).owners[service] }) { world, owner in
       guard world.runs(run, on: node) else { return }
@@ -93,15 +96,29 @@ extension SimulatedWorld {
         world.perform(next.kind, run, on: node) { world, after in
           guard world.runs(run, on: node) else { return }
           guard let after else { return world.retry(run, on: node) }
+          if after.mustBeginAnew { return world.end(after, on: node, .beginAnew("the grace period is over")) }
           world.journal(next.kind, after, on: node)
         }
       }
     }
   }
 
+  /// As long as nobody is told of the grace period that the plan has begun.
+  private mutating func watchGrace(_ run: PlanRun, on node: NodeName) {
+    let steps = run.plan.steps.prefix(run.progress.done)
+    guard run.plan.kind == .adoption, steps.contains(where: { $0.kind == .server }),
+      !steps.contains(where: { $0.kind == .notify })
+    else { return }
+    let now = clock(node)
+    let ends = machines[node]?.lockManagers[run.service]?.graceEnds ?? now
+    machines[node]?.instance?.onGrace(
+      run.service, left: max(ends - now, .zero), of: shape.mirror.gracePeriod, now: now)
+  }
+
   private mutating func journal(_ kind: PlanStep.Kind, _ run: PlanRun, on node: NodeName) {
     let (service, plan) = (run.service, run.plan)
     note("\(node): step \(kind) of \(service) is done")
+    if kind == .mirror { checkIsMirrored(service, on: node) }
     var after = run
     after.progress.onStepDone()
     machines[node]?.instance?.onStepDone(service)
@@ -211,7 +228,8 @@ extension SimulatedWorld {
       let seen = [world.timings.has(.numberIgnoresStore) ? nil : numbers[service], local].compactMap {
         $0.flatMap(StateNumber.init)
       }
-      guard let next = NotificationAttempt.new(above: seen).number?.value else { return then(&world, nil) }
+      guard var next = NotificationAttempt.new(above: seen).number?.value else { return then(&world, nil) }
+      if world.timings.has(.numberStays), let last = numbers[service] { next = last }
       let guardBytes = world.machines[node]?.instance?.ownerBytes(of: service, epoch: run.plan.epoch)
       world.call(
         from: node, .write,

@@ -1,5 +1,12 @@
 import Cluster
 
+extension NodeInstance {
+  /// In place: a second one would have its dictionaries copied.
+  fileprivate mutating func take(_ input: (inout NodeInstance) -> [NodeDirective]) -> [NodeDirective] {
+    input(&self)
+  }
+}
+
 /// The daemon's loops and directives, as events.
 extension SimulatedWorld {
   // MARK: - Loops
@@ -31,11 +38,8 @@ extension SimulatedWorld {
     _ node: NodeName, _ body: (inout NodeInstance, BootInstant) -> [NodeDirective],
     then: @escaping Action = { _ in }
   ) {
-    guard var instance = machines[node]?.instance else { return }
-    // Not two of it: its dictionaries would be copied.
-    machines[node]?.instance = nil
-    let directives = body(&instance, clock(node))
-    machines[node]?.instance = instance
+    let own = clock(node)
+    guard let directives = machines[node]?.instance?.take({ body(&$0, own) }) else { return }
     // What must stop is begun first: the other directives may wait for somebody.
     for case .withdraw(let service, let because) in directives {
       withdraw(service, on: node, because: because)
@@ -80,6 +84,7 @@ extension SimulatedWorld {
       askWitness(service, owner, from: node)
       rest(&self)
     case .endRequest(let end):
+      if case .failed = end.outcome, timings.has(.failedRequestStays) { return rest(&self) }
       call(from: node, .write, { $0.store.end(end) }) { _, _ in }
       rest(&self)
     case .placeBid(let placement):

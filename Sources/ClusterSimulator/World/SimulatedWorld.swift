@@ -28,8 +28,8 @@ struct SimulatedWorld {
   var numbers: SeededNumbers
   var store = SimulatedStore()
   var storeState = StoreCondition()
-  var machines: [NodeName: SimulatedMachine] = [:]
-  var clients: [ClientName: SimulatedClient] = [:]
+  private(set) var machines = Roster<NodeName, SimulatedMachine>()
+  private(set) var clients = Roster<ClientName, SimulatedClient>()
   /// True microseconds.
   private(set) var now = 0
   private var queue = EventQueue()
@@ -49,13 +49,17 @@ struct SimulatedWorld {
     transcript = Transcript(isKept: isTraced)
     ledger = Ledger(services: shape.services.map(\.name))
     for (index, node) in shape.nodes.enumerated() {
-      machines[node] = SimulatedMachine(
-        clock: shape.clocks[node] ?? .init(rate: 1_000_000, offset: 0),
-        numbers: SeededNumbers(seed: seed &* 31 &+ index &+ 1))
+      machines.add(
+        node,
+        SimulatedMachine(
+          clock: shape.clocks[node] ?? .init(rate: 1_000_000, offset: 0),
+          numbers: SeededNumbers(seed: seed &* 31 &+ index &+ 1)))
     }
     for (index, client) in shape.clients.enumerated() {
-      clients[client.name] = SimulatedClient(
-        service: client.service, numbers: SeededNumbers(seed: seed &* 37 &+ index &+ 1001))
+      clients.add(
+        client.name,
+        SimulatedClient(
+          service: client.service, numbers: SeededNumbers(seed: seed &* 37 &+ index &+ 1001)))
     }
   }
 

@@ -221,6 +221,16 @@ actor NodeShell {
     await carryOut(instance.onOwnerKey(service, bytes, now: .now))
   }
 
+  /// The grace period that a plan has begun waits for its clients to be told.
+  func onGrace(_ service: ServiceName, left: Duration) {
+    instance.onGrace(service, left: left, of: configuration.mirror.gracePeriod, now: .now)
+  }
+
+  /// A plan is about to tell its clients.
+  func onTelling(_ service: ServiceName, anybody: Bool) -> Bool {
+    instance.onTelling(service, anybody: anybody, now: .now)
+  }
+
   func onProgress(_ service: ServiceName, _ plan: NodeStatus.Plan) {
     planStatus[service] = plan
     if plan.problem == nil { instance.onStepDone(service) }

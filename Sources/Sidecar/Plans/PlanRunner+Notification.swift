@@ -26,6 +26,7 @@ extension PlanRunner {
       return try await notifyByCommand(notify, &journal)
     }
     let records = try await clientsToTell()
+    try await expectGrace(for: records.count)
     guard !records.isEmpty, let assignment = assignment(number) else { return "no client to tell" }
     let (all, told) = try await context.notifications.tell(assignment, records, patience: Self.patience)
     return told == all
@@ -78,6 +79,7 @@ extension PlanRunner {
     _ notify: CommandConfiguration, _ journal: inout PlanJournal
   ) async throws -> String {
     let records = try await clientsToTell()
+    try await expectGrace(for: records.count)
     guard !records.isEmpty else { return "no client to tell" }
     // A file, since the kernel takes no more than 128 KiB in one string of the environment.
     let list = "\(context.stateDirectory)/\(service.name).clients"
@@ -95,6 +97,21 @@ extension PlanRunner {
     return "\(records.count) clients by \(notify.arguments.joined(separator: " "))"
   }
 
+  /// Clients that are told after the grace period can only learn that their locks are gone.
+  private func expectGrace(for clients: Int) async throws {
+    if clients > 0, graceLeft != nil {
+      let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
+      if facts.isServing, facts.graceEnded == true { throw GraceOver(clients: clients) }
+    }
+    guard await context.onTelling(service.name, clients > 0) else { throw GraceOver(clients: clients) }
+  }
+
+  /// What is left of a grace period that waits for its clients to be told.
+  var untoldGrace: Duration? {
+    let isTold = plan.steps.prefix(journal.done).contains { $0.kind == .notify }
+    return plan.kind == .adoption && !isTold ? graceLeft : nil
+  }
+
   private func assignment(_ number: StateNumber) -> NotificationAssignment? {
     service.assignment(
       epoch: epoch, number: number, graceLeft: graceLeft, gracePeriod: context.gracePeriod)
@@ -107,6 +124,15 @@ extension PlanRunner {
     }
     let since = journal.elapsed(boot: context.boot) - server.startedAtMilliseconds - server.milliseconds
     return max(context.gracePeriod - .milliseconds(max(since, 0)), .zero)
+  }
+}
+
+/// Too late to tell the clients.
+struct GraceOver: Error, CustomStringConvertible {
+  var clients: Int
+
+  var description: String {
+    "\(clients) clients were not told while enough of the grace period was left"
   }
 }
 

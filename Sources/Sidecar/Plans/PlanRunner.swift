@@ -32,6 +32,10 @@ struct PlanRunner: Sendable {
     var ownerBytes: MirrorShell.OwnerBytes
     /// The store's own word on the owner key was read.
     var onOwnerSeen: @Sendable (ServiceName, [UInt8]?) async -> Void
+    /// A grace period runs of which nobody was told yet, and so much of it is left.
+    var onGrace: @Sendable (ServiceName, Duration) async -> Void
+    /// Clients are about to be told, or there is none: false where too little of the grace period is left.
+    var onTelling: @Sendable (_ service: ServiceName, _ anybody: Bool) async -> Bool
     /// The running step, for `lockferry status`.
     var onProgress: @Sendable (ServiceName, NodeStatus.Plan) async -> Void
     /// A step has failed on this machine, so many times one after the other: true where another candidate shall try.
@@ -60,6 +64,7 @@ struct PlanRunner: Sendable {
     while let step = progress.next {
       if Task.isCancelled { return .stopped }
       await report(step, problem: problem)
+      if let untold = untoldGrace { await context.onGrace(service.name, untold) }
       do {
         guard try await holdsEpoch() else { return .lost }
         if step.kind == .finish {
@@ -71,6 +76,7 @@ struct PlanRunner: Sendable {
         progress.onStepDone()
       } catch {
         if Task.isCancelled { return .stopped }
+        if let over = error as? GraceOver { return .beginAnew(over.description) }
         problem = "\(error)"
         context.log.error(
           "a step has failed",
