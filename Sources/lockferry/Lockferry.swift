@@ -8,7 +8,7 @@ struct Lockferry: AsyncParsableCommand {
     commandName: "lockferry",
     abstract: "Moves NFSv3 locks with the service when an NFS server fails over.",
     discussion: """
-      Every verb but `init`, `run`, `statd`, `validate` and `notify --state-dir` asks the daemon of this machine \
+      Every verb but `init`, `run`, `statd`, `validate`, `simulate` and `notify --state-dir` asks the daemon of this machine \
       through its control socket. \
       Exit statuses are listed in docs/commands.md: 0 done, 64 usage, 69 no daemon or no store, 77 not allowed, \
       78 node file, 105 no such object, 107 unsafe, 108 exists, 112 unknown whether done, 113 precondition, \
@@ -18,7 +18,7 @@ struct Lockferry: AsyncParsableCommand {
       InitCommand.self, RunCommand.self, StatusCommand.self, RecordsCommand.self, ServiceCommand.self,
       MigrateCommand.self, FailbackCommand.self, NodeCommand.self, PauseCommand.self, ResumeCommand.self,
       ThawCommand.self, UnholdCommand.self, ReportCommand.self, NotifyCommand.self, DrillCommand.self,
-      HistoryCommand.self, ValidateCommand.self,
+      HistoryCommand.self, ValidateCommand.self, SimulateCommand.self,
       StatdCommand.self, DoctorCommand.self,
     ])
 

@@ -187,24 +187,6 @@ struct NodeRequestTests {
     #expect(world.takeDirectives("a") == [])
   }
 
-  @Test func whatAMigrationWouldDoIsToldBeforehand() {
-    var world = SmallWorld.serving(services: [.named(hasFence: true)])
-    let request = ServiceRequest.move(to: "b", forced: true)
-    func kinds(_ node: NodeName) -> [Plan.Kind]? {
-      world.nodes[node]?.instance.plans(for: request, of: "home").map(\.kind)
-    }
-    #expect(kinds("a") == [.release, .adoption])
-    #expect(kinds("c") == [.release, .adoption])
-    world.nodes["a"]?.isDead = true
-    world.pass(.seconds(2))
-    #expect(kinds("c") == [.adoption])
-    let plan = world.nodes["c"]?.instance.plans(for: request, of: "home").first
-    #expect(plan?.steps.first?.kind == .fence)
-    #expect(plan?.steps.first?.isSkipped == false)
-    #expect(plan?.epoch == 2)
-    #expect(world.nodes["c"]?.instance.plans(for: request, of: "nowhere") == [])
-  }
-
   @Test func requestsRunOneAfterTheOtherEachOnceInTheOrderOfTheirAsking() {
     var world = SmallWorld.serving()
     world.finishesPlans = false

@@ -213,17 +213,4 @@ struct NodeServiceStateTests {
     #expect(refusal(.migrate(to: "c")) == .preconditionFailed)
     #expect(refusal(.close(forgets: false)) == nil)
   }
-
-  @Test func whatARequestWouldDoIsToldBeforehand() {
-    var world = SmallWorld.serving()
-    func kinds(_ action: ServiceRequest.Action) -> [Plan.Kind]? {
-      world.nodes["b"]?.instance.plans(for: .ask(action), of: "home").map(\.kind)
-    }
-    #expect(kinds(.offline) == [.release])
-    #expect(kinds(.close(forgets: true)) == [.release, .closing])
-    world.ask(.ask(.offline))
-    settle(&world)
-    #expect(kinds(.close(forgets: true)) == [.closing])
-    #expect(kinds(.online) == [.adoption])
-  }
 }

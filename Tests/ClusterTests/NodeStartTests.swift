@@ -256,6 +256,5 @@ struct NodeStartTests {
     world.store.owners["home"] = bytes("node: a\nepoch: \(epoch)\nstate: online\nboot: gone\n")
     for node: NodeName in ["a", "b"] { world.start(node) }
     world.pass(.seconds(60))
-    _ = world.nodes["a"]?.instance.plans(for: .move(to: "b"), of: "home")
   }
 }

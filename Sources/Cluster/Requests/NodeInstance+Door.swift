@@ -97,51 +97,6 @@ extension NodeInstance {
     }
     return nil
   }
-
-  /// The plans of `request` as this node would compute them, were it carried out now.
-  public func plans(for request: ServiceRequest, of name: ServiceName) -> [Plan] {
-    guard let state = services[name] else { return [] }
-    if request.action.stops { return plansToStop(state, request) }
-    guard let target = target(of: request, state) else { return [] }
-    let adoption = { (former: FormerOwner) in
-      Plan.adoption(
-        of: state.definition, by: target, epoch: state.nextEpoch, from: former, because: request.reason)
-    }
-    guard let ownership = state.ownership else {
-      return [Plan.opening(of: state.definition, by: target, because: request.reason)]
-    }
-    guard ownership.state.isOwned else { return [adoption(.released(ownership.node))] }
-    let owner = ownership.node
-    guard owner == settings.node || peers[owner]?.verdict == .alive else {
-      return [adoption(.unaccounted(owner, fenceConfirmedByOperator: request.fenceConfirmed))]
-    }
-    let release = Plan.release(
-      of: state.definition, by: owner, epoch: ownership.epoch, to: target, because: request.reason)
-    return [release, adoption(.released(owner))]
-  }
-
-  private func plansToStop(_ state: ServiceState, _ request: ServiceRequest) -> [Plan] {
-    let owner = state.ownership.flatMap { $0.state.isOwned ? $0.node : nil }
-    let node = owner ?? livingCandidates(state).first ?? settings.node
-    var plans: [Plan] = []
-    if let owner, owner == settings.node || peers[owner]?.verdict == .alive {
-      plans.append(
-        Plan.release(
-          of: state.definition, by: owner, epoch: state.nextEpoch - 1, to: nil, because: request.reason,
-          outcome: .offline))
-    } else if state.ownership.map({ $0.state.isOwned || $0.state == .released }) ?? true {
-      plans.append(
-        Plan.shelving(
-          of: state.definition, by: node, epoch: state.nextEpoch, because: request.reason, request: nil))
-    }
-    if case .close(let forgets) = request.action {
-      plans.append(
-        Plan.closing(
-          of: state.definition, by: node, epoch: state.nextEpoch, forgets: forgets, because: request.reason,
-          request: nil))
-    }
-    return plans
-  }
 }
 
 /// Why a request was not taken.

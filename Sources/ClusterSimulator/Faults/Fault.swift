@@ -94,19 +94,21 @@ public struct Fault: Sendable, Equatable, CustomStringConvertible {
 
   /// For people.
   public var description: String {
-    let length = DurationText.text(.milliseconds(length / 1000))
+    let length = length >= Self.unending ? "" : " for " + DurationText.text(.milliseconds(length / 1000))
     return switch kind {
-    case .clientReboots, .clientGone, .clientCut: "\(client?.text ?? "nobody") \(kind.rawValue) for \(length)"
+    case .clientReboots, .clientGone, .clientCut: "\(client?.text ?? "nobody") \(kind.rawValue)\(length)"
     case .order, .forcedOrder: "\(kind.rawValue) \(service) to \(node)"
     case .failback, .offline, .online, .thaw, .notifyAgain, .unhold, .ownerKeyDamaged, .journalLost:
       "\(kind.rawValue): \(service)"
     case .everyMachineLosesPower, .everyNodeCutFromStore, .everyBeatVanishes, .everyClientReboots,
       .storeStops,
       .storeReadOnly, .storeFull, .storeVanishes, .storeSlow, .storeRestored, .storeRestoredByTheBook, .pause:
-      "\(kind.rawValue) for \(length)"
+      "\(kind.rawValue)\(length)"
     case .callsLost, .callsLate, .answersLate, .answersLost, .callsTwice, .notificationsLost:
-      "\(node) \(kind.rawValue) (\(amount) of 100) for \(length)"
-    default: "\(node) \(kind.rawValue) for \(length)"
+      "\(node) \(kind.rawValue) (\(amount) of 100)\(length)"
+    case .stepFails: "\(node) fails in a step of its plans: \(failing.step.rawValue), \(failing.times) times"
+    case _ where !kind.form.hasLength: "\(node) \(kind.rawValue)"
+    default: "\(node) \(kind.rawValue)\(length)"
     }
   }
 }

@@ -48,6 +48,10 @@ public struct Ordeal {
     for fault in schedule.faults { world.schedule(after: fault.at) { $0.strike(fault) } }
     world.keepPast()
     world.watch()
+    if isTraced {
+      world.chronicle = Chronicle()
+      world.observe()
+    }
     world.run(until: schedule.calmAt)
     world.calmDown()
     let ledger = world.ledger

@@ -5,7 +5,7 @@ import StatusMonitor
 extension SimulatedWorld {
   mutating func strike(_ fault: Fault) {
     guard !isCalm else { return }
-    note("— \(fault)")
+    announce("— \(fault)")
     let (node, length) = (fault.node, fault.length)
     switch fault.kind {
     case .powerCut, .reset: losePower(node, for: fault.kind == .reset ? 300_000 : length)

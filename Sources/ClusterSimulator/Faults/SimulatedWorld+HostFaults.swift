@@ -19,8 +19,8 @@ extension SimulatedWorld {
     case .hintsLost: during(length) { $0.machines[node]?.hintsAreLost = $1 }
     case .calloutMissing: during(length) { $0.machines[node]?.calloutIsMissing = $1 }
     case .stepFails:
-      let steps: [PlanStep.Kind] = [.storage, .records, .state, .server, .address, .notify, .verify, .mirror]
-      machines[node]?.failingSteps[steps[fault.amount % steps.count]] = 1 + fault.amount % 5
+      let (step, times) = fault.failing
+      machines[node]?.failingSteps[step] = times
     case .withdrawalFails: during(length) { $0.machines[node]?.withdrawalFails = $1 }
     case .fenceFails: during(length) { $0.machines[node]?.fenceFails = $1 }
     default: break

@@ -9,7 +9,7 @@ extension SimulatedWorld {
     machines[node]?.isOn = true
     machines[node]?.boot += 1
     machines[node]?.newestRead = now
-    note("\(node) boots")
+    announce("\(node) boots")
     // sm-notify retires every record of the live directory and tells in the host's own name, which no client of a
     // service knows; the host's number goes up.
     machines[node]?.statusDirectory.files = [:]
@@ -19,7 +19,7 @@ extension SimulatedWorld {
 
   mutating func powerOff(_ node: NodeName) {
     guard machines[node]?.isOn == true else { return }
-    note("\(node) is off")
+    announce("\(node) is off")
     killDaemon(node)
     machines[node]?.isOn = false
     machines[node]?.addresses = [:]
@@ -54,9 +54,12 @@ extension SimulatedWorld {
       node: node, instance: DaemonInstance(place: "\(node)/\(machine.boot)", run: "\(life)"),
       boot: "\(node)-\(machine.boot)", timings: timings, staleness: shape.staleness, services: services,
       withdrawn: machine.withdrawn, adoption: shape.adoption)
-    let instance = NodeInstance(settings: settings, now: clock(node))
+    var instance = NodeInstance(settings: settings, now: clock(node))
+    for service in services where service.hasChecks {
+      instance.onChecks(of: service.name, problems: shape.checkProblems[node]?[service.name] ?? [])
+    }
     machines[node]?.instance = instance
-    machines[node]?.judge = HealthJudge(probes: 1, limit: 2)
+    machines[node]?.judge = HealthJudge(probes: 1, limit: shape.probeFailures ?? 1)
     machines[node]?.mirrorKnowsServerUp = false
     // What an earlier daemon left is gone by the end of the lease, whatever this one can reach.
     let leaseEnds = max(now, machine.pausedUntil) + trueTime(timings.lease, on: node)
@@ -113,12 +116,13 @@ extension SimulatedWorld {
   /// A round of health probes, and what the mirror is told of the server.
   mutating func probe(_ node: NodeName) {
     guard let machine = machines[node] else { return }
-    let problem = machine.isSick ? "the machine is sick" : machine.isServerDown ? "NULL: no answer" : nil
+    var problem = machine.isSick ? "the machine is sick" : machine.isServerDown ? "NULL: no answer" : nil
+    if shape.probeFailures == nil { problem = nil }
     machines[node]?.judge.onRound([.init(subject: "nfs", problem: problem, took: .milliseconds(1))])
     if let verdict = machines[node]?.judge.verdict {
       input(node) { $0.onHealth(verdict, now: $1) }
       tellMirrors(node, serverIsUp: verdict == .healthy && !machine.isServerDown)
     }
-    schedule(after: trueTime(.seconds(1), on: node), for: node) { $0.probe(node) }
+    schedule(after: trueTime(shape.probeInterval, on: node), for: node) { $0.probe(node) }
   }
 }

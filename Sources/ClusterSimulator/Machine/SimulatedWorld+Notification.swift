@@ -54,6 +54,7 @@ extension SimulatedWorld {
         number: number, epoch: epoch, start: start, left: clients, until: now + Self.retry)
     }
     note("\(node) tells \(clients.count) clients of \(service) number \(number)")
+    chronicle?.tells(clients, number, service, epoch: epoch, at: now)
     tellRound(service, run: beginRun(service, on: node), on: node)
   }
 
@@ -85,6 +86,7 @@ extension SimulatedWorld {
         world.schedule(after: answer, for: node) { world in
           guard world.machines[node]?.notifying[service] == run else { return }
           world.machines[node]?.notifications[service]?.left.remove(client)
+          world.chronicle?.told(client, notification.number, service, at: world.now)
           if world.timings.has(.recordsGoWhenTold) { world.store.records[service]?[client] = nil }
         }
       }

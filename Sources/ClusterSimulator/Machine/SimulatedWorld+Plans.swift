@@ -32,6 +32,7 @@ extension SimulatedWorld {
     let token = nextNumber()
     machines[node]?.plans[service] = (plan, done, token)
     note("\(node) runs \(plan.kind) of \(service), epoch \(plan.epoch), from step \(done)")
+    chronicle?.begin(plan, done: done, at: now)
     // An adoption's mirror begins when the records are merged into the directory, see its step.
     let recordsAreMerged = plan.steps.prefix(done).contains { $0.kind == .records }
     if plan.kind != .closing, plan.kind != .adoption || recordsAreMerged {
@@ -63,6 +64,7 @@ extension SimulatedWorld {
   private mutating func step(_ run: PlanRun, on node: NodeName) {
     guard runs(run, on: node) else { return }
     let service = run.service
+    chronicle?.stepBegins(service, at: now)
     if machines[node]?.withdrawing.contains(service) == true {
       return schedule(after: 10_000, for: node) { $0.step(run, on: node) }
     }
@@ -83,6 +85,8 @@ extension SimulatedWorld {
       guard !next.isSkipped else {
         var after = run
         after.progress.onStepDone()
+        world.chronicle?.stepEnds(service, next, "skipped", number: nil, at: world.now)
+        world.passOver(next.kind, run, on: node)
         return world.step(after, on: node)
       }
       let length = world.machines[node]?.numbers.number(0...50_000) ?? 0
@@ -91,6 +95,7 @@ extension SimulatedWorld {
         if let left = world.machines[node]?.failingSteps[next.kind], left > 0 {
           world.machines[node]?.failingSteps[next.kind] = left - 1
           world.note("\(node): step \(next.kind) of \(service) fails")
+          world.chronicle?.stepEnds(service, next, "failed", number: nil, at: world.now)
           return world.retry(run, on: node, isItsOwn: true)
         }
         world.perform(next.kind, run, on: node) { world, after in
@@ -119,6 +124,9 @@ extension SimulatedWorld {
     let (service, plan) = (run.service, run.plan)
     note("\(node): step \(kind) of \(service) is done")
     if kind == .mirror { checkIsMirrored(service, on: node) }
+    if let step = run.progress.next {
+      chronicle?.stepEnds(service, step, "done", number: run.number, at: now)
+    }
     var after = run
     after.progress.onStepDone()
     machines[node]?.instance?.onStepDone(service)
@@ -196,6 +204,17 @@ extension SimulatedWorld {
     case (_, .storage), (_, .finish), (_, .mirror), (_, .forget), (_, .inventory): break
     }
     then(&self, run)
+  }
+
+  /// What lockferry leaves to somebody else happens all the same: the address moves, the server enters its grace period.
+  private mutating func passOver(_ step: PlanStep.Kind, _ run: PlanRun, on node: NodeName) {
+    guard let definition = services.first(where: { $0.name == run.service }) else { return }
+    switch (run.plan.kind, step) {
+    case (.release, .address): if !definition.movesAddress { machines[node]?.addresses[run.service] = nil }
+    case (_, .address): if !definition.movesAddress { takeAddress(run.service, on: node) }
+    case (.adoption, .server): if !definition.recoversServer { restartLockManager(run.service, on: node) }
+    default: break
+    }
   }
 
   private mutating func takeAddress(_ service: ServiceName, on node: NodeName) {
@@ -280,7 +299,8 @@ extension SimulatedWorld {
     guard runs(run, on: node) else { return }
     let service = run.service
     machines[node]?.plans[service] = nil
-    note("\(node) ends \(run.plan.kind) of \(service): \(outcome)")
+    note("\(node) ends \(run.plan.kind) of \(service): \(outcome.text)")
+    chronicle?.end(service, outcome, at: now)
     if case .done(let ownership) = outcome, ownership.state == .online {
       if run.plan.kind != .resumption { tellMirror(service, planIsRunning: false, on: node) }
     } else {

@@ -85,7 +85,7 @@ extension SimulatedWorld {
       rest(&self)
     case .endRequest(let end):
       if case .failed = end.outcome, timings.has(.failedRequestStays) { return rest(&self) }
-      call(from: node, .write, { $0.store.end(end) }) { _, _ in }
+      call(from: node, .write, { $0.end(end, by: node) }) { _, _ in }
       rest(&self)
     case .placeBid(let placement):
       let load = Load(percent: machines[node]?.numbers.number(0...400) ?? 0)
@@ -97,7 +97,8 @@ extension SimulatedWorld {
       rest(&self)
     case .refuse(let problem):
       violate(.oneName, "\(node) is refused: \(problem)")
-    case .note:
+    case .note(let text):
+      announce("\(node): \(text)")
       rest(&self)
     }
   }
@@ -110,8 +111,9 @@ extension SimulatedWorld {
         world.machines[owner].map {
           $0.isOn && $0.pausedUntil <= world.now && !$0.isServerDown && $0.holds(service)
         } ?? false
-      world.input(
-        node, { $0.onWitness(service, of: owner, serves ? .seen("its address") : .notSeen, now: $1) })
+      let answer: WitnessAnswer =
+        world.shape.unwitnessed.contains(service) ? .nobodyToAsk : serves ? .seen("its address") : .notSeen
+      world.input(node, { $0.onWitness(service, of: owner, answer, now: $1) })
     }
   }
 
@@ -146,10 +148,18 @@ extension SimulatedWorld {
     return outcome
   }
 
+  private mutating func end(_ end: RequestEnd, by node: NodeName) {
+    let before = store.ended[end.service]?.count ?? 0
+    store.end(end)
+    guard (store.ended[end.service]?.count ?? 0) > before else { return }
+    note("\(node) ends the request \(end.request.id) of \(end.service): \(end.outcome)")
+    chronicle?.requestEnded(end, by: node, at: now)
+  }
+
   private mutating func withdraw(_ service: ServiceName, on node: NodeName, because: String) {
     machines[node]?.withdrawn.insert(service)
     guard machines[node]?.withdrawing.insert(service).inserted == true else { return }
-    note("\(node) withdraws \(service): \(because)")
+    announce("\(node) withdraws \(service): \(because)")
     endWithdrawal(service, on: node)
   }
 

@@ -39,7 +39,7 @@ extension SimulatedWorld {
 
   private mutating func order(_ service: ServiceName, to target: NodeName, isForced: Bool) {
     var request = ServiceRequest(
-      id: "m-\(nextNumber())", .migrate(to: target), isForced: isForced, actor: "root", because: "a test",
+      id: "m-\(nextNumber())", .migrate(to: target), isForced: isForced, actor: "operator", because: "",
       askedAt: "")
     // An operator confirms only what is so, and keeps it so.
     if isForced, let owner = store.ownership(service)?.node, owner != target, machines[owner]?.isOn == false,
@@ -53,7 +53,7 @@ extension SimulatedWorld {
 
   mutating func ask(_ service: ServiceName, _ action: ServiceRequest.Action) {
     ask(
-      ServiceRequest(id: "m-\(nextNumber())", action, actor: "root", because: "a test", askedAt: ""), service)
+      ServiceRequest(id: "m-\(nextNumber())", action, actor: "operator", because: "", askedAt: ""), service)
   }
 
   /// Few wait at a time: an operator looks what became of the last one first.
@@ -63,16 +63,17 @@ extension SimulatedWorld {
       store.requests[service] == nil || store.queue(service).first != nil
     else { return }
     store.ask(request, service)
+    note("an operator asks for \(service) (\(request.id)): \(request.action)")
     ledger.asked[service, default: []].append(request.id)
   }
 
   private mutating func pauseCluster(for length: Int) {
-    let mark = OperatorMark(actor: "root", because: "a test", since: "").bytes
+    let mark = OperatorMark(actor: "operator", because: "", since: "").bytes
     during(length) { $0.store.pause = $1 ? mark : nil }
   }
 
   private mutating func drain(_ node: NodeName, for length: Int) {
-    let mark = OperatorMark(actor: "root", because: "a test", since: "").bytes
+    let mark = OperatorMark(actor: "operator", because: "", since: "").bytes
     during(length) { $0.store.drains[node] = $1 ? mark : nil }
   }
 

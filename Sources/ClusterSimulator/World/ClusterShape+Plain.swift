@@ -44,8 +44,8 @@ extension ClusterShape {
 
 extension Schedule {
   /// A run of `shape` without faults, which become calm at `until`; the machines are switched on at once.
-  public init(shape: ClusterShape, until: Duration) {
-    seed = 1
+  public init(shape: ClusterShape, until: Duration, seed: Int = 1) {
+    self.seed = seed
     self.shape = shape
     powerOn = [:]
     faults = []

@@ -53,6 +53,14 @@ public struct ClusterShape: Sendable, Equatable {
   public var files: Int
   /// What a node bids in votes, where that is not the usual.
   public var priorities: [NodeName: Int] = [:]
+  /// Between two rounds of health probes.
+  public var probeInterval = Duration.seconds(1)
+  /// So many failed rounds make a node unhealthy; nil where nothing is probed.
+  public var probeFailures: Int? = 2
+  /// Of these nobody but the store can say whether a silent owner serves them.
+  public var unwitnessed: Set<ServiceName> = []
+  /// What the operator's checks find, where they find something.
+  public var checkProblems: [NodeName: [ServiceName: [String]]] = [:]
 
   /// The cluster of `seed`.
   public init(seed: Int) {

@@ -38,6 +38,8 @@ struct SimulatedWorld {
   var isCalm = false
   var ledger: Ledger
   var transcript: Transcript
+  /// What an operator would see; nil where nobody looks on.
+  var chronicle: Chronicle?
   /// Orders whose fence an operator confirmed: the machine stays off until they are gone.
   var keptOff: [NodeName: ServiceName] = [:]
   /// Events that were played.

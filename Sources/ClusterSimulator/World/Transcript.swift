@@ -2,7 +2,7 @@
 public struct Transcript: Sendable, Equatable {
   /// The lines, oldest first.
   public private(set) var lines: [String] = []
-  private let isKept: Bool
+  let isKept: Bool
 
   /// - Parameter isKept: a run among thousands keeps none.
   init(isKept: Bool) {

@@ -13,7 +13,8 @@ extension NodeControl {
     node: String, _ request: MarkRequest, _ isDrained: Bool
   ) async throws(ControlError) -> DrainStatus {
     var status = try await drain(of: node)
-    guard let name = NodeName(node), !request.dryRun else { return status }
+    guard let name = NodeName(node) else { return status }
+    if request.dryRun { return isDrained ? try await forecastDrain(of: name, request, status) : status }
     let mark = try await set({ () throws(StoreError) in try ClusterKeys.drain(name) }, isDrained, request)
     await daemon.shell.onDrain(of: name, mark)
     status.drained = mark.map(NodeStatus.Mark.init)

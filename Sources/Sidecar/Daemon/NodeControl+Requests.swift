@@ -10,14 +10,10 @@ extension NodeControl {
     let queued = try await read({ () throws(StoreError) in try ClusterKeys.requests(service) })
     await daemon.shell.sawRequests(of: service, queued)
     if let refusal = await daemon.shell.whyNotAsk(request, of: service) { throw refusal }
-    let plans = await daemon.shell.plans(for: request, of: service)
-    var status = RequestStatus(
-      id: "", service: service.text, action: request.action.word, state: "planned", steps: Self.steps(plans))
-    guard !body.dryRun else { return status }
+    if body.dryRun { return try await forecast(request, of: service) }
     try await enqueue(request, for: service)
-    status.id = request.id
-    status.state = "pending"
-    return status
+    return RequestStatus(
+      id: request.id, service: service.text, action: request.action.word, state: "pending", steps: [])
   }
 
   func request(id: String) async throws(ControlError) -> RequestStatus {
@@ -144,17 +140,6 @@ extension NodeControl {
       throw ControlError(storeError: error)
     } catch {
       throw ControlError(.failed, "\(error)")
-    }
-  }
-
-  private static func steps(_ plans: [Plan]) -> [RequestStatus.PlannedStep] {
-    plans.flatMap { plan in
-      plan.steps.map {
-        RequestStatus.PlannedStep(
-          node: plan.node, step: $0.kind.rawValue, detail: $0.why,
-          state: $0.isSkipped ? "skipped" : "planned",
-          milliseconds: nil)
-      }
     }
   }
 

@@ -92,11 +92,6 @@ extension NodeShell {
     return ControlError(code, problem ?? refusal.message)
   }
 
-  /// What would be done for `request`.
-  func plans(for request: ServiceRequest, of service: ServiceName) -> [Plan] {
-    instance.plans(for: request, of: service)
-  }
-
   /// A mark that was set or taken away through this daemon.
   func onPause(_ mark: OperatorMark?) { instance.onPause(mark) }
 
