@@ -57,9 +57,9 @@ let package = Package(
       dependencies: [
         "ONCRPC", "StatusMonitor", "CalloutProtocol", "Cluster", "RPCTransport", "SharedStore", "NodeHost",
         logging,
-        .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
