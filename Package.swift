@@ -57,11 +57,10 @@ let package = Package(
       name: "Sidecar",
       dependencies: [
         "ONCRPC", "StatusMonitor", "CalloutProtocol", "Cluster", "ClusterSimulator", "RPCTransport",
-        "SharedStore",
-        "NodeHost", logging,
-        .product(name: "Hummingbird", package: "hummingbird"),
+        "SharedStore", "NodeHost", logging,
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),

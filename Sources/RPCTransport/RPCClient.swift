@@ -23,18 +23,19 @@ public struct RPCClient: Sendable {
   ///   - arguments: the arguments in XDR; at most 8 KiB over UDP.
   ///   - resultLimit: longer results are an error, in bytes; at most 8 KiB come over UDP.
   ///   - limit: the call is over by then, resolving the host's name included.
+  ///   - clock: measures the limit.
   /// - Throws: ``RPCError``; at once with code ``RPCError/Code/busy`` where earlier calls to the same host and
   ///   program still hang.
   public func call(
     program: UInt32, version: UInt32, procedure: UInt32, arguments: [UInt8] = [], resultLimit: Int = 65_536,
-    within limit: Duration
+    within limit: Duration, by clock: any Clock<Duration> = ContinuousClock()
   ) async throws(RPCError) -> [UInt8] {
     let subject = rpcSubject(program: program, version: version, over: transport, host: host)
     guard arguments.count.isMultiple(of: 4) else {
       throw RPCError(.invalid, "\(subject): \(arguments.count) bytes of arguments aren't XDR")
     }
     let (host, transport, port) = (host, transport, port)
-    return try await RPCThreads.shared.run(subject, within: limit) { deadline throws(RPCError) in
+    return try await RPCThreads.shared.run(subject, within: limit, by: clock) { deadline throws(RPCError) in
       try RPCExchange(
         host: host, transport: transport, port: port, program: program, version: version, deadline: deadline
       ).call(procedure: procedure, arguments: arguments, resultLimit: resultLimit)

@@ -28,12 +28,12 @@ final class RPCThreads: Sendable {
   /// - Parameters:
   ///   - subject: whom the call goes to; names it in errors.
   ///   - limit: the longest that the caller waits.
+  ///   - clock: measures it.
   ///   - body: told by when it should have finished, a twentieth of the limit before its end.
   func run<Value: Sendable>(
-    _ subject: String, within limit: Duration,
+    _ subject: String, within limit: Duration, by clock: any Clock<Duration> = ContinuousClock(),
     _ body: @escaping @Sendable (Deadline) throws(RPCError) -> Value
   ) async throws(RPCError) -> Value {
-    let end = ContinuousClock.now + limit
     // The call itself ends a little earlier, because it knows better than the clock what it waited for.
     let deadline = Deadline(after: limit - min(limit / 20, .milliseconds(50)))
     try admit(subject)
@@ -55,7 +55,7 @@ final class RPCThreads: Sendable {
     let result = await withTaskGroup(of: Void.self) { group in
       group.addTask {
         do {
-          try await Task.sleep(until: end, clock: .continuous)
+          try await clock.sleep(for: limit)
           self.giveUp(answer, subject, RPCError(.timedOut, "\(subject): no answer within \(limit)"))
         } catch {
           // Cancelled because the answer is there, or together with the caller.
@@ -164,38 +164,5 @@ private final class PendingAnswer<Value: Sendable>: Sendable {
         if let settled { continuation.resume(returning: settled) }
       }
     }
-  }
-}
-
-/// A closure on its way to a new thread.
-final class Job: Sendable {
-  private let body: @Sendable () -> Void
-
-  init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-
-  /// Starts a detached thread; false where the system refuses.
-  func start() -> Bool {
-    var attributes = pthread_attr_t()
-    guard pthread_attr_init(&attributes) == 0 else { return false }
-    defer { pthread_attr_destroy(&attributes) }
-    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-    // Enough for the resolver's plug-ins.
-    pthread_attr_setstacksize(&attributes, 1 << 20)
-    let handle = Unmanaged.passRetained(self)
-    var thread = pthread_t()
-    let status = pthread_create(
-      &thread, &attributes,
-      { handle in
-        // A peer that closes its connection must not end the process with SIGPIPE, and signals sent to the
-        // process belong to its other threads.
-        var all = sigset_t()
-        sigfillset(&all)
-        pthread_sigmask(SIG_SETMASK, &all, nil)
-        guard let handle else { return nil }
-        Unmanaged<Job>.fromOpaque(handle).takeRetainedValue().body()
-        return nil
-      }, handle.toOpaque())
-    if status != 0 { handle.release() }
-    return status == 0
   }
 }

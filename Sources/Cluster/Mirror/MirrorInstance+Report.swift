@@ -22,10 +22,14 @@ extension MirrorInstance {
   /// How the mirror stands at `now`.
   public func report(now: BootInstant) -> Report {
     let oldest = pending.values.map(\.since).min()
+    // Asked again and again while thousands are on their way, so it counts the few that differ: what is present and not
+    // pending is in the store as it is.
+    let waiting = pending.keys.count { present[$0] != nil }
+    let stillStored = present.count - pending.keys.count { present[$0] != nil && stored[$0] == nil }
+    let left = departures.keys.count { present[$0] == nil && stored[$0] != nil }
     return Report(
-      seen: present.count, mirrored: present.keys.count { pending[$0] == nil },
-      lag: oldest.map { now - $0 } ?? .zero,
-      retained: stored.keys.count { present[$0] == nil && departures[$0] == nil },
+      seen: present.count, mirrored: present.count - waiting,
+      lag: oldest.map { now - $0 } ?? .zero, retained: stored.count - stillStored - left,
       departing: departures.count, frozenBecause: freezes.sorted(), problem: problem)
   }
 

@@ -23,8 +23,8 @@ public final class ThreadSignal: Sendable {
     lfh_signal_event(descriptor.number)
   }
 
-  /// Waits until it is raised, or for as long as `limit`.
-  func wait(for limit: Duration?) {
+  /// Blocks the calling thread until it is raised, or for as long as `limit`; for ever where that is nil.
+  public func wait(for limit: Duration?) {
     guard let limit else { return lfh_wait_for_event(descriptor.number, -1) }
     let (seconds, attoseconds) = min(max(limit, .zero), .seconds(3600)).components
     lfh_wait_for_event(descriptor.number, seconds * 1_000_000_000 + attoseconds / 1_000_000_000)

@@ -1,9 +1,9 @@
 internal import Foundation
 internal import HTTPTypes
-internal import Hummingbird
 internal import HummingbirdCore
 internal import Logging
 internal import NIOCore
+internal import NIOPosix
 internal import ServiceLifecycle
 internal import Synchronization
 
@@ -39,8 +39,8 @@ struct HTTPListener {
   func run() async throws {
     let refusal = Refusal()
     let (stop, listens, hardStop) = (Latch(), Latch(), Latch())
-    let application = application(refusal: refusal, listens: listens, hardStop: hardStop)
-    let services = ServiceGroup(services: [application], logger: quietLog)
+    let service = try service(refusal: refusal, listens: listens, hardStop: hardStop)
+    let services = ServiceGroup(services: [service], logger: quietLog)
     let server = Task.detached { try await services.run() }
     let outcome = await withTaskCancellationOrGracefulShutdownHandler {
       await withTaskGroup(of: Void.self) { group in
@@ -85,30 +85,33 @@ struct HTTPListener {
     return log
   }
 
-  private func application(refusal: Refusal, listens: Latch, hardStop: Latch) -> some ApplicationProtocol {
+  /// Not Hummingbird's `Application`, which wakes every second to know the date.
+  private func service(refusal: Refusal, listens: Latch, hardStop: Latch) throws -> any Service {
     let bindAddress: BindAddress =
       switch address {
       case .tcp(let host, let port): .hostname(host, port: port)
       case .unix(let path): .unixDomainSocket(path: path)
       }
-    return Application(
-      responder: CallbackResponder<BasicRequestContext> { request, _ in
-        await respond(to: request, hardStop: hardStop)
-      },
-      server: .http1(configuration: HTTP1Channel.Configuration(idleTimeout: Self.idleTimeout)),
-      configuration: ApplicationConfiguration(
+    return try HTTPServerBuilder.http1(
+      configuration: HTTP1Channel.Configuration(idleTimeout: Self.idleTimeout)
+    )
+    .buildServer(
+      configuration: ServerConfiguration(
         address: bindAddress,
         availableConnectionsDelegate: MaximumAvailableConnections(Self.mostConnections, logger: quietLog)),
-      onServerRunning: { channel in
-        do {
-          try await onListening(channel.localAddress?.port ?? 0)
-        } catch {
-          refusal.keep(error)
-          channel.close(promise: nil)
-        }
-        listens.fire()
-      },
-      logger: quietLog)
+      eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quietLog
+    ) { (request, writer: consuming ResponseWriter, _) in
+      let response = await respond(to: request, hardStop: hardStop)
+      try await writer.write(response: response.head, body: response.body)
+    } onServerRunning: { channel in
+      do {
+        try await onListening(channel.localAddress?.port ?? 0)
+      } catch {
+        refusal.keep(error)
+        channel.close(promise: nil)
+      }
+      listens.fire()
+    }
   }
 
   private func respond(to request: Request, hardStop: Latch) async -> Response {
@@ -126,6 +129,8 @@ struct HTTPListener {
     if !answer.body.isEmpty { headers[.contentType] = "application/json" }
     if !answer.allowedMethods.isEmpty { headers[.allow] = answer.allowedMethods.joined(separator: ", ") }
     headers[.cacheControl] = "no-store"
+    // RFC 9110, 6.6.1.
+    headers[.date] = HTTPDate.text()
     return Response(
       status: HTTPResponse.Status(code: answer.code), headers: headers,
       body: answer.body.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))

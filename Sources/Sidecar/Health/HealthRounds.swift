@@ -5,6 +5,8 @@ import RPCTransport
 /// Asks every probe of the node file once.
 struct HealthRounds: Sendable {
   let probes: [HealthProbe]
+  /// Measures their limits.
+  let clock: any Clock<Duration>
 
   /// One answer per probe, in the node file's order; takes as long as the slowest.
   func ask() async -> [HealthJudge.Answer] {
@@ -26,7 +28,7 @@ struct HealthRounds: Sendable {
       do {
         try await NullCall.run(
           program: number, version: version, over: transport == .udp ? .udp : .tcp, host: host,
-          within: probe.timeout)
+          within: probe.timeout, by: clock)
         problem = nil
       } catch {
         problem = error.message

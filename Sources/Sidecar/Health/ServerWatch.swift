@@ -12,25 +12,42 @@ final class ServerWatch: Sendable {
     var facts: NFSServerFacts?
     var answeredAt = Duration.zero
     var isAsking = false
+    /// Raised for each question; nil before the first.
+    var asker: ThreadSignal?
   }
 
   private let state = Mutex(State())
 
+  deinit { state.withLock { $0.asker?.raise() } }
+
   /// Asks again, unless the last question is still open.
   func ask() {
-    let isFree = state.withLock { state in
-      defer { state.isAsking = true }
-      return !state.isAsking
+    state.withLock { state in
+      guard !state.isAsking else { return }
+      // Where there is no thread to be had now, there may be one next time.
+      guard let asker = state.asker ?? (try? startAsker()) else { return }
+      state.asker = asker
+      state.isAsking = true
+      asker.raise()
     }
-    guard isFree else { return }
-    do {
-      try OwnThread.start("lf-nfsd") {
+  }
+
+  private func startAsker() throws(NodeHostError) -> ThreadSignal {
+    let signal = try ThreadSignal()
+    try OwnThread.start("lf-nfsd") { [weak self] in
+      while true {
+        signal.wait(for: nil)
+        signal.clear()
+        guard let self else { return }
         let facts = NFSServerFacts.read()
-        self.state.withLock { $0 = State(facts: facts, answeredAt: BootClock.now) }
+        self.state.withLock { state in
+          state.facts = facts
+          state.answeredAt = BootClock.now
+          state.isAsking = false
+        }
       }
-    } catch {
-      state.withLock { $0.isAsking = false }
     }
+    return signal
   }
 
   /// What was found within the last `age`; nil where the kernel has not answered.

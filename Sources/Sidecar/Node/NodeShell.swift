@@ -77,7 +77,7 @@ actor NodeShell {
     self.directory = directory
     self.boot = boot
     self.onRefusal = onRefusal
-    healthRounds = HealthRounds(probes: configuration.health.probes)
+    healthRounds = HealthRounds(probes: configuration.health.probes, clock: clock)
     judge = HealthJudge(probes: configuration.health.probes.count, limit: configuration.health.failures)
     definitions = PeerDefinitions(configuration: configuration, store: store)
     marks = WithdrawalMarks(runDirectory: configuration.runDirectory)
