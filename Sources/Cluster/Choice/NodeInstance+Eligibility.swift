@@ -58,6 +58,7 @@ extension NodeInstance {
 
   /// Why `candidate`, another node, should not be given `name`; empty where it should.
   public func whyNotEligible(_ candidate: NodeName, for name: ServiceName) -> [String] {
+    CountedWork.step()
     if let drain = drains[candidate] { return ["it is drained \(drain.text)"] }
     switch peers[candidate]?.verdict ?? .unknown {
     case .alive: return peerEligibility[candidate]?.reasons(for: name) ?? []

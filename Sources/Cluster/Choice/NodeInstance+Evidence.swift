@@ -12,6 +12,7 @@ extension NodeInstance {
     _ name: ServiceName, of owner: NodeName, _ answer: WitnessAnswer, now: BootInstant
   ) -> [NodeDirective] {
     services[name]?.witness.onAnswer(of: owner, answer)
+    hasServiceInMotion = serviceInMotion != nil
     return decide(name, now: now)
   }
 

@@ -128,6 +128,8 @@ extension NodeInstance {
     _ state: ServiceState, _ ownership: Ownership, now: BootInstant
   ) -> [NodeDirective] {
     guard state.definition.candidates.contains(settings.node) else { return [] }
+    // Who beats keeps what it has: most services are looked at for no more than this.
+    if ownership.state.isOwned, peers[ownership.node]?.verdict == .alive { return [] }
     let isEligible = whyNotEligible(state, now: now).isEmpty
     switch ownership.state {
     case .offline, .closed: return decideIdle(state, ownership, isEligible: isEligible, now: now)

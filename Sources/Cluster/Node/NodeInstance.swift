@@ -73,6 +73,8 @@ public struct NodeInstance: Sendable {
   /// When this node last gave a service away because it was overloaded.
   var lastRelief: BootInstant?
   var services: [ServiceName: ServiceState] = [:]
+  /// A service is on its way, as of the look that is being judged: nobody counts all services for each of them.
+  var hasServiceInMotion = false
   /// `config/pause`.
   public internal(set) var pause: OperatorMark?
   /// `nodes/<node>/drain`, of the nodes that have it.
@@ -198,6 +200,7 @@ public struct NodeInstance: Sendable {
       directives += checkName(view.beats[settings.node], now: now)
       guard phase == .running else { return directives }
     }
+    hasServiceInMotion = serviceInMotion != nil
     for name in orderedServices {
       guard let state = services[name] else { continue }
       // A cache may go on showing what this node itself has overtaken.
@@ -206,6 +209,7 @@ public struct NodeInstance: Sendable {
       onRequests(name, view.requests[name], now: now)
       directives += onOwner(name, view.owners[name], now: now)
       directives += decide(name, now: now)
+      hasServiceInMotion = hasServiceInMotion || isInMotion(name)
     }
     return directives
   }

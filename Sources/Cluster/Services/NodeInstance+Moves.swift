@@ -4,7 +4,7 @@ extension NodeInstance {
   mutating func moveByItself(
     _ state: ServiceState, _ ownership: Ownership, now: BootInstant
   ) -> [NodeDirective] {
-    guard serviceInMotion == nil else { return [] }
+    guard !hasServiceInMotion else { return [] }
     if let drain = drains[settings.node] {
       guard let heir = drainTarget(state, from: settings.node) else { return [] }
       return release(
@@ -17,19 +17,20 @@ extension NodeInstance {
 
   /// A service that is on its way anywhere: two at a time would be two interruptions, and the second might follow the
   /// first to where it can't be served.
-  public var serviceInMotion: ServiceName? {
-    orderedServices.first { name in
-      guard let state = services[name] else { return false }
-      switch state.activity {
-      case .claiming, .lettingGo, .handingOn, .plan(.adoption), .plan(.opening), .plan(.release),
-        .plan(.closing):
-        return true
-      case .none, .serving, .givenUp, .plan(.resumption): break
-      }
-      switch state.ownership?.state {
-      case .adopting, .releasing, .released: return true
-      case .online, .offline, .closed, nil: return false
-      }
+  public var serviceInMotion: ServiceName? { orderedServices.first(where: isInMotion) }
+
+  func isInMotion(_ name: ServiceName) -> Bool {
+    CountedWork.step()
+    guard let state = services[name] else { return false }
+    switch state.activity {
+    case .claiming, .lettingGo, .handingOn, .plan(.adoption), .plan(.opening), .plan(.release),
+      .plan(.closing):
+      return true
+    case .none, .serving, .givenUp, .plan(.resumption): break
+    }
+    switch state.ownership?.state {
+    case .adopting, .releasing, .released: return true
+    case .online, .offline, .closed, nil: return false
     }
   }
 
