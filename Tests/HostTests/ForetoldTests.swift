@@ -18,7 +18,8 @@ extension HostTests {
     }
 
     private func story(_ entry: HistoryAnswer) -> [String] {
-      ["\(entry.kind) \(entry.outcome) \(entry.from ?? "-") \(entry.to ?? "-") \(entry.epoch)"]
+      // Not the epoch: on a slow machine an owner may have given up and taken its own up again before.
+      ["\(entry.kind) \(entry.outcome) \(entry.from ?? "-") \(entry.to ?? "-")"]
         + entry.steps.map { "\($0.step) \($0.state)" }
     }
 

@@ -417,9 +417,12 @@ struct CommandLineTests {
   @Test(.enabled(if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv")))
   func strangersMayNotOpenTheSocket() async throws {
     try await withControlEndpoint(ScriptedDaemon()) { folder in
-      // The build folder may be closed to strangers.
+      // The build folder may be closed to strangers. Copied by another process: what this one had open for writing,
+      // a child of another test would hold for a moment, and execve(2) would fail with ETXTBSY.
       let copy = folder + "/lockferry"
-      try FileManager.default.copyItem(atPath: BuiltLockferry.path(), toPath: copy)
+      let copied = try await BuiltLockferry.run(
+        [try BuiltLockferry.path(), copy], in: folder, running: ["/bin/cp"])
+      #expect(copied.status == 0)
       let stranger = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", copy]
       let outcome = try await BuiltLockferry.run(
         ["status", "--socket", folder + "/control.sock"], in: folder, running: stranger)

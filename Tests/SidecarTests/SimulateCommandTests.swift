@@ -42,7 +42,8 @@ struct SimulateCommandTests {
     #expect(adoption.clientCount == 2 && adoption.untoldCount == 0)
     #expect(
       adoption.steps.map { "\($0.step) \($0.state)" } == [
-        "fence skipped", "storage skipped", "records done", "state done", "server skipped", "address skipped",
+        "claim done", "fence skipped", "storage skipped", "records done", "state done", "server skipped",
+        "address skipped",
         "notify done", "verify done",
       ])
     let home = try #require(forecast.services.first)

@@ -66,16 +66,25 @@ public struct ForecastStatus: Codable, Sendable, Equatable {
 extension HistoryEntry {
   /// As a real history would have it.
   init(_ entry: Forecast.Entry) {
+    // The daemon writes the claim into the journal before the plan begins; here it is behind by then.
+    var claim: [Step] = []
+    if entry.plan?.kind == .adoption || entry.plan?.kind == .opening {
+      claim.append(
+        Step(
+          step: "claim", detail: "epoch \(entry.epoch): \(entry.because)", state: "done",
+          startedAtMilliseconds: 0, milliseconds: 0))
+    }
     self.init(
       number: entry.number, service: entry.service.text, kind: entry.kind, from: entry.plan?.from,
       to: entry.plan?.to, epoch: Int(clamping: entry.epoch), because: entry.because,
       startedAt: DurationText.text(.milliseconds(entry.startedAt)), milliseconds: entry.milliseconds,
       outcome: entry.outcome, problem: entry.problem, stateNumber: entry.stateNumber.map(Int.init),
-      steps: entry.steps.map {
-        Step(
-          step: $0.kind?.rawValue ?? "answer", detail: $0.detail, state: $0.state,
-          startedAtMilliseconds: $0.startedAt, milliseconds: $0.milliseconds)
-      }, request: entry.request)
+      steps: claim
+        + entry.steps.map {
+          Step(
+            step: $0.kind?.rawValue ?? "answer", detail: $0.detail, state: $0.state,
+            startedAtMilliseconds: $0.startedAt, milliseconds: $0.milliseconds)
+        }, request: entry.request)
     let clients = entry.clients.sorted { $0.key < $1.key }.map { name, told in
       Client(client: name.text, told: told != nil, toldMilliseconds: told)
     }
