@@ -98,6 +98,7 @@ struct Chronicle {
       switch end.outcome {
       case .done(let text): ("done", text)
       case .failed(let text): ("failed", text)
+      case .cancelled(let text): ("cancelled", text)
       }
     append(
       Forecast.Entry(

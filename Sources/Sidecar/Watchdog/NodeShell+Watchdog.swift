@@ -9,7 +9,7 @@ extension NodeShell {
   func watchDaemons() async {
     let named = configuration.watchdog
     guard !named.isEmpty else { return }
-    let rounds = HealthRounds(probes: named.map(\.probe))
+    let rounds = HealthRounds(probes: named.map(\.probe), clock: clock)
     var dogs = named.map { DaemonWatchdog(settings: $0.settings, now: .now) }
     var reported = DeathReport()
     while !Task.isCancelled {
