@@ -135,7 +135,9 @@ let package = Package(
     .testTarget(
       name: "SidecarTests",
       dependencies: [
-        "Sidecar", "Cluster", "ClusterSimulator", "StatusMonitor", "SharedStore", "NodeHost", "lockferry",
+        "Sidecar", "CalloutProtocol", "Cluster", "ClusterSimulator", "StatusMonitor", "SharedStore",
+        "NodeHost",
+        "lockferry",
       ]),
     .testTarget(name: "NSMPeerTests", dependencies: ["nsm-peer", "ONCRPC", "StatusMonitor"]),
     .testTarget(name: "HostTests", dependencies: ["HostTestKit", "CalloutProtocol"]),

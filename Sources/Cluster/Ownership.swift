@@ -82,6 +82,11 @@ public struct Ownership: Sendable, Equatable {
       })
   }
 
+  /// The same owner still has the service, under the same epoch: what one of them may write, the other may as well.
+  public func isSameTenure(as other: Ownership?) -> Bool {
+    state.isOwned && node == other?.node && epoch == other?.epoch && boot == other?.boot
+  }
+
   /// As it stands in the store.
   public var bytes: [UInt8] {
     var fields = FieldText()

@@ -119,7 +119,8 @@ enum NodeFileServices {
       } ?? .race
     let priority = section.optional("priority").map { $0.integer(Bid.priorities) } ?? Bid.usualPriority
     guard let name = claims.name.flatMap({ ServiceName($0.name) }), let homeName, let candidates,
-      let fenceConfiguration, let tellsOwnClients, let notify, let failback, let election, let priority, let mounts,
+      let fenceConfiguration, let tellsOwnClients, let notify, let failback, let election, let priority,
+      let mounts,
       !claims.isAddressWrong
     else { return nil }
     return ServiceConfiguration(

@@ -12,6 +12,9 @@ actor MirrorShell {
   /// Where the guard of every write comes from: the owner key's bytes while this node holds the epoch.
   typealias OwnerBytes = @Sendable (ServiceName, UInt64) async -> [UInt8]?
 
+  /// So often a plan of this node's own may change the owner key under one batch.
+  private static let ownChanges = 4
+
   struct Entry {
     var epoch: UInt64
     var instance: MirrorInstance?
@@ -298,25 +301,35 @@ actor MirrorShell {
 
   private func commit(_ batch: MirrorBatch, _ service: ServiceName, epoch: UInt64) async {
     do {
-      guard let owner = await ownerBytes(service, epoch) else {
+      guard var owner = await ownerBytes(service, epoch) else {
         return failed(batch, service, epoch, "this node does not hold epoch \(epoch) now")
       }
-      var transaction = StoreTransaction(
-        comparisons: [.init(try ClusterKeys.owner(service), equals: owner)])
+      let ownerKey = try ClusterKeys.owner(service)
+      var transaction = StoreTransaction()
       for change in batch.changes {
         transaction.writes.append(.init(try ClusterKeys.record(service, change.client), change.record))
         if change.record == nil {
           transaction.writes.append(.init(try ClusterKeys.restart(service, change.client), nil))
         }
       }
-      switch try await store.commit(transaction, within: limit) {
-      case .committed:
-        guard entries[service]?.epoch == epoch else { return }
-        entries[service]?.commits += 1
-        apply(service) { $0.onCommitted(batch.number, now: .now) }
-      case .conflict:
-        failed(batch, service, epoch, "the owner key has changed")
+      for _ in 0..<Self.ownChanges {
+        transaction.comparisons = [.init(ownerKey, equals: owner)]
+        switch try await store.commit(transaction, within: limit) {
+        case .committed:
+          guard entries[service]?.epoch == epoch else { return }
+          entries[service]?.commits += 1
+          apply(service) { $0.onCommitted(batch.number, now: .now) }
+          return
+        case .conflict(_, let found):
+          // A plan of this node's own writes the key as well. Whoever waits for this batch may be a client that reclaims
+          // its lock: with `refuse` it would lose it for that.
+          guard let found, Ownership(bytes: found)?.isSameTenure(as: Ownership(bytes: owner)) == true else {
+            return failed(batch, service, epoch, "the owner key has changed")
+          }
+          owner = found
+        }
       }
+      failed(batch, service, epoch, "the owner key goes on changing")
     } catch {
       failed(batch, service, epoch, "\(error)")
     }
