@@ -144,8 +144,11 @@ extension HostTests {
         }
         try await site.waitUntil(site.primary, owns: TwoServers.service)
         let history = try await site.primary.history(TwoServers.service)
+        // While the one that it is for is silent, which on a busy machine a daemon that starts again is, the one that
+        // released it takes it back, and releases it once more.
         let answered = asked.map { request in
           history.filter { $0.request == request.id }.map { "\($0.kind): \($0.outcome)" }
+            .reduce(into: [String]()) { ends, end in if ends.last != end { ends.append(end) } }
         }
         #expect(
           answered == [
