@@ -12,9 +12,6 @@ actor MirrorShell {
   /// Where the guard of every write comes from: the owner key's bytes while this node holds the epoch.
   typealias OwnerBytes = @Sendable (ServiceName, UInt64) async -> [UInt8]?
 
-  /// So often a plan of this node's own may change the owner key under one batch.
-  private static let ownChanges = 4
-
   struct Entry {
     var epoch: UInt64
     var instance: MirrorInstance?
@@ -27,18 +24,18 @@ actor MirrorShell {
   }
 
   let directory: StatusDirectory
-  private let store: any SharedStore
-  private let timings: MirrorTimings
-  private let limit: Duration
-  private let ownerBytes: OwnerBytes
-  private let clock: any Clock<Duration>
-  private let log: Logger
-  private let jobs = JobQueue()
+  let store: any SharedStore
+  let timings: MirrorTimings
+  let limit: Duration
+  let ownerBytes: OwnerBytes
+  let clock: any Clock<Duration>
+  let log: Logger
+  let jobs = JobQueue()
   let watch: StatusDirectoryWatch
   var entries: [ServiceName: Entry] = [:]
   private var lastScan: StatusDirectoryScan?
   private var isDirectoryThere = false
-  private var isLockManagerUp = false
+  private(set) var isLockManagerUp = false
   private(set) var isReading = false
   /// What callouts told while the directory was being read: newer than what that reading gives.
   var toldMeanwhile: [ClientName: [UInt8]] = [:]
@@ -266,104 +263,6 @@ actor MirrorShell {
       log.warning("a file is not taken as a record", metadata: ["file": "\(name)", "reason": "\(reason)"])
     }
     refused[name] = reason
-  }
-
-  // MARK: - The store
-
-  private func load(_ service: ServiceName, epoch: UInt64) async {
-    while entries[service]?.epoch == epoch, !Task.isCancelled {
-      do {
-        let prefix = try ClusterKeys.records(service)
-        let values = try await store.list(below: prefix, within: limit)
-        var stored: [ClientName: [UInt8]] = [:]
-        for (key, bytes) in values {
-          guard let name = key.components.last, let client = try? ClientName(name) else { continue }
-          stored[client] = bytes
-        }
-        adopt(service, epoch: epoch, stored: stored)
-        // Not the last scan: what was installed since would count as missing.
-        return await inTurn { await self.rescan() }
-      } catch {
-        log.warning(
-          "the mirror waits for the store", metadata: ["service": "\(service)", "error": "\(error)"])
-        try? await clock.sleep(for: .seconds(1))
-      }
-    }
-  }
-
-  private func adopt(_ service: ServiceName, epoch: UInt64, stored: [ClientName: [UInt8]]) {
-    guard var entry = entries[service], entry.epoch == epoch else { return }
-    entry.instance = MirrorInstance(timings: timings, stored: stored)
-    entries[service] = entry
-    apply(service) { [isLockManagerUp] in $0.onLockManager(isUp: isLockManagerUp, now: .now) }
-    if entry.isPlanRunning { apply(service) { $0.onPlan(isRunning: true, now: .now) } }
-  }
-
-  private func commit(_ batch: MirrorBatch, _ service: ServiceName, epoch: UInt64) async {
-    do {
-      guard var owner = await ownerBytes(service, epoch) else {
-        return failed(batch, service, epoch, "this node does not hold epoch \(epoch) now")
-      }
-      let ownerKey = try ClusterKeys.owner(service)
-      var transaction = StoreTransaction()
-      for change in batch.changes {
-        transaction.writes.append(.init(try ClusterKeys.record(service, change.client), change.record))
-        if change.record == nil {
-          transaction.writes.append(.init(try ClusterKeys.restart(service, change.client), nil))
-        }
-      }
-      for _ in 0..<Self.ownChanges {
-        transaction.comparisons = [.init(ownerKey, equals: owner)]
-        switch try await store.commit(transaction, within: limit) {
-        case .committed:
-          guard entries[service]?.epoch == epoch else { return }
-          entries[service]?.commits += 1
-          apply(service) { $0.onCommitted(batch.number, now: .now) }
-          return
-        case .conflict(_, let found):
-          // A plan of this node's own writes the key as well. Whoever waits for this batch may be a client that reclaims
-          // its lock: with `refuse` it would lose it for that.
-          guard let found, Ownership(bytes: found)?.isSameTenure(as: Ownership(bytes: owner)) == true else {
-            return failed(batch, service, epoch, "the owner key has changed")
-          }
-          owner = found
-        }
-      }
-      failed(batch, service, epoch, "the owner key goes on changing")
-    } catch {
-      failed(batch, service, epoch, "\(error)")
-    }
-  }
-
-  private func failed(_ batch: MirrorBatch, _ service: ServiceName, _ epoch: UInt64, _ problem: String) {
-    guard entries[service]?.epoch == epoch else { return }
-    apply(service) {
-      $0.onCommitFailed(batch.number, because: problem, retryAfter: .milliseconds(500), now: .now)
-    }
-  }
-
-  /// The node's own number has been told to clients at its reboots: the service's must not fall behind it.
-  private func raiseStoredState(_ service: ServiceName, epoch: UInt64) {
-    jobs.start { [directory] in
-      guard
-        case .number(let local)? = try? await OwnThread.run("lf-state", { try directory.stateNumber() })
-      else { return }
-      await self.raiseStoredState(service, epoch: epoch, to: local)
-    }
-  }
-
-  private func raiseStoredState(_ service: ServiceName, epoch: UInt64, to local: StateNumber) async {
-    if let stored = entries[service]?.storedState, stored >= local { return }
-    do {
-      let written = try await ServiceStateNumber.raise(service, to: local, store: store, limit: limit) {
-        await self.ownerBytes(service, epoch)
-      }
-      if entries[service]?.epoch == epoch { entries[service]?.storedState = written }
-    } catch {
-      log.warning(
-        "the state number is not in the store yet; tried again at the next rescan",
-        metadata: ["service": "\(service)", "error": "\(error)"])
-    }
   }
 
   // MARK: - Directives
