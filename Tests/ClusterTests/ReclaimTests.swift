@@ -87,6 +87,24 @@ struct ReclaimTests {
     #expect((LockInventory(epoch: 1, locks: Array(many.dropLast()))?.bytes.count ?? .max) < 1 << 20)
   }
 
+  @Test("Locks that are not yet reclaimed are in no table: a hand-on lists none")
+  func handOn() {
+    let service = ServiceDefinition(
+      name: "home", home: "a", candidates: ["b"], hasFence: true, listsLocks: true)
+    for step in [PlanStep.Kind.storage, .records, .server, .notify, .verify] {
+      let plan = Plan.handOn(of: service, by: "b", epoch: 2, to: "c", failedAt: step, because: "x")
+      #expect(plan.steps.filter { $0.kind == .inventory }.map(\.isSkipped) == [true])
+    }
+  }
+
+  @Test(
+    "Nor where a grace period still runs, or nobody says that none does",
+    arguments: [(true, true, true), (true, false, false), (true, nil, false), (false, true, false)]
+      as [(Bool, Bool?, Bool)])
+  func obstacle(isServing: Bool, graceEnded: Bool?, counts: Bool) {
+    #expect((LockInventory.obstacle(isServing: isServing, graceEnded: graceEnded) == nil) == counts)
+  }
+
   @Test func aReleaseListsTheLocksWhenNobodyCanTakeAnotherOne() {
     var service = ServiceDefinition(
       name: "home", home: "a", candidates: ["b"], hasFence: true, listsLocks: true)

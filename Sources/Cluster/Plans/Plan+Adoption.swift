@@ -108,6 +108,10 @@ extension Plan {
   ) -> Plan {
     var plan = release(of: service, by: node, epoch: epoch, to: target, because: because)
     plan.isHandOn = true
+    // Its clients had no time to reclaim: what the lock manager holds is not what they hold.
+    plan.steps = plan.steps.map {
+      $0.kind == .inventory ? .skipped(.inventory, "its clients have not reclaimed their locks here") : $0
+    }
     if step == .storage || step == .records {
       plan.steps = plan.steps.map {
         $0.kind == .mirror ? .skipped(.mirror, "no client was recorded here since the adoption began") : $0

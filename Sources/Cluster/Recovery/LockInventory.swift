@@ -18,6 +18,21 @@ public struct LockInventory: Sendable, Equatable {
     self.locks = locks
   }
 
+  /// Why the lock manager's table says nothing of what clients hold; nil where it does.
+  ///
+  /// - Parameters:
+  ///   - isServing: the kernel's NFS server serves.
+  ///   - graceEnded: what its lock manager says of its grace period; nil where it says nothing.
+  public static func obstacle(isServing: Bool, graceEnded: Bool?) -> String? {
+    guard isServing else { return "no kernel NFS server serves here, and no other one's locks can be seen" }
+    switch graceEnded {
+    case true?: return nil
+    case false?:
+      return "a grace period runs here: clients that have not reclaimed yet hold more than can be seen"
+    case nil: return "the kernel does not say whether a grace period runs"
+    }
+  }
+
   /// Reads what ``bytes`` wrote; nil where anything in it is something else, since half an inventory is a wrong one.
   public init?(bytes: [UInt8]) {
     guard let text = String(validating: bytes, as: UTF8.self), text.last == "\n" else { return nil }

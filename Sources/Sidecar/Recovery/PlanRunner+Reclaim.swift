@@ -12,8 +12,9 @@ extension PlanRunner {
   func takeInventory(_ writes: inout [StoreTransaction.Write]) async throws -> String {
     let key = try ClusterKeys.inventory(service.name)
     do {
-      guard try await OwnThread.run("lf-nfsd", { NFSServerFacts.read() }).isServing else {
-        throw PlanError("no kernel NFS server serves here, and no other one's locks can be seen")
+      let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
+      if let obstacle = LockInventory.obstacle(isServing: facts.isServing, graceEnded: facts.graceEnded) {
+        throw PlanError(obstacle)
       }
       let locks = ServiceLocks(mounts: service.storageMounts)
       var last: [ServiceLock]?
@@ -47,10 +48,12 @@ extension PlanRunner {
     if let obstacle = try await obstacleToInventory() {
       return { _ in ReclaimRun.fullLength(obstacle) }
     }
-    let key = try ClusterKeys.inventory(service.name)
-    guard let bytes = try await context.store.read(key, within: context.limit),
-      let inventory = LockInventory(bytes: bytes), inventory.epoch + 1 == epoch
-    else { return { _ in ReclaimRun.fullLength("nobody knows which locks there were") } }
+    let taken = try await StoredInventory.take(
+      service.name, epoch: epoch, from: context.store, within: context.limit
+    ) { try await write([$0], comparing: [$1]) }
+    guard let inventory = taken else {
+      return { _ in ReclaimRun.fullLength("nobody knows which locks there are to come back") }
+    }
     let (own, name, epoch, runner) = (context.ownClients, service.name, epoch, self)
     let run = ReclaimRun(
       inventory, locks: ServiceLocks(mounts: service.storageMounts),
