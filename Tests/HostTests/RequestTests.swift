@@ -144,16 +144,17 @@ extension HostTests {
         }
         try await site.waitUntil(site.primary, owns: TwoServers.service)
         let history = try await site.primary.history(TwoServers.service)
-        // While the one that it is for is silent, which on a busy machine a daemon that starts again is, the one that
-        // released it takes it back, and releases it once more.
         let answered = asked.map { request in
           history.filter { $0.request == request.id }.map { "\($0.kind): \($0.outcome)" }
-            .reduce(into: [String]()) { ends, end in if ends.last != end { ends.append(end) } }
         }
+        // A daemon that has just started may say that it can serve nothing yet, since its beats are late on a busy
+        // machine; then whoever released the service for it takes it back, which nobody asked for, and releases it again.
+        let takenBack = history.filter { $0.kind == "adoption" && $0.request == nil && $0.to == "a" }
+        let releases = Array(repeating: "release: done", count: 1 + takenBack.count)
         #expect(
           answered == [
-            ["release: done", "adoption: done"], ["release: done", "adoption: done"], ["request: failed"],
-          ])
+            releases + ["adoption: done"], ["release: done", "adoption: done"], ["request: failed"],
+          ], "\(history.map { "\($0.number) \($0.kind) to \($0.to ?? "-"): \($0.because)" })")
         #expect(history.last?.problem?.contains("a owns it already") == true)
         _ = try listener.callbacks()
       }
