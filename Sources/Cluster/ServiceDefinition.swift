@@ -14,6 +14,8 @@ public struct ServiceDefinition: Sendable, Equatable {
   public var detachesStorage: Bool
   /// A command makes the NFS server enter its grace period.
   public var recoversServer: Bool
+  /// Where nothing makes the NFS server enter a grace period, clients are told whether one runs or not.
+  public var tellsWithoutGrace: Bool
   /// A command makes the NFS server stop serving it.
   public var withdrawsServer: Bool
   /// Where its file systems are is known, so that a release can write down who holds which lock.
@@ -32,7 +34,8 @@ public struct ServiceDefinition: Sendable, Equatable {
   /// A definition; where `candidates` lacks `home`, it is added at the end.
   public init(
     name: ServiceName, home: NodeName, candidates: [NodeName], hasFence: Bool, attachesStorage: Bool = false,
-    detachesStorage: Bool = false, recoversServer: Bool = false, withdrawsServer: Bool = false,
+    detachesStorage: Bool = false, recoversServer: Bool = false, tellsWithoutGrace: Bool = false,
+    withdrawsServer: Bool = false,
     listsLocks: Bool = false, movesAddress: Bool = true, hasChecks: Bool = false,
     failback: FailbackPolicy = .manual, election: Election = .race, priority: Int = Bid.usualPriority
   ) {
@@ -43,6 +46,7 @@ public struct ServiceDefinition: Sendable, Equatable {
     self.attachesStorage = attachesStorage
     self.detachesStorage = detachesStorage
     self.recoversServer = recoversServer
+    self.tellsWithoutGrace = tellsWithoutGrace
     self.withdrawsServer = withdrawsServer
     self.listsLocks = listsLocks
     self.movesAddress = movesAddress

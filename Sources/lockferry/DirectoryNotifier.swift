@@ -15,10 +15,12 @@ struct DirectoryNotifier {
     let directory = StatusDirectory(path: path)
     let grace = (options.grace ?? DirectoryNotifyOptions.usualGrace).duration
     let patience = (options.patience ?? DirectoryNotifyOptions.usualPatience).duration
-    if NFSServerFacts.read().graceEnded == true, NFSServerFacts.read().isServing {
-      Terminal.complain(
-        "no grace period runs on this machine (/proc/fs/lockd/nlm_end_grace says Y): if it is the server, clients that "
-          + "are told now are refused and forget their locks")
+    let facts = NFSServerFacts.read()
+    let window = ReclaimWindow(
+      isServing: facts.isServing, graceEnded: facts.graceEnded,
+      left: facts.graceEnded == false ? GracePeriod.left() : nil)
+    if let obstacle = window.obstacle(reserve: ReclaimWindow.reserve(of: grace, stopTime: .zero)) {
+      Terminal.complain(obstacle + " (if this machine is their server)")
     }
     let start = ContinuousClock.now
     // A number is for telling: with nobody to tell it stays as it is.

@@ -28,8 +28,13 @@ struct PlanTests {
 
   @Test func whatIsNotConfiguredIsListedAndNotRun() {
     let plan = adoption(bare, from: .unaccounted("a", fenceConfirmedByOperator: false))
-    #expect(run(plan) == [.records, .state, .notify, .verify, .finish])
+    // That a grace period runs is looked at all the same.
+    #expect(run(plan) == [.records, .state, .server, .notify, .verify, .finish])
     #expect(plan.steps.count == 9)
+    var insistent = bare
+    insistent.tellsWithoutGrace = true
+    #expect(
+      run(adoption(insistent, from: .released("a"))) == [.records, .state, .notify, .verify, .finish])
     #expect(plan.steps.allSatisfy { !$0.why.isEmpty })
   }
 

@@ -47,6 +47,12 @@ struct ConfigurationProblemsTests {
       "    storage: {mounts: [/srv/a, /srv/a/]}",
       "9:32: services[0].storage.mounts[1]: `/srv/a` stands here twice"),
     .adding(
+      "    recovery: {server: {command: [/x]}, without_grace: tell}",
+      "9:56: services[0].recovery.without_grace: has no meaning beside `server`"),
+    .adding(
+      "    recovery: {without_grace: yes}",
+      "9:31: services[0].recovery.without_grace: `yes` must be refuse or tell"),
+    .adding(
       "    storage: {mounts: [srv]}",
       "9:24: services[0].storage.mounts[0]: `srv` must be the absolute path of a file system of the service"),
     .adding("colour: red", "9:1: colour: unknown key; known here: node, store"),

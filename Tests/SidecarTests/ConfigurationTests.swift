@@ -144,9 +144,15 @@ struct ConfigurationTests {
     #expect(service.address == nil)
     #expect(service.attachStorage == nil)
     #expect(service.detachStorage == nil)
-    #expect(service.serverRecovery == nil)
+    #expect(service.serverRecovery == nil && !service.tellsWithoutGrace)
     #expect(service.serverWithdrawal == nil)
     #expect(service.notification == .builtIn(retry: .seconds(900)))
+  }
+
+  @Test func anOperatorMayInsistOnTellingClientsWithoutAGracePeriod() throws {
+    let file = smallNodeFile + "\n    recovery: {without_grace: tell}"
+    let service = try NodeFile.parse(file, file: "x.yaml").services[0]
+    #expect(service.tellsWithoutGrace && service.coreDefinition.tellsWithoutGrace)
   }
 
   @Test func aNodeThatServesNothingOnlyObservesAndAsksNoServer() throws {

@@ -42,7 +42,7 @@ struct SimulateCommandTests {
     #expect(adoption.clientCount == 2 && adoption.untoldCount == 0)
     #expect(
       adoption.steps.map { "\($0.step) \($0.state)" } == [
-        "claim done", "fence skipped", "storage skipped", "records done", "state done", "server skipped",
+        "claim done", "fence skipped", "storage skipped", "records done", "state done", "server done",
         "address skipped",
         "notify done", "verify done",
       ])

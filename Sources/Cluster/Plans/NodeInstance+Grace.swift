@@ -8,8 +8,7 @@ extension NodeInstance {
   /// of it yet. Before that, and where the operator sees to the grace period, this is not called.
   public mutating func onGrace(_ name: ServiceName, left: Duration, of length: Duration, now: BootInstant) {
     guard services[name]?.activity == .plan(.adoption), !timings.has(.graceIsNotWatched) else { return }
-    // Time to withdraw, or to reclaim, but never more than half of what there is.
-    let reserve = min(max(length / 4, timings.stopTime), length / 2)
+    let reserve = ReclaimWindow.reserve(of: length, stopTime: timings.stopTime)
     services[name]?.tellBy = now + left - reserve
   }
 

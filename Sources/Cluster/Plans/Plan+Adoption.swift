@@ -56,10 +56,7 @@ extension Plan {
     steps.append(storage(service))
     steps.append(PlanStep(.records, "the records join those of this node's status directory"))
     steps.append(PlanStep(.state, "clients ignore a state number that they have seen"))
-    steps.append(
-      service.recoversServer
-        ? PlanStep(.server, "reclaims are refused unless a grace period runs")
-        : .skipped(.server, "no recovery.server command; the operator sees to the grace period"))
+    steps.append(beginGrace(service))
     steps.append(takeAddress(service))
     steps.append(PlanStep(.notify, "clients reclaim when they are told that the server restarted"))
     steps.append(PlanStep(.verify, "a step that can't show its effect has failed"))
@@ -124,6 +121,13 @@ extension Plan {
     service.attachesStorage
       ? PlanStep(.storage, "the file system is needed before its exports")
       : .skipped(.storage, "no storage.attach command")
+  }
+
+  private static func beginGrace(_ service: ServiceDefinition) -> PlanStep {
+    if service.recoversServer { return PlanStep(.server, "reclaims are refused unless a grace period runs") }
+    return service.tellsWithoutGrace
+      ? .skipped(.server, "recovery.without_grace: tell; the operator sees to the grace period")
+      : PlanStep(.server, "no recovery.server begins a grace period: one must run here already")
   }
 
   private static func takeAddress(_ service: ServiceDefinition) -> PlanStep {

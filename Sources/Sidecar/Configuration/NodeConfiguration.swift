@@ -180,6 +180,8 @@ public struct ServiceConfiguration: Sendable, Equatable {
   public var storageCheck: CommandConfiguration?
   /// `recovery.server`: makes the NFS server enter its grace period with the exports of the service.
   public var serverRecovery: CommandConfiguration?
+  /// `recovery.without_grace: tell`: without ``serverRecovery`` clients are told whether a grace period runs or not.
+  public var tellsWithoutGrace: Bool
   /// `recovery.withdraw`: makes the NFS server stop serving the service.
   public var serverWithdrawal: CommandConfiguration?
   /// `recovery.own_clients`: whether clients of this node's own NFS server are told that ``serverRecovery`` restarted

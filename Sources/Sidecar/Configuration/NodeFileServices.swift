@@ -95,7 +95,7 @@ enum NodeFileServices {
       "fence", "write down how the old owner is stopped, {command: [...]}, or `none` if nothing does")
     let storage = section.optional("storage")?.section(known: ["attach", "detach", "check", "mounts"])
     let recovery = section.optional("recovery")?.section(known: [
-      "server", "own_clients", "withdraw", "check", "notify",
+      "server", "without_grace", "own_clients", "withdraw", "check", "notify",
     ])
     let fenceConfiguration = fence.flatMap(NodeFileCommands.fence)
     let attach = storage?.optional("attach").flatMap(NodeFileCommands.command)
@@ -105,6 +105,10 @@ enum NodeFileServices {
     let recoveryCheck = recovery?.optional("check").flatMap(NodeFileCommands.command)
     let server = recovery?.optional("server").flatMap(NodeFileCommands.command)
     let withdraw = recovery?.optional("withdraw").flatMap(NodeFileCommands.command)
+    let tellsWithoutGrace = recovery?.optional("without_grace").map { value -> Bool? in
+      if server != nil { value.report("has no meaning beside `server`, which begins a grace period") }
+      return value.word(["refuse", "tell"], "refuse or tell").map { $0 == "tell" }
+    } ?? false
     let tellsOwnClients =
       recovery?.optional("own_clients").map {
         $0.word(["tell", "leave"], "tell or leave").map { $0 == "tell" }
@@ -119,7 +123,7 @@ enum NodeFileServices {
       } ?? .race
     let priority = section.optional("priority").map { $0.integer(Bid.priorities) } ?? Bid.usualPriority
     guard let name = claims.name.flatMap({ ServiceName($0.name) }), let homeName, let candidates,
-      let fenceConfiguration, let tellsOwnClients, let notify, let failback, let election, let priority,
+      let fenceConfiguration, let tellsWithoutGrace, let tellsOwnClients, let notify, let failback, let election, let priority,
       let mounts,
       !claims.isAddressWrong
     else { return nil }
@@ -127,6 +131,7 @@ enum NodeFileServices {
       name: name, home: homeName, candidates: candidates, names: claims.hosts.map(\.0),
       address: claims.addressConfiguration, fence: fenceConfiguration, attachStorage: attach,
       detachStorage: detach, storageMounts: mounts, storageCheck: storageCheck, serverRecovery: server,
+      tellsWithoutGrace: tellsWithoutGrace,
       serverWithdrawal: withdraw, tellsOwnClients: tellsOwnClients, recoveryCheck: recoveryCheck,
       notification: notify, failback: failback, election: election, priority: priority)
   }

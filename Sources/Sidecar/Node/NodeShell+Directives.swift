@@ -247,7 +247,7 @@ extension NodeShell {
       limit: configuration.beats.storeTimeout, directory: directory,
       stateDirectory: configuration.stateDirectory, mirror: mirror, notifications: notifications,
       ownClients: ownClients, otherNames: { await self.namesServed(besides: $0) },
-      gracePeriod: configuration.mirror.gracePeriod, jobs: jobs,
+      gracePeriod: configuration.mirror.gracePeriod, stopTime: configuration.beats.stopTime, jobs: jobs,
       ownerBytes: { await self.ownerBytes($0, $1) }, onOwnerSeen: { await self.onOwnerSeen($0, $1) },
       onGrace: { await self.onGrace($0, left: $1) }, onTelling: { await self.onTelling($0, anybody: $1) },
       onProgress: { await self.onProgress($0, $1) },

@@ -60,7 +60,7 @@ extension NodeShell {
           + (standing.ownership.map { ", \($0.node)" } ?? ""))
     }
     do {
-      try await requireGracePeriod(name, force: request.force)
+      let graceLeft = try await graceLeft(of: name, epoch: ownership.epoch, force: request.force)
       let records = try await records(of: name)
       guard !records.isEmpty else {
         throw ControlError(.preconditionFailed, "no client of \(name) has a record: there is nobody to tell")
@@ -69,8 +69,7 @@ extension NodeShell {
         name, directory: directory, store: store, limit: configuration.beats.storeTimeout)
       guard
         let assignment = service.assignment(
-          epoch: ownership.epoch, number: next.number,
-          graceLeft: try await graceLeft(of: name, epoch: ownership.epoch),
+          epoch: ownership.epoch, number: next.number, graceLeft: graceLeft,
           gracePeriod: configuration.mirror.gracePeriod)
       else {
         throw ControlError(
@@ -114,26 +113,24 @@ extension NodeShell {
     }
   }
 
-  /// What is left of the grace period, as far as that is known: it runs since a step of the adoption, or it is over.
-  /// The kernel says that one runs, and not since when (fs/lockd/procfs.c).
-  private func graceLeft(of name: ServiceName, epoch: UInt64) async throws -> Duration? {
-    let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
-    if facts.isServing, facts.graceEnded == true { return .zero }
-    let left = try await notifications.graceLeft(name, epoch: epoch)
-    // Where one runs that ours can't be, somebody has started the server anew.
-    return facts.graceEnded == false && left == .zero ? nil : left
-  }
-
-  /// Without a grace period a server refuses reclaims, and a Linux client then forgets its lock and tells nobody
-  /// (fs/lockd/clntproc.c, `nlmclnt_reclaim`).
-  private func requireGracePeriod(_ name: ServiceName, force: Bool) async throws {
-    let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
-    guard facts.isServing, facts.graceEnded == true, !force else { return }
-    throw ControlError(
-      .unsafe,
-      "no grace period runs here (/proc/fs/lockd/nlm_end_grace says Y): clients of \(name) that are told now try to "
-        + "reclaim, are refused, and forget their locks. Restart the NFS server first, or repeat with --force"
-    )
+  /// What is left of the grace period at least, as far as that is known; zero where none runs.
+  ///
+  /// - Throws: ``ControlError`` where clients that are told now could not reclaim, unless `force` says that somebody knows
+  ///   better.
+  private func graceLeft(of name: ServiceName, epoch: UInt64, force: Bool) async throws -> Duration? {
+    // Where a later one runs than the one that is known, more is left.
+    let window = try await ReclaimWindow.read(known: try await notifications.graceLeft(name, epoch: epoch))
+    let reserve = ReclaimWindow.reserve(
+      of: configuration.mirror.gracePeriod, stopTime: configuration.beats.stopTime)
+    if !force, let obstacle = window.obstacle(reserve: reserve) {
+      throw ControlError(
+        .unsafe, "\(name): \(obstacle). Restart the NFS server first, or repeat with --force")
+    }
+    switch window {
+    case .unseen: return try await notifications.graceLeft(name, epoch: epoch)
+    case .closed: return .zero
+    case .open(let left): return left
+    }
   }
 
   private func records(of name: ServiceName) async throws -> [ClientName: [UInt8]] {

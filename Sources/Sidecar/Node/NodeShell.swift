@@ -243,7 +243,8 @@ extension ServiceConfiguration {
     ServiceDefinition(
       name: name, home: home, candidates: candidates, hasFence: fence != .none,
       attachesStorage: attachStorage != nil, detachesStorage: detachStorage != nil,
-      recoversServer: serverRecovery != nil, withdrawsServer: serverWithdrawal != nil,
+      recoversServer: serverRecovery != nil, tellsWithoutGrace: tellsWithoutGrace,
+      withdrawsServer: serverWithdrawal != nil,
       listsLocks: !storageMounts.isEmpty, movesAddress: address != nil, hasChecks: !checks.isEmpty,
       failback: failback, election: election, priority: priority)
   }

@@ -21,6 +21,9 @@ struct PlanJournal: Codable, Sendable, Equatable {
   var stateNumber: Int?
   /// What was done.
   var steps: [HistoryEntry.Step] = []
+  /// What was left of the grace period at the end of the step `server`, in milliseconds; nil where that step began one
+  /// then, or where nobody can see it.
+  var graceLeft: Int?
   /// The command that told the clients, where one did.
   var toldBy: String?
 

@@ -117,13 +117,15 @@ extension PlanRunner {
       epoch: epoch, number: number, graceLeft: graceLeft, gracePeriod: context.gracePeriod)
   }
 
-  /// What is left of the grace period that the server step began; nil where it began none.
+  /// What is left of the grace period that the server step began or found; nil where there is none that anybody could see.
   private var graceLeft: Duration? {
     guard let server = journal.steps.last(where: { $0.step == "server" && $0.state == "done" }) else {
       return nil
     }
+    let then = journal.graceLeft.map { Duration.milliseconds($0) }
+    guard let then = then ?? (service.serverRecovery == nil ? nil : context.gracePeriod) else { return nil }
     let since = journal.elapsed(boot: context.boot) - server.startedAtMilliseconds - server.milliseconds
-    return max(context.gracePeriod - .milliseconds(max(since, 0)), .zero)
+    return max(then - .milliseconds(max(since, 0)), .zero)
   }
 }
 

@@ -26,6 +26,8 @@ struct PlanRunner: Sendable {
     var otherNames: @Sendable (ServiceName) async -> [String]
     /// Of the lock manager, from its start.
     var gracePeriod: Duration
+    /// `beats.stop_time`
+    var stopTime: Duration
     /// For what goes on after a step has ended.
     var jobs: JobQueue
     /// The owner key's bytes while this node holds the epoch.
@@ -139,8 +141,8 @@ struct PlanRunner: Sendable {
     case (_, .records): try await installRecords()
     case (_, .state): try await chooseStateNumber(&journal)
     case (.release, .server): try await withdrawServer()
-    case (.opening, .server): try await openServer()
-    case (_, .server): try await recoverServer()
+    case (.opening, .server): try await openServer(&journal)
+    case (_, .server): try await recoverServer(&journal)
     case (.release, .address): try await releaseAddress()
     case (_, .address): try await takeAddress()
     case (_, .notify): try await notifyClients(&journal)
