@@ -88,12 +88,15 @@ public struct NodeFile: Sendable {
   public enum Command: Sendable {
     /// The word `none`, where it may stand.
     case none
+    /// Another word, where it may stand.
+    case word(String)
     /// A program by its absolute path, its arguments, and its timeout in seconds.
     case program([String], timeout: Int = 60)
 
     var text: String {
       switch self {
       case .none: return "none"
+      case .word(let word): return word
       case .program(let arguments, let timeout):
         return "{command: [\(arguments.map(quoted).joined(separator: ", "))], timeout: \(timeout)s}"
       }

@@ -2,6 +2,8 @@ import ArgumentParser
 import Foundation
 import HostTestKit
 
+extension Setting.Recovery: ExpressibleByArgument {}
+
 /// `make lab`
 @main
 struct Lab: AsyncParsableCommand {
@@ -18,6 +20,14 @@ struct Lab: AsyncParsableCommand {
 
   @Option(name: .long, help: "A kernel: 6.1 or 6.12; may be repeated. Both without it.")
   var kernel: [String] = []
+
+  @Option(
+    name: .long,
+    help: """
+      How an adoption recovers: restart (a command restarts the adoptive server's NFS server), restart-nfs or \
+      restart-lockd (lockferry itself restarts it, or the lock manager alone); may be repeated. restart without it.
+      """)
+  var recovery: [Setting.Recovery] = []
 
   @Option(name: .long, help: "The file of any other Debian kernel package for amd64, instead.")
   var kernelDeb: String?
@@ -92,6 +102,10 @@ struct Lab: AsyncParsableCommand {
         throw ValidationError("no file \(kernelDeb)")
       }
     }
+    for recovery in recovery where !chosen.contains(where: { $0.recoveries.contains(recovery) }) {
+      throw ValidationError(
+        "nothing to play with \(recovery.rawValue) in \(scenario.joined(separator: ", "))")
+    }
     if compareOnly, !chosen.contains(where: \.isCompared) {
       throw ValidationError("nothing to compare in \(scenario.joined(separator: ", "))")
     }
@@ -140,12 +154,17 @@ struct Lab: AsyncParsableCommand {
       clusterTools: clusterTools, cache: cache)
     let deadline = ContinuousClock.now + Self.limitOfAll
     for scenario in chosen {
-      for byHand in (compareOnly ? [] : [false])
-        + ((compare || compareOnly) && scenario.isCompared ? [true] : [])
-      {
+      let recoveries = (recovery.isEmpty ? [scenario.setting.recovery] : recovery).filter(
+        scenario.recoveries.contains)
+      for recovery in compareOnly ? [] : recoveries {
         for kernel in kernels {
-          await played.append(try await play(scenario, on: kernel, place, byHand: byHand, until: deadline))
+          let version = scenario.recovering(by: recovery, on: kernel)
+          await played.append(try await play(version, on: kernel, place, byHand: false, until: deadline))
         }
+      }
+      guard compare || compareOnly, scenario.isCompared else { continue }
+      for kernel in kernels {
+        await played.append(try await play(scenario, on: kernel, place, byHand: true, until: deadline))
       }
     }
   }

@@ -57,7 +57,8 @@ struct Rack: Sendable {
       lab_by_hand=\(byHand)
       lab_grace=\(rack.graceSeconds)
       lab_fence='\(setting.isFenced ? powerFence : "none")'
-      lab_notify='\(setting.notify)'
+      lab_recovery='\(setting.recovery.text(notify: setting.notify))'
+      lab_exports=\(setting.recovery == .command ? "" : "/srv/home")
       lab_status_monitor=\(setting.statusMonitor.rawValue)
       lab_shares_disk=\(setting.sharesDisk)
       lab_cluster_tools=/host\(place.clusterTools ?? "")

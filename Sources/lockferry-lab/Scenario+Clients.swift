@@ -83,23 +83,7 @@ extension Scenario {
     try await site.a.powerCut()
     site.note("power of a is cut")
     if site.isByHand { return try await site.judgeAdoption(heldBefore: held) }
-    do {
-      try await site.waitUntilOnline(site.b, within: .seconds(90))
-    } catch {
-      var outcome = Outcome(heldBefore: held, heldAfter: try await site.locksHeld(on: site.b))
-      outcome.wronglyGranted = site.wronglyGranted.count
-      outcome.pause = try await site.longestPause()
-      // Nobody may get the service's locks by that, and the operator must be told why.
-      outcome.unexplained += site.wronglyGranted.prefix(3).map { "asker: \($0)" }
-      let words = site.b.text("lockferry.log").split(separator: "\n").last { $0.contains("no grace period") }
-      if let words {
-        outcome.remarks.append("the service is not online on b: \(words)")
-      } else {
-        outcome.unexplained.append("the service is not online on b, and its log does not say why")
-      }
-      return outcome
-    }
-    return try await site.judge(on: site.b, heldBefore: held)
+    return try await site.judgeRefusal(by: site.b, heldBefore: held, saying: "no grace period")
   }
 
   /// Shows that the lab would see lost locks.

@@ -15,6 +15,9 @@ struct Setting: Sendable {
   /// is to lose no lock by this, so it is far longer than lockd's default of 50 s; the lab ends it when all is reclaimed.
   var graceSeconds = 150
 
+  /// How the node files say that an adoption recovers.
+  var recovery = Recovery.command
+
   /// A status monitor, as `lab/guest/common.sh` knows it.
   enum StatusMonitor: String, Sendable {
     /// rpc.statd everywhere, alone.
@@ -48,7 +51,7 @@ struct Scenario: Sendable {
     crash, hang, hangUnfenced, pauseUnfenced, cutOff, serverStops, migrate, daemonDies, adopterDies,
     clientReboots,
     ownClients,
-    pinned, gracefulStop, untold, mirroredUntilTheCut, refusedUntilMirrored, ownStatusMonitor,
+    pinned, gracefulStop, notifyAlone, untold, mirroredUntilTheCut, refusedUntilMirrored, ownStatusMonitor,
   ]
 
 }

@@ -25,6 +25,23 @@ extension HostTests {
       }
     }
 
+    /// M7 C1: a node that could not restart its NFS server is no candidate before anybody has to learn it.
+    @Test(.enabled(if: !FileManager.default.fileExists(atPath: "/proc/fs/nfsd/threads")))
+    func aCandidateThatHasNothingToRestartIsPassedOver() async throws {
+      try await ThreeServers.run({ file in
+        file.adoption = "{check_interval: 200ms}"
+        if file.node == "b" { file.services[0].serverRecovery = .word("restart-nfs") }
+      }) { site in
+        try await eventually("c sees why b can't") {
+          try await site.service(seenBy: site.c)?.reasons(against: "b").contains {
+            $0.contains("restart-nfs: the kernel has no NFS server to restart")
+          } == true
+        }
+        try await site.a.powerCut()
+        try await site.waitUntil("c", owns: TwoServers.service, seenBy: site.c)
+      }
+    }
+
     /// C5: the second candidate takes what the first can't attach, with nothing of it left behind.
     @Test func whatTheFirstCandidateCanNotAttachTheSecondTakes() async throws {
       try await ThreeServers.run({ file in

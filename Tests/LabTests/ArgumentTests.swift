@@ -13,6 +13,11 @@ import Testing
     (["--kernel-deb", "/nosuch/linux-image.deb"], "no file /nosuch/linux-image.deb"),
     (["--kernel-deb", "/etc/hostname", "--kernel", "6.1"], "either --kernel or --kernel-deb"),
     (["--compare-only", "--scenario", "hang"], "nothing to compare in hang"),
+    (
+      ["--recovery", "restart-nfs", "--scenario", "daemon-dies"],
+      "nothing to play with restart-nfs in daemon-dies"
+    ),
+    (["--recovery", "restart-all"], "restart-all"),
   ])
   func wrongArgumentsAreRefused(arguments: [String], words: String) {
     for arguments in [arguments, arguments + ["--where-possible"]] {
@@ -20,6 +25,24 @@ import Testing
       #expect(error.map { Lab.message(for: $0) }?.contains(words) == true)
       #expect(error.map { Lab.exitCode(for: $0).rawValue } == EX_USAGE)
     }
+  }
+
+  /// M7: which kernels must refuse what.
+  @Test func whatAKernelCanNotRestartAloneMustBeRefusedThere() {
+    let old = KernelPackage(label: "6.1", release: "6.1.0-28-amd64", root: "/")
+    let new = KernelPackage(label: "6.12", release: "6.12.107+deb13-amd64", root: "/")
+    #expect(!old.isAtLeast(6, 6) && new.isAtLeast(6, 6) && new.isAtLeast(6, 12) && !new.isAtLeast(7, 0))
+    for (recovery, kernel, isRefused) in [
+      (.nfs, old, false), (.nfs, new, false), (.lockManager, old, false), (.lockManager, new, true),
+    ] as [(Setting.Recovery, KernelPackage, Bool)] {
+      let scenario = Scenario.crash.recovering(by: recovery, on: kernel)
+      #expect(scenario.name == "crash-\(recovery.rawValue)" && scenario.setting.recovery == recovery)
+      #expect((scenario.expectedToFail != nil) == isRefused)
+    }
+    #expect(Scenario.crash.recovering(by: .command, on: new).name == "crash")
+    // An NFSv3 mount keeps lockd up across a restart of nfsd, and does not keep it alive.
+    #expect(Scenario.pinned.recovering(by: .nfs, on: old).expectedToFail != nil)
+    #expect(Scenario.pinned.recovering(by: .lockManager, on: old).expectedToFail == nil)
   }
 
   @Test func everyScenarioHasANameOfItsOwnAndCanBeChosen() throws {

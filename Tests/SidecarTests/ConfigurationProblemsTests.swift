@@ -53,6 +53,10 @@ struct ConfigurationProblemsTests {
       "    recovery: {without_grace: yes}",
       "9:31: services[0].recovery.without_grace: `yes` must be refuse or tell"),
     .adding(
+      "    recovery: {server: restart-nfsd}",
+      "9:24: services[0].recovery.server: `restart-nfsd` must be restart-nfs or restart-lockd; did you mean "
+        + "`restart-nfs`?"),
+    .adding(
       "    storage: {mounts: [srv]}",
       "9:24: services[0].storage.mounts[0]: `srv` must be the absolute path of a file system of the service"),
     .adding("colour: red", "9:1: colour: unknown key; known here: node, store"),

@@ -110,7 +110,7 @@ struct ConfigurationTests {
     #expect(home.attachStorage == CommandConfiguration(arguments: ["/sbin/attach"], timeout: .seconds(60)))
     #expect(home.detachStorage == CommandConfiguration(arguments: ["/sbin/detach"], timeout: .seconds(60)))
     #expect(home.storageMounts == ["/srv/a", "/srv/b"])
-    #expect(home.serverRecovery?.arguments == ["/sbin/start"])
+    #expect(home.recoveryCommand?.arguments == ["/sbin/start"])
     #expect(home.serverWithdrawal?.arguments == ["/sbin/stop"])
     #expect(home.notification == .smNotify(retry: .seconds(1200)))
     let work = configuration.services[1]
@@ -147,6 +147,16 @@ struct ConfigurationTests {
     #expect(service.serverRecovery == nil && !service.tellsWithoutGrace)
     #expect(service.serverWithdrawal == nil)
     #expect(service.notification == .builtIn(retry: .seconds(900)))
+  }
+
+  /// M7
+  @Test(arguments: NodeRestart.allCases)
+  func whatLockferryRestartsItself(restart: NodeRestart) throws {
+    let file = smallNodeFile + "\n    recovery: {server: \(restart.rawValue)}"
+    let service = try NodeFile.parse(file, file: "x.yaml").services[0]
+    #expect(service.serverRecovery == .restart(restart) && service.recoveryCommand == nil)
+    // Whether it can be done here is known beforehand.
+    #expect(service.coreDefinition.recoversServer && service.coreDefinition.hasChecks)
   }
 
   @Test func anOperatorMayInsistOnTellingClientsWithoutAGracePeriod() throws {

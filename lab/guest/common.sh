@@ -19,9 +19,8 @@ start_status_monitor() { # [name by which clients know this host, where it is a 
 
 write_node_file() { # of a server
     case $name in a) peer=b ;; *) peer=a ;; esac
-    sed -e "s|@FENCE@|$lab_fence|g" -e "s|@NODE@|$name|g" -e "s|@PEER@|$peer|g" -e "s|@SCRIPTS@|$lab_scripts|g" \
+    sed -e "s|@FENCE@|$lab_fence|g" -e "s|@RECOVERY@|$lab_recovery|g" -e "s|@NODE@|$name|g" -e "s|@PEER@|$peer|g" -e "s|@SCRIPTS@|$lab_scripts|g" \
         -e "s|@NAME@|$lab_service_name|g" -e "s|@ADDRESS@|$lab_service_address|g" -e "s|@GRACE@|$lab_grace|g" \
-        -e "s|@NOTIFY@|$lab_notify|g" \
         "$lab_scripts/lockferry.yaml" > /etc/lockferry/lockferry.yaml
 }
 

@@ -10,6 +10,8 @@ mount -t nfsd nfsd /proc/fs/nfsd
 mkdir -p /run/rpc_pipefs /var/lib/nfs/nfsdcld
 mount -t rpc_pipefs sunrpc /run/rpc_pipefs
 "$lab_bin/nfsdcld" -p /run/rpc_pipefs
+# What lockferry restarts itself is set up as an administrator does it; what it runs by a command exports for itself.
+[ -z "$lab_exports" ] || echo "$lab_exports *(rw,sync,insecure,no_root_squash,no_subtree_check,fsid=77,mountpoint)" > /etc/exports
 start_status_monitor "$lab_service_name"
 "$lab_bin/rpc.mountd" --port 20048
 "$lab_bin/rpc.nfsd" -G "$lab_grace" -L "$lab_grace" -V 3 -N 4 8

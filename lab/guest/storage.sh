@@ -6,7 +6,8 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 [ "$lab_shares_disk" = false ] || exec mountpoint /srv/home
 case $1 in
 attach)
-    mountpoint -q /srv/home || mount -t ext4 /dev/vdb /srv/home ;;
+    mountpoint -q /srv/home || mount -t ext4 /dev/vdb /srv/home
+    [ -z "$lab_exports" ] || "$lab_tools/usr/sbin/exportfs" -a ;;
 detach)
     ! mountpoint -q /srv/home || umount /srv/home ;;
 esac

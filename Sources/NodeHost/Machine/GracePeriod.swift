@@ -36,9 +36,9 @@ public enum GracePeriod {
 
   /// What is left, at least, of one that runs now; nil where nothing shows since when it runs, as where the lock manager
   /// is older than any grace period may be: it is one thread for all network namespaces.
-  public static func left(_ thread: LockManagerThread? = .find(), now: Duration = BootClock.now) -> Duration? {
-    guard let thread, let length = length() else { return nil }
-    let left = thread.startedAt + length - now
+  public static func left() -> Duration? {
+    guard let thread = LockManagerThread.find(), let length = length() else { return nil }
+    let left = thread.startedAt + length - BootClock.now
     return left > .zero ? left : nil
   }
 

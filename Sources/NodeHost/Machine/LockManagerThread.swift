@@ -42,7 +42,8 @@ public struct LockManagerThread: Sendable, Equatable {
   static func isPending(_ signal: Int32, status: String) -> Bool {
     status.split(separator: "\n").contains { line in
       let words = line.split(whereSeparator: \.isWhitespace)
-      guard words.count == 2, words[0] == "SigPnd:" || words[0] == "ShdPnd:", let mask = UInt64(words[1], radix: 16)
+      guard words.count == 2, words[0] == "SigPnd:" || words[0] == "ShdPnd:",
+        let mask = UInt64(words[1], radix: 16)
       else { return false }
       return mask & (1 << (UInt64(signal) - 1)) != 0
     }

@@ -19,6 +19,14 @@ public struct StatusDirectoryScan: Sendable {
 }
 
 extension StatusDirectory {
+  /// How many clients have a file in `sm/`, whatever is in it.
+  ///
+  /// - Throws: ``NodeHostError`` as ``scan(previous:)``.
+  public func clientCount() throws(NodeHostError) -> Int {
+    let names = try open(.records).names()
+    return names.count { !TemporaryName.matches($0) && (try? ClientName($0)) != nil }
+  }
+
   /// Reads all of `sm/` and the names in `sm.bak/`.
   ///
   /// A file that changes while it is read is read again, at most five times, and then refused. `sm/` is read

@@ -4,6 +4,8 @@ import Glibc
 public struct StatusMonitorProcess: Sendable, Equatable {
   /// The process.
   public let process: Int32
+  /// Its command line, the program first, by its absolute path where this process may know it.
+  public let arguments: [String]
   /// It is `lockferry statd`.
   public let isLockferry: Bool
   /// rpc.statd's `-H` or `--ha-callout` on its command line; nil where it has neither.
@@ -30,7 +32,8 @@ public struct StatusMonitorProcess: Sendable, Equatable {
       }
       let options = Array(arguments.dropFirst())
       return StatusMonitorProcess(
-        process: process, isLockferry: isLockferry,
+        process: process, arguments: [Self.program(of: process) ?? arguments[0]] + options,
+        isLockferry: isLockferry,
         callout: isLockferry ? nil : value(of: ["-H", "--ha-callout"], in: options),
         nodeFile: isLockferry ? value(of: ["--config"], in: options) : nil, environment: environment)
     }
@@ -70,8 +73,13 @@ public struct StatusMonitorProcess: Sendable, Equatable {
     return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
   }
 
+  private static func program(of process: Int32) -> String? {
+    guard let bytes = link("/proc/\(process)/exe") else { return nil }
+    return String(decoding: bytes.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
   private static func link(_ path: String) -> [CChar]? {
-    var bytes = [CChar](repeating: 0, count: 128)
+    var bytes = [CChar](repeating: 0, count: 4096)
     let count = readlink(path, &bytes, bytes.count)
     return count > 0 ? Array(bytes.prefix(count)) : nil
   }

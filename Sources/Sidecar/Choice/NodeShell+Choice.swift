@@ -19,23 +19,24 @@ extension NodeShell {
     }
   }
 
-  /// Runs the operator's checks of every service that is not served here.
+  /// Runs the operator's checks of every service that is not served here, and looks whether lockferry could restart what
+  /// it would have to.
   func check() async {
     let checked = configuration.services.filter {
-      !$0.checks.isEmpty && $0.candidates.contains(configuration.node)
+      $0.isChecked && $0.candidates.contains(configuration.node)
     }
     guard !checked.isEmpty else { return }
     while !Task.isCancelled {
       let began = BootInstant.now
       let due = checked.filter { !instance.standing(of: $0.name).isServedHere }
-      let node = configuration.node
+      let (node, directory) = (configuration.node, directory)
       await withTaskGroup(of: (ServiceName, [String]).self) { group in
         // Not all at once: each is a process.
         for (index, service) in due.enumerated() {
           if index >= Self.mostChecks, let (name, problems) = await group.next() {
             instance.onChecks(of: name, problems: problems)
           }
-          group.addTask { (service.name, await service.problems(on: node)) }
+          group.addTask { (service.name, await service.problems(on: node, directory)) }
         }
         for await (name, problems) in group { instance.onChecks(of: name, problems: problems) }
       }
@@ -90,8 +91,16 @@ extension NodeShell {
 
 extension ServiceConfiguration {
   /// Which of its checks fail on this node, and how.
-  fileprivate func problems(on node: NodeName) async -> [String] {
+  fileprivate func problems(on node: NodeName, _ directory: StatusDirectory) async -> [String] {
     var problems: [String] = []
+    if let restart {
+      do {
+        let facts = try await OwnThread.run("lf-facts") { try RecoveryFacts.read(for: restart, directory) }
+        problems = restart.procedure(on: facts).refusals.map { "\(restart.rawValue): \($0)" }
+      } catch {
+        problems = ["\(restart.rawValue): \(error)"]
+      }
+    }
     for (key, check) in checks {
       let outcome = await HostCommand.run(
         check.arguments,

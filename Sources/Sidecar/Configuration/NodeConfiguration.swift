@@ -178,8 +178,8 @@ public struct ServiceConfiguration: Sendable, Equatable {
   public var storageMounts: [String]
   /// `storage.check`: tells whether this node could attach it.
   public var storageCheck: CommandConfiguration?
-  /// `recovery.server`: makes the NFS server enter its grace period with the exports of the service.
-  public var serverRecovery: CommandConfiguration?
+  /// `recovery.server`: what makes the NFS server enter its grace period with the exports of the service.
+  public var serverRecovery: ServerRecovery?
   /// `recovery.without_grace: tell`: without ``serverRecovery`` clients are told whether a grace period runs or not.
   public var tellsWithoutGrace: Bool
   /// `recovery.withdraw`: makes the NFS server stop serving the service.
@@ -197,6 +197,14 @@ public struct ServiceConfiguration: Sendable, Equatable {
   public var election: Election
   /// `priority`: what this node bids in a vote, 0 to 1000. Default 100.
   public var priority: Int
+}
+
+/// `recovery.server:` of a service.
+public enum ServerRecovery: Sendable, Equatable {
+  /// An operator's command.
+  case command(CommandConfiguration)
+  /// lockferry restarts this node's NFS server, or its lock manager.
+  case restart(NodeRestart)
 }
 
 /// `address:` of a service.

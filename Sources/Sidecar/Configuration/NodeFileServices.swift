@@ -103,12 +103,13 @@ enum NodeFileServices {
     let storageCheck = storage?.optional("check").flatMap(NodeFileCommands.command)
     let mounts = storage?.optional("mounts").map(mounts) ?? []
     let recoveryCheck = recovery?.optional("check").flatMap(NodeFileCommands.command)
-    let server = recovery?.optional("server").flatMap(NodeFileCommands.command)
+    let server = recovery?.optional("server").flatMap(NodeFileRecovery.server)
     let withdraw = recovery?.optional("withdraw").flatMap(NodeFileCommands.command)
-    let tellsWithoutGrace = recovery?.optional("without_grace").map { value -> Bool? in
-      if server != nil { value.report("has no meaning beside `server`, which begins a grace period") }
-      return value.word(["refuse", "tell"], "refuse or tell").map { $0 == "tell" }
-    } ?? false
+    let tellsWithoutGrace =
+      recovery?.optional("without_grace").map { value -> Bool? in
+        if server != nil { value.report("has no meaning beside `server`, which begins a grace period") }
+        return value.word(["refuse", "tell"], "refuse or tell").map { $0 == "tell" }
+      } ?? false
     let tellsOwnClients =
       recovery?.optional("own_clients").map {
         $0.word(["tell", "leave"], "tell or leave").map { $0 == "tell" }
@@ -123,7 +124,8 @@ enum NodeFileServices {
       } ?? .race
     let priority = section.optional("priority").map { $0.integer(Bid.priorities) } ?? Bid.usualPriority
     guard let name = claims.name.flatMap({ ServiceName($0.name) }), let homeName, let candidates,
-      let fenceConfiguration, let tellsWithoutGrace, let tellsOwnClients, let notify, let failback, let election, let priority,
+      let fenceConfiguration, let tellsWithoutGrace, let tellsOwnClients, let notify, let failback,
+      let election, let priority,
       let mounts,
       !claims.isAddressWrong
     else { return nil }

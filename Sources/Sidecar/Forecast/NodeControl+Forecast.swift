@@ -10,17 +10,32 @@ extension NodeControl {
   ) async throws(ControlError) -> RequestStatus {
     let picture = await daemon.shell.picture(of: [service])
     let forecast = try await play { Forecast.of(request, for: service, in: picture) }
-    let steps = forecast.entries.compactMap(\.plan).flatMap { plan in
-      plan.steps.map {
-        RequestStatus.PlannedStep(
-          node: plan.node, step: $0.kind.rawValue, detail: $0.why,
-          state: $0.isSkipped ? "skipped" : "planned",
-          milliseconds: nil)
+    let restart = try await restart(of: service)
+    let steps = forecast.entries.compactMap(\.plan).flatMap { plan -> [RequestStatus.PlannedStep] in
+      plan.steps.flatMap { step -> [RequestStatus.PlannedStep] in
+        let line = RequestStatus.PlannedStep(
+          node: plan.node, step: step.kind.rawValue, detail: step.why,
+          state: step.isSkipped ? "skipped" : "planned", milliseconds: nil)
+        guard step.kind == .server, !step.isSkipped, plan.kind == .adoption else { return [line] }
+        return [line] + (restart?.lines(on: plan.node) ?? [])
       }
     }
     return RequestStatus(
       id: "", service: service.text, action: request.action.word, state: "planned", steps: steps,
       problem: Self.problem(forecast, request))
+  }
+
+  /// How this node would restart what `service` asks for; nil where it asks for nothing of that kind.
+  private func restart(of service: ServiceName) async throws(ControlError) -> PlannedRestart? {
+    let definition = daemon.configuration.services.first { $0.name == service }
+    guard let restart = definition?.restart else { return nil }
+    let (node, directory) = (daemon.configuration.node.text, daemon.directory)
+    do {
+      let facts = try await OwnThread.run("lf-facts") { try RecoveryFacts.read(for: restart, directory) }
+      return PlannedRestart(restart, on: node, facts)
+    } catch {
+      throw ControlError(.failed, "what \(restart.rawValue) would do here is not known: \(error)")
+    }
   }
 
   /// Why it would not come about; nil where it would.

@@ -245,7 +245,7 @@ extension ServiceConfiguration {
       attachesStorage: attachStorage != nil, detachesStorage: detachStorage != nil,
       recoversServer: serverRecovery != nil, tellsWithoutGrace: tellsWithoutGrace,
       withdrawsServer: serverWithdrawal != nil,
-      listsLocks: !storageMounts.isEmpty, movesAddress: address != nil, hasChecks: !checks.isEmpty,
+      listsLocks: !storageMounts.isEmpty, movesAddress: address != nil, hasChecks: isChecked,
       failback: failback, election: election, priority: priority)
   }
 }

@@ -73,60 +73,6 @@ extension PlanRunner {
     return "clients will be told \(number)" + (next.last.map { ", the last was \($0)" } ?? "")
   }
 
-  /// The first opening: whoever holds locks here already must not lose them to a restart.
-  func openServer(_ journal: inout PlanJournal) async throws -> String {
-    let directory = context.directory
-    let scan = try? await OwnThread.run("lf-scan-sm") { try directory.scan(previous: nil) }
-    if let held = scan?.records.count, held > 0 {
-      return "left alone: \(held) clients may hold locks here; exports are taken as they are"
-    }
-    return try await recoverServer(&journal)
-  }
-
-  func recoverServer(_ journal: inout PlanJournal) async throws -> String {
-    guard let recovery = service.serverRecovery else { return try await expectRunningGrace(&journal) }
-    // Whoever has come since the records were merged is lost with the restart, too.
-    try await rememberOwnClients()
-    try await command(
-      recovery, "server", ["LOCKFERRY_STATE_NUMBER": journal.stateNumber.map(String.init) ?? ""])
-    let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
-    if facts.threads == 0 {
-      throw PlanError(
-        "\(recovery.arguments.joined(separator: " ")) succeeded, but nfsd has no threads "
-          + "(/proc/fs/nfsd/threads): it serves nobody")
-    }
-    if plan.kind == .adoption, facts.isServing, facts.graceEnded == true {
-      throw PlanError(
-        "\(recovery.arguments.joined(separator: " ")) succeeded, but lockd has no grace period running "
-          + "(/proc/fs/lockd/nlm_end_grace says Y): reclaims would be refused. An NFSv3 mount on this node keeps lockd "
-          + "up across a restart; see docs/failure-model.md")
-    }
-    let grace =
-      facts.graceEnded.map { $0 ? "" : "; its grace period runs" } ?? "; no kernel lock manager to ask"
-    // Now, since they need no service address, and whatever fails after this has taken their locks already.
-    let own =
-      if let stateNumber {
-        await tellOwnClients(stateNumber, graceLeft: context.gracePeriod, patience: .zero)
-      } else { "" }
-    return recovery.arguments.joined(separator: " ") + grace + own
-  }
-
-  /// Nothing here begins a grace period, so one must run: before the address comes, or others take locks meanwhile.
-  private func expectRunningGrace(_ journal: inout PlanJournal) async throws -> String {
-    journal.graceLeft = nil
-    guard try await !storedRecords().isEmpty else { return "no client to tell" }
-    let window = try await ReclaimWindow.read()
-    let reserve = ReclaimWindow.reserve(of: context.gracePeriod, stopTime: context.stopTime)
-    if let obstacle = window.obstacle(reserve: reserve) {
-      throw PlanError(
-        obstacle + ". Restart this node's NFS server, and the adoption goes on; let recovery.server do it; or see "
-          + "recovery.without_grace in docs/configuration.md")
-    }
-    guard case .open(let left?) = window else { return "no kernel lock manager to ask" }
-    journal.graceLeft = left.wholeMilliseconds
-    return "a grace period runs here, of which at least \(left.components.seconds) s are left"
-  }
-
   func takeAddress() async throws -> String {
     switch service.address {
     case .interface(let address, let prefixLength, let interface):

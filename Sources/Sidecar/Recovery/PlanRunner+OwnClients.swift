@@ -9,7 +9,7 @@ extension PlanRunner {
     journal.stateNumber.flatMap { Int32(exactly: $0) }.flatMap(StateNumber.init)
   }
 
-  /// A command that restarts the NFS server takes their locks with it.
+  /// What restarts the NFS server, or its lock manager, takes their locks with it.
   private var touchesOwnClients: Bool {
     plan.kind == .adoption && service.serverRecovery != nil && service.tellsOwnClients
   }

@@ -1,0 +1,97 @@
+import Glibc
+
+/// The NFS service of this machine as a whole, run by systemd where that knows it, else by its programs.
+///
+/// Each of its deeds may be done again, and does nothing where it is done.
+public struct NFSService: Sendable {
+  /// Longer than nfsd takes to let go of a disk that is slow.
+  private static let limit = Duration.seconds(120)
+  private static let unit = "nfs-server.service"
+  private static let package = "nfs-kernel-server (nfs-utils)"
+
+  /// systemd runs it.
+  public let isUnderSystemd: Bool
+
+  /// Looks who runs it.
+  public init() {
+    isUnderSystemd = Self.isKnownToSystemd(Self.unit)
+  }
+
+  /// systemd runs this machine (sd_booted(3)), and has the unit (systemd.unit(5), the paths of the system manager).
+  static func isKnownToSystemd(_ unit: String, root: String = "") -> Bool {
+    guard access(root + "/run/systemd/system", F_OK) == 0 else { return false }
+    return ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"].contains {
+      access("\(root)\($0)/systemd/system/\(unit)", F_OK) == 0
+    }
+  }
+
+  /// Takes all its locks along.
+  public func stop() async throws {
+    try await run(isUnderSystemd ? systemctl("stop") : server("rpc.nfsd", "0"))
+  }
+
+  /// With the threads, versions and ports of nfs.conf; under systemd with everything in exports(5).
+  public func start() async throws {
+    try await run(isUnderSystemd ? systemctl("start") : server("rpc.nfsd"))
+  }
+
+  /// Everything in exports(5), besides what is exported already.
+  public func export() async throws {
+    try await run(server("exportfs", "-a"))
+  }
+
+  /// Has the status monitor read its records again. It tells nobody that this machine has restarted: who is told what,
+  /// lockferry sees to.
+  ///
+  /// - Returns: what was done, for the history.
+  public func restartStatusMonitor() async throws -> String {
+    if Self.isKnownToSystemd("rpc-statd.service") {
+      // That unit's environment keeps it from notifying (RPC_STATD_NO_NOTIFY).
+      try await run([try HostPrograms.find("systemctl", package: "systemd"), "restart", "rpc-statd.service"])
+      return "rpc-statd is restarted by systemd"
+    }
+    guard let monitor = StatusMonitorProcess.find() else { return "no status monitor runs here" }
+    // Who watches over it starts it again.
+    if monitor.isLockferry { return "lockferry statd is left alone" }
+    var arguments = monitor.arguments
+    if !arguments.contains("--no-notify"), !arguments.contains("-L") { arguments.append("--no-notify") }
+    guard access(arguments[0], X_OK) == 0 else {
+      throw NodeHostError(
+        errno, arguments[0], remedy: "rpc.statd is left alone: it could not be started again")
+    }
+    guard kill(monitor.process, SIGTERM) == 0 || errno == ESRCH else {
+      throw NodeHostError(errno, "rpc.statd, process \(monitor.process), can't be ended")
+    }
+    try await waitUntilGone(monitor.process)
+    try await run(arguments)
+    return "\(arguments.joined(separator: " ")) is restarted"
+  }
+
+  private func waitUntilGone(_ process: Int32) async throws {
+    let end = BootClock.now + .seconds(10)
+    while kill(process, 0) == 0 {
+      guard BootClock.now < end else {
+        throw NodeHostError(.held, "rpc.statd, process \(process), does not end")
+      }
+      try await Task.sleep(for: .milliseconds(10))
+    }
+  }
+
+  private func systemctl(_ verb: String) throws(NodeHostError) -> [String] {
+    [try HostPrograms.find("systemctl", package: "systemd"), verb, Self.unit]
+  }
+
+  private func server(_ program: String, _ arguments: String...) throws(NodeHostError) -> [String] {
+    [try HostPrograms.find(program, package: Self.package)] + arguments
+  }
+
+  private func run(_ arguments: [String]) async throws {
+    let outcome = await HostCommand.run(arguments, within: Self.limit)
+    guard outcome.succeeded else {
+      let printed = outcome.output.split(separator: "\n").suffix(3).joined(separator: " / ")
+      throw NodeHostError(
+        .failed,
+        "\(arguments.joined(separator: " ")): \(outcome)" + (printed.isEmpty ? "" : ", saying: \(printed)"))
+    }
+  }
+}

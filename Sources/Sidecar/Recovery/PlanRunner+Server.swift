@@ -1,0 +1,95 @@
+import Cluster
+import NodeHost
+import StatusMonitor
+
+/// The step `server`: the NFS server takes the service up, and a grace period runs in which its clients reclaim.
+extension PlanRunner {
+  /// The first opening: whoever holds locks here already must not lose them to a restart.
+  func openServer(_ journal: inout PlanJournal) async throws -> String {
+    if service.restart != nil { return try await takeUp() }
+    let directory = context.directory
+    let scan = try? await OwnThread.run("lf-scan-sm") { try directory.scan(previous: nil) }
+    guard let held = scan?.records.count, held > 0 else { return try await recoverServer(&journal) }
+    return "left alone: \(held) clients may hold locks here; exports are taken as they are"
+  }
+
+  /// Nobody has lost anything, so nothing is restarted.
+  private func takeUp() async throws -> String {
+    let (server, facts) = try await OwnThread.run("lf-nfsd") { (NFSService(), NFSServerFacts.read()) }
+    guard facts.isServing else {
+      if !server.isUnderSystemd { try await server.export() }
+      try await server.start()
+      return "the NFS server is started"
+    }
+    try await server.export()
+    return "the NFS server goes on, with all exports"
+  }
+
+  func recoverServer(_ journal: inout PlanJournal) async throws -> String {
+    journal.graceLeft = nil
+    let done: String
+    switch service.serverRecovery {
+    case nil: return try await expectRunningGrace(&journal)
+    case .command(let command): done = try await recover(by: command)
+    case .restart(let restart): done = try await perform(restart, &journal)
+    }
+    // Now, since they need no service address, and whatever fails after this has taken their locks already.
+    guard let stateNumber else { return done }
+    let left = journal.graceLeft.map { Duration.milliseconds($0) } ?? context.gracePeriod
+    let own = await tellOwnClients(stateNumber, graceLeft: left, patience: .zero)
+    return done + own
+  }
+
+  private func recover(by recovery: CommandConfiguration) async throws -> String {
+    // Whoever has come since the records were merged is lost with the restart, too.
+    try await rememberOwnClients()
+    try await command(
+      recovery, "server", ["LOCKFERRY_STATE_NUMBER": journal.stateNumber.map(String.init) ?? ""])
+    let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
+    if facts.threads == 0 {
+      throw PlanError(
+        "\(recovery.arguments.joined(separator: " ")) succeeded, but nfsd has no threads "
+          + "(/proc/fs/nfsd/threads): it serves nobody")
+    }
+    if plan.kind == .adoption, facts.isServing, facts.graceEnded == true {
+      throw PlanError(
+        "\(recovery.arguments.joined(separator: " ")) succeeded, but lockd has no grace period running "
+          + "(/proc/fs/lockd/nlm_end_grace says Y): reclaims would be refused. An NFSv3 mount on this node keeps lockd "
+          + "up across a restart; see docs/failure-model.md")
+    }
+    let grace =
+      facts.graceEnded.map { $0 ? "" : "; its grace period runs" } ?? "; no kernel lock manager to ask"
+    return recovery.arguments.joined(separator: " ") + grace
+  }
+
+  /// Nothing here begins a grace period, so one must run: before the address comes, or others take locks meanwhile.
+  private func expectRunningGrace(_ journal: inout PlanJournal) async throws -> String {
+    guard try await !storedRecords().isEmpty else { return "no client to tell" }
+    let window = try await ReclaimWindow.read()
+    let reserve = ReclaimWindow.reserve(of: context.gracePeriod, stopTime: context.stopTime)
+    if let obstacle = window.obstacle(reserve: reserve) {
+      throw PlanError(
+        obstacle
+          + ". Restart this node's NFS server, and the adoption goes on; let recovery.server do it; or see "
+          + "recovery.without_grace in docs/configuration.md")
+    }
+    guard case .open(let left?) = window else { return "no kernel lock manager to ask" }
+    journal.graceLeft = left.wholeMilliseconds
+    return "a grace period runs here, of which at least \(left.components.seconds) s are left"
+  }
+
+  private func perform(_ restart: NodeRestart, _ journal: inout PlanJournal) async throws -> String {
+    let directory = context.directory
+    let facts = try await OwnThread.run("lf-facts") { try RecoveryFacts.read(for: restart, directory) }
+    let procedure = restart.procedure(on: facts)
+    guard procedure.refusals.isEmpty else {
+      throw PlanError("\(restart.rawValue): \(procedure.refusals.joined(separator: "; "))")
+    }
+    // Whoever has come since the records were merged is lost with the restart, too.
+    try await rememberOwnClients()
+    var run = RestartRun(gracePeriod: context.gracePeriod)
+    let done = try await run.run(procedure)
+    journal.graceLeft = try run.graceLeft().wholeMilliseconds
+    return "\(restart.rawValue): \(done.joined(separator: "; "))"
+  }
+}

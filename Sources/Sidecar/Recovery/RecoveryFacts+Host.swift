@@ -1,0 +1,32 @@
+import Cluster
+import NodeHost
+
+extension RecoveryFacts {
+  /// What this node knows of itself that matters to a restart. Blocks as long as the kernel starts or stops its NFS server.
+  static func read(for restart: NodeRestart, _ directory: StatusDirectory) throws -> RecoveryFacts {
+    RecoveryFacts(
+      kernel: KernelVersion(release: KernelRelease.read()), serverThreads: NFSServerFacts.read().threads,
+      pins: try MountTable.read().usersOfLockManager, clients: try directory.clientCount(),
+      isUnderSystemd: NFSService().isUnderSystemd, liftsGrace: try SmNotifySettings.liftsGrace(),
+      // A look at every process.
+      seesLockManager: restart == .lockManager && LockManagerThread.find() != nil,
+      isInFirstNamespace: NetworkNamespaces.isInFirst(),
+      isolatedServices: NetworkNamespaces.isolatedServices())
+  }
+}
+
+extension ServiceConfiguration {
+  /// What of this node's own lockferry restarts when the service comes here; nil where a command does what is to be done,
+  /// or nothing is.
+  var restart: NodeRestart? {
+    if case .restart(let restart) = serverRecovery { restart } else { nil }
+  }
+
+  /// `recovery.server.command`
+  var recoveryCommand: CommandConfiguration? {
+    if case .command(let command) = serverRecovery { command } else { nil }
+  }
+
+  /// Whether something tells, beforehand, that this node could not adopt it.
+  var isChecked: Bool { !checks.isEmpty || restart != nil }
+}

@@ -1,0 +1,112 @@
+import HostTestKit
+
+extension Setting {
+  /// `recovery` of the node files.
+  enum Recovery: String, Sendable, CaseIterable {
+    /// A command restarts the one NFS server of the machine.
+    case command = "restart"
+    /// lockferry restarts it.
+    case nfs = "restart-nfs"
+    /// lockferry restarts its lock manager and the status monitor.
+    case lockManager = "restart-lockd"
+    /// Nothing does.
+    case none
+
+    /// For `lab/guest/common.sh` to fill in.
+    func text(notify: String) -> String {
+      let server =
+        switch self {
+        case .command: "server: {command: [@SCRIPTS@/nfs-server.sh, recover]}, "
+        case .nfs, .lockManager: "server: \(rawValue), "
+        case .none: ""
+        }
+      return "{\(server)withdraw: {command: [@SCRIPTS@/nfs-server.sh, withdraw]}, notify: \(notify)}"
+    }
+  }
+}
+
+/// The same stories with other ways to recover.
+extension Scenario {
+  /// With which it can be played.
+  var recoveries: [Setting.Recovery] {
+    let others = [
+      Self.crash, .hang, .serverStops, .migrate, .adopterDies, .ownClients, .pinned, .gracefulStop,
+    ]
+    return others.contains { $0.name == name } ? [.command, .nfs, .lockManager] : [setting.recovery]
+  }
+
+  /// The same with another one, on `kernel`.
+  func recovering(by recovery: Setting.Recovery, on kernel: KernelPackage) -> Scenario {
+    guard recovery != setting.recovery else { return self }
+    var setting = setting
+    setting.recovery = recovery
+    var other = Scenario(
+      name: "\(name)-\(recovery.rawValue)", what: what, expectedToFail: expectedToFail, setting: setting,
+      play: play)
+    guard recovery == .lockManager else { return other }
+    // A killed lockd begins a grace period whoever else uses it.
+    other.expectedToFail = nil
+    guard kernel.isAtLeast(6, 6) else { return other }
+    return Scenario(
+      name: other.name, what: "\(what): this kernel's lockd takes no signal, so b must say no",
+      expectedToFail: "never, from Linux 6.6 on lockd is not restarted alone", setting: setting
+    ) { site in
+      let held = try await site.begin()
+      try await site.a.powerCut()
+      site.note("power of a is cut")
+      return try await site.judgeRefusal(by: site.b, heldBefore: held, saying: "lockd takes no signal")
+    }
+  }
+
+  /// M7: nothing begins a grace period, until an administrator does.
+  static let notifyAlone = Scenario(
+    name: "notify-alone",
+    what:
+      "the primary's power is cut, and no recovery.server begins a grace period; later somebody restarts NFS",
+    setting: Setting(recovery: .none)
+  ) { site in
+    let held = try await site.begin()
+    try await site.a.powerCut()
+    site.note("power of a is cut")
+    let refused = try await site.judgeRefusal(
+      by: site.b, heldBefore: held, saying: "no grace period runs here")
+    try await site.b.run("$lab_bin/rpc.nfsd 0; $lab_bin/rpc.nfsd")
+    site.note("somebody has restarted the NFS server of b")
+    var outcome = try await site.judgeAdoption(heldBefore: held)
+    outcome.problems += refused.unexplained
+    return outcome
+  }
+}
+
+extension KernelPackage {
+  /// Its version is this one, or a later one.
+  func isAtLeast(_ major: Int, _ minor: Int) -> Bool {
+    let numbers = release.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
+    guard numbers.count == 2 else { return false }
+    return (numbers[0], numbers[1]) >= (major, minor)
+  }
+}
+
+extension Site {
+  /// For a while `server` could adopt the service, and must not: nobody may get its locks by that, and the operator
+  /// must be told why, in these words among others.
+  func judgeRefusal(by server: Guest, heldBefore: Int, saying words: String) async throws -> Outcome {
+    do {
+      try await waitUntilOnline(server, within: .seconds(90))
+    } catch {
+      var outcome = Outcome(heldBefore: heldBefore, heldAfter: try await locksHeld(on: server))
+      outcome.wronglyGranted = wronglyGranted.count
+      outcome.pause = try await longestPause()
+      outcome.unexplained += wronglyGranted.prefix(3).map { "asker: \($0)" }
+      let line = server.text("lockferry.log").split(separator: "\n").last { $0.contains(words) }
+      if let line {
+        outcome.remarks.append("the service was not online on \(server.name): \(line)")
+      } else {
+        outcome.unexplained.append(
+          "the service is not online on \(server.name), and its log does not say why")
+      }
+      return outcome
+    }
+    return try await judge(on: server, heldBefore: heldBefore)
+  }
+}

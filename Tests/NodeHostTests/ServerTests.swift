@@ -1,0 +1,75 @@
+import Glibc
+import Testing
+
+@testable import NodeHost
+
+/// M7: what is found out before this machine's NFS server, or its lock manager, is restarted.
+@Suite("What a restart of the NFS server depends on (M7)")
+struct ServerTests {
+  @Test("A mount by NFSv3 uses the lock manager, unless its locks are local; NFSv4 has its own")
+  func users() {
+    let table = MountTable(
+      parsing: """
+        28 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
+        40 28 0:40 / /mnt/three rw,relatime - nfs 10.0.0.1:/x rw,vers=3,rsize=65536,local_lock=none,addr=10.0.0.1
+        41 28 0:41 / /mnt/with\\040blank rw shared:9 master:2 - nfs h:/y rw,vers=2,local_lock=flock
+        42 28 0:42 / /mnt/local rw - nfs h:/z rw,vers=3,nolock,local_lock=all
+        43 28 0:43 / /mnt/four rw - nfs4 h:/z rw,vers=4.2,local_lock=none
+        44 28 0:44 / /vers=3 rw - tmpfs vers=3 rw,vers=3
+        45 28 0:45 / /mnt/cut rw - nfs
+
+        """)
+    #expect(table.usersOfLockManager == ["/mnt/three", "/mnt/with blank"])
+  }
+
+  @Test("A signal that was not taken yet is pending for the thread or for its process")
+  func pendingSignals() {
+    let none =
+      "Name:\tlockd\nSigPnd:\t0000000000000000\nShdPnd:\t0000000000000000\nSigBlk:\t0000000000000100\n"
+    #expect(!LockManagerThread.isPending(SIGKILL, status: none))
+    for key in ["SigPnd", "ShdPnd"] {
+      let pending = none.replacing("\(key):\t0000000000000000", with: "\(key):\t0000000000000100")
+      #expect(LockManagerThread.isPending(SIGKILL, status: pending))
+      #expect(!LockManagerThread.isPending(SIGTERM, status: pending))
+    }
+  }
+
+  @Test("systemd runs the NFS service where it runs the machine and has the unit")
+  func systemd() throws {
+    let folder = try TemporaryFolder()
+    let unit = "nfs-server.service"
+    func make(_ path: String) throws {
+      var whole = folder.path
+      for part in path.split(separator: "/") {
+        whole += "/" + part
+        if access(whole, F_OK) != 0 { try mustSucceed(mkdir(whole, 0o700), whole) }
+      }
+    }
+    try make("usr/lib/systemd/system")
+    try writeFile(folder.path + "/usr/lib/systemd/system/" + unit, "[Unit]\n".utf8)
+    #expect(!NFSService.isKnownToSystemd(unit, root: folder.path))
+    try make("run/systemd/system")
+    #expect(NFSService.isKnownToSystemd(unit, root: folder.path))
+    #expect(!NFSService.isKnownToSystemd("other.service", root: folder.path))
+  }
+
+  @Test(
+    "sm-notify ends the grace period unless nfs.conf says that it must not",
+    arguments: [("", true), ("lift-grace=n", false), ("lift-grace = NO", false), ("lift-grace=y", true)])
+  func liftGrace(line: String, lifts: Bool) throws {
+    let folder = try TemporaryFolder()
+    try mustSucceed(mkdir(folder.path + "/etc", 0o700), "etc")
+    try writeFile(folder.path + "/etc/nfs.conf", "[sm-notify]\n\(line)\n".utf8)
+    #expect(try SmNotifySettings.liftsGrace(root: folder.path) == lifts)
+  }
+
+  @Test("An isolated service is known by its network namespace")
+  func isolatedServices() throws {
+    let folder = try TemporaryFolder()
+    for name in ["lockferry-work", "lockferry-home", "other"] {
+      try writeFile(folder.path + "/" + name, "".utf8)
+    }
+    #expect(NetworkNamespaces.isolatedServices(below: folder.path) == ["home", "work"])
+    #expect(NetworkNamespaces.isolatedServices(below: folder.path + "/nosuch").isEmpty)
+  }
+}

@@ -1,0 +1,32 @@
+import Cluster
+import Testing
+
+@testable import Sidecar
+
+/// M7: `--dry-run` shows how the adoptive server would be restarted, and why so.
+@Suite("A restart that is planned (M7)")
+struct PlannedRestartTests {
+  @Test func theNodeItselfShowsEveryStepWithItsReason() {
+    let facts = RecoveryFacts(kernel: KernelVersion(6, 12), clients: 2)
+    let lines = PlannedRestart(.nfs, on: "b", facts).lines(on: "b")
+    #expect(
+      lines.map(\.step) == [
+        "server: stop-nfs", "server: expect-lockd-down", "server: set-grace", "server: export",
+        "server: start-nfs", "server: expect-grace",
+      ])
+    #expect(lines.allSatisfy { $0.node == "b" && $0.state == "planned" && !$0.detail.isEmpty })
+    #expect(lines.first?.detail.contains("2 clients have records") == true)
+  }
+
+  @Test func whatTheNodeRefusesIsShownInstead() {
+    let lines = PlannedRestart(.lockManager, on: "b", RecoveryFacts(kernel: KernelVersion(6, 12))).lines(
+      on: "b")
+    #expect(lines.map(\.state) == ["failed"])
+    #expect(lines.first?.detail.contains("lockd takes no signal") == true)
+  }
+
+  @Test func whatAnotherNodeWouldDoItsOwnDaemonSays() {
+    let lines = PlannedRestart(.nfs, on: "a", RecoveryFacts(kernel: KernelVersion(6, 1))).lines(on: "b")
+    #expect(lines.count == 1 && lines.first?.detail.contains("b decides") == true)
+  }
+}
