@@ -29,9 +29,10 @@ lab-programs: dependencies
 	$(SWIFT) build --product lab-straggler
 	$(SWIFT) build --product lockferry-lab
 
-# Needs root: virtual machines with real kernels, see docs/lab.md. SCENARIO=, KERNEL=, KERNEL_DEB=, COMPARE=1, KEEP=1.
+# Needs root: virtual machines with real kernels, see docs/lab.md. SCENARIO=, RECOVERY=isolated, KERNEL=, KERNEL_DEB=, COMPARE=1, KEEP=1.
 lab: lab-programs
 	"$$($(SWIFT) build --show-bin-path)/lockferry-lab" $(if $(SCENARIO),--scenario $(SCENARIO)) \
+	  $(if $(RECOVERY),--recovery $(RECOVERY)) \
 	  $(if $(KERNEL),--kernel $(KERNEL)) $(if $(KERNEL_DEB),--kernel-deb "$(KERNEL_DEB)") \
 	  $(if $(COMPARE),--compare) $(if $(KEEP),--keep)
 

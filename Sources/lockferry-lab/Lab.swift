@@ -2,6 +2,8 @@ import ArgumentParser
 import Foundation
 import HostTestKit
 
+extension Setting.Recovery: ExpressibleByArgument {}
+
 /// `make lab`
 @main
 struct Lab: AsyncParsableCommand {
@@ -18,6 +20,14 @@ struct Lab: AsyncParsableCommand {
 
   @Option(name: .long, help: "A kernel: 6.1 or 6.12; may be repeated. Both without it.")
   var kernel: [String] = []
+
+  @Option(
+    name: .long,
+    help: """
+      How an adoption recovers: restart (of the adoptive server's NFS server) or isolated (the service in a network \
+      namespace of its own); may be repeated. restart without it.
+      """)
+  var recovery: [Setting.Recovery] = []
 
   @Option(name: .long, help: "The file of any other Debian kernel package for amd64, instead.")
   var kernelDeb: String?
@@ -92,6 +102,9 @@ struct Lab: AsyncParsableCommand {
         throw ValidationError("no file \(kernelDeb)")
       }
     }
+    if recovery.contains(.isolated), !chosen.contains(where: \.canBeIsolated) {
+      throw ValidationError("nothing can be isolated in \(scenario.joined(separator: ", "))")
+    }
     if compareOnly, !chosen.contains(where: \.isCompared) {
       throw ValidationError("nothing to compare in \(scenario.joined(separator: ", "))")
     }
@@ -140,12 +153,25 @@ struct Lab: AsyncParsableCommand {
       clusterTools: clusterTools, cache: cache)
     let deadline = ContinuousClock.now + Self.limitOfAll
     for scenario in chosen {
-      for byHand in (compareOnly ? [] : [false])
-        + ((compare || compareOnly) && scenario.isCompared ? [true] : [])
-      {
+      for version in versions(of: scenario) {
         for kernel in kernels {
-          await played.append(try await play(scenario, on: kernel, place, byHand: byHand, until: deadline))
+          await played.append(try await play(version, on: kernel, place, byHand: false, until: deadline))
         }
+      }
+      guard compare || compareOnly, scenario.isCompared else { continue }
+      for kernel in kernels {
+        await played.append(try await play(scenario, on: kernel, place, byHand: true, until: deadline))
+      }
+    }
+  }
+
+  /// The scenario with each recovery that is asked for and that it can be played with.
+  private func versions(of scenario: Scenario) -> [Scenario] {
+    if compareOnly { return [] }
+    return (recovery.isEmpty ? [.restart] : recovery).compactMap { recovery in
+      switch recovery {
+      case .restart: scenario
+      case .isolated: scenario.canBeIsolated ? scenario.isolated : nil
       }
     }
   }

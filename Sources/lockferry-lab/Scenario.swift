@@ -15,6 +15,29 @@ struct Setting: Sendable {
   /// is to lose no lock by this, so it is far longer than lockd's default of 50 s; the lab ends it when all is reclaimed.
   var graceSeconds = 150
 
+  /// How the node files say that an adoption recovers.
+  var recovery = Recovery.restart
+
+  /// `recovery.server` of the node files.
+  enum Recovery: String, Sendable, CaseIterable {
+    /// A command restarts the one NFS server of the machine.
+    case restart
+    /// The service has a network namespace, an NFS server and a status monitor of its own.
+    case isolated
+
+    /// `recovery`, for `lab/guest/common.sh` to fill in.
+    func text(notify: String) -> String {
+      switch self {
+      case .restart:
+        "{server: {command: [@SCRIPTS@/nfs-server.sh, recover]}, "
+          + "withdraw: {command: [@SCRIPTS@/nfs-server.sh, withdraw]}, notify: \(notify)}"
+      case .isolated:
+        "{server: {isolated: {exports: "
+          + "[\"/srv/home *(rw,sync,insecure,no_root_squash,no_subtree_check,fsid=77)\"]}}, notify: \(notify)}"
+      }
+    }
+  }
+
   /// A status monitor, as `lab/guest/common.sh` knows it.
   enum StatusMonitor: String, Sendable {
     /// rpc.statd everywhere, alone.
@@ -34,6 +57,8 @@ struct Scenario: Sendable {
   let what: String
   /// The subject of the issue that will make it pass; nil for what must pass today.
   var expectedToFail: String?
+  /// It can be played with `--recovery isolated`, too.
+  var canBeIsolated = false
   /// What is otherwise than usual.
   var setting = Setting()
   /// Its locks must be lost: it shows that the lab would notice.
@@ -54,9 +79,18 @@ struct Scenario: Sendable {
 }
 
 extension Scenario {
+  /// The same with the service in a network namespace of its own, where nothing is expected to fail.
+  var isolated: Scenario {
+    var setting = setting
+    setting.recovery = .isolated
+    return Scenario(
+      name: "\(name)-isolated", what: what + "; the service is isolated", canBeIsolated: true,
+      setting: setting, play: play)
+  }
+
   /// 1
   static let crash = Scenario(
-    name: "crash", what: "the primary's power is cut", isCompared: true
+    name: "crash", what: "the primary's power is cut", canBeIsolated: true, isCompared: true
   ) { site in
     let held = try await site.begin()
     try await site.a.powerCut()
@@ -66,7 +100,8 @@ extension Scenario {
 
   /// 2a
   static let hang = Scenario(
-    name: "hang", what: "the primary hangs; the fence cuts its power; later it is started again"
+    name: "hang", what: "the primary hangs; the fence cuts its power; later it is started again",
+    canBeIsolated: true
   ) { site in
     let held = try await site.begin()
     try await site.a.pause()
@@ -94,17 +129,18 @@ extension Scenario {
 
   /// 4
   static let serverStops = Scenario(
-    name: "nfsd-stops", what: "nfsd on the primary stops for good, and the node gives the service up"
+    name: "nfsd-stops", what: "nfsd on the primary stops for good, and the node gives the service up",
+    canBeIsolated: true
   ) { site in
     let held = try await site.begin()
-    try await site.a.run("$lab_bin/rpc.nfsd 0")
+    try await site.a.run("in_service $lab_bin/rpc.nfsd 0")
     site.note("nfsd on a is stopped")
     return try await site.judgeAdoption(heldBefore: held)
   }
 
   /// 5
   static let migrate = Scenario(
-    name: "migrate", what: "lockferry migrate to b, and back to a", isCompared: true
+    name: "migrate", what: "lockferry migrate to b, and back to a", canBeIsolated: true, isCompared: true
   ) { site in
     let held = try await site.begin()
     for (from, to) in [(site.a, site.b), (site.b, site.a)] {
@@ -168,7 +204,8 @@ extension Scenario {
 
   /// 7
   static let adopterDies = Scenario(
-    name: "adopter-dies", what: "lockferry on the adoptive server is killed in the middle of an adoption"
+    name: "adopter-dies", what: "lockferry on the adoptive server is killed in the middle of an adoption",
+    canBeIsolated: true
   ) { site in
     let held = try await site.begin()
     try await site.a.powerCut()

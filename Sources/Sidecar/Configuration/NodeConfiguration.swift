@@ -178,8 +178,8 @@ public struct ServiceConfiguration: Sendable, Equatable {
   public var storageMounts: [String]
   /// `storage.check`: tells whether this node could attach it.
   public var storageCheck: CommandConfiguration?
-  /// `recovery.server`: makes the NFS server enter its grace period with the exports of the service.
-  public var serverRecovery: CommandConfiguration?
+  /// `recovery.server`: what makes the NFS server enter its grace period with the exports of the service.
+  public var serverRecovery: ServerRecovery?
   /// `recovery.withdraw`: makes the NFS server stop serving the service.
   public var serverWithdrawal: CommandConfiguration?
   /// `recovery.own_clients`: whether clients of this node's own NFS server are told that ``serverRecovery`` restarted
@@ -195,6 +195,32 @@ public struct ServiceConfiguration: Sendable, Equatable {
   public var election: Election
   /// `priority`: what this node bids in a vote, 0 to 1000. Default 100.
   public var priority: Int
+}
+
+/// `recovery.server:` of a service.
+public enum ServerRecovery: Sendable, Equatable {
+  /// An operator's command.
+  case command(CommandConfiguration)
+  /// The service has an NFS server of its own, in a network namespace of its own.
+  case isolated(IsolationConfiguration)
+}
+
+/// `recovery.server.isolated:` of a service.
+public struct IsolationConfiguration: Sendable, Equatable {
+  /// What is exported.
+  public enum Exports: Sendable, Equatable {
+    /// A file as exports(5) describes it, read when the service comes here.
+    case file(String)
+    /// Such lines.
+    case lines([String])
+  }
+
+  /// `exports`. Default: the file `/etc/lockferry/SERVICE.exports`.
+  public var exports: Exports
+  /// `threads` of nfsd, 1...4096. Default 8.
+  public var threads: Int
+  /// `gateway`: the router of the service's network; nil where all clients are in that network.
+  public var gateway: String?
 }
 
 /// `address:` of a service.

@@ -66,12 +66,12 @@ extension NodeShell {
         throw ControlError(.preconditionFailed, "no client of \(name) has a record: there is nobody to tell")
       }
       let next = try await ServiceStateNumber.next(
-        name, directory: directory, store: store, limit: configuration.beats.storeTimeout)
+        name, directory: statusDirectory(of: name), store: store, limit: configuration.beats.storeTimeout)
       guard
         let assignment = service.assignment(
           epoch: ownership.epoch, number: next.number,
           graceLeft: try await graceLeft(of: name, epoch: ownership.epoch),
-          gracePeriod: configuration.mirror.gracePeriod)
+          gracePeriod: configuration.mirror.gracePeriod, namespace: configuration.namespace(of: name))
       else {
         throw ControlError(
           .preconditionFailed,
@@ -100,7 +100,7 @@ extension NodeShell {
   ) async throws {
     let (name, epoch) = (assignment.service, assignment.epoch)
     do {
-      let directory = directory
+      let directory = statusDirectory(of: name)
       try await OwnThread.run("lf-state") { try directory.raiseState(to: assignment.number) }
       _ = try await notifications.tell(assignment, records, patience: .zero)
       guard await notifications.keep(entry, name, epoch: epoch) else {
@@ -117,7 +117,7 @@ extension NodeShell {
   /// What is left of the grace period, as far as that is known: it runs since a step of the adoption, or it is over.
   /// The kernel says that one runs, and not since when (fs/lockd/procfs.c).
   private func graceLeft(of name: ServiceName, epoch: UInt64) async throws -> Duration? {
-    let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
+    let facts = try await serverFacts(of: name)
     if facts.isServing, facts.graceEnded == true { return .zero }
     let left = try await notifications.graceLeft(name, epoch: epoch)
     // Where one runs that ours can't be, somebody has started the server anew.
@@ -127,7 +127,7 @@ extension NodeShell {
   /// Without a grace period a server refuses reclaims, and a Linux client then forgets its lock and tells nobody
   /// (fs/lockd/clntproc.c, `nlmclnt_reclaim`).
   private func requireGracePeriod(_ name: ServiceName, force: Bool) async throws {
-    let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
+    let facts = try await serverFacts(of: name)
     guard facts.isServing, facts.graceEnded == true, !force else { return }
     throw ControlError(
       .unsafe,

@@ -75,6 +75,8 @@ extension PlanRunner {
 
   /// The first opening: whoever holds locks here already must not lose them to a restart.
   func openServer() async throws -> String {
+    // Nobody holds locks in a namespace that was made a moment ago.
+    if service.isolation != nil { return try await recoverServer() }
     let directory = context.directory
     let scan = try? await OwnThread.run("lf-scan-sm") { try directory.scan(previous: nil) }
     if let held = scan?.records.count, held > 0 {
@@ -84,7 +86,8 @@ extension PlanRunner {
   }
 
   func recoverServer() async throws -> String {
-    guard let recovery = service.serverRecovery else { return "nothing to run" }
+    if let isolation = service.isolation { return try await startOwnServer(isolation) }
+    guard let recovery = service.recoveryCommand else { return "nothing to run" }
     // Whoever has come since the records were merged is lost with the restart, too.
     try await rememberOwnClients()
     try await command(
@@ -114,8 +117,9 @@ extension PlanRunner {
   func takeAddress() async throws -> String {
     switch service.address {
     case .interface(let address, let prefixLength, let interface):
-      let link = try ServiceAddressLink(address: address, prefixLength: prefixLength, interface: interface)
+      guard let link = try service.addressLink(in: context.namespace) else { return "no address" }
       try await link.take()
+      if let gateway = service.isolation?.gateway { try await context.namespace?.route(to: gateway) }
       try await link.announce(rounds: 1)
       // A switch or neighbour may lose the first: the others go out while clients are already being told.
       let log = context.log
@@ -127,7 +131,8 @@ extension PlanRunner {
           log.warning("an announcement was not repeated", metadata: ["error": "\(error)"])
         }
       }
-      return "\(address)/\(prefixLength) on \(interface), announced"
+      let place = context.namespace.map { "\(interface) in \($0.name)" } ?? interface
+      return "\(address)/\(prefixLength) on \(place), announced"
     case .command(let address, let take, _):
       try await command(take, "address")
       return "\(address) by \(take.arguments.joined(separator: " "))"
@@ -138,17 +143,20 @@ extension PlanRunner {
 
   func verify() async throws -> String {
     var shown: [String] = []
-    if case .interface(let address, let prefixLength, let interface) = service.address {
-      let link = try ServiceAddressLink(address: address, prefixLength: prefixLength, interface: interface)
+    if let link = try service.addressLink(in: context.namespace) {
       guard try await link.isPresent() else {
-        throw PlanError("\(address) is not on \(interface) any more; who took it away?")
+        throw PlanError("\(link.address) is not on \(link.interface) any more; who took it away?")
       }
-      shown.append("\(address) is on \(interface)")
+      shown.append("\(link.address) is on \(link.interface)")
     }
     if plan.kind == .adoption {
       // A restarting server may have emptied sm/ since (Linux 6.4 and later): the store has the records, and
       // what counts is that it still has them.
       shown.append("\(try await storedRecords().count) records in the store")
+    }
+    if let namespace = context.namespace {
+      shown.append(try await verifyOwnServer(namespace))
+      return shown.joined(separator: "; ")
     }
     let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
     shown.append(
