@@ -123,6 +123,10 @@ int lfh_reap(pid_t process, bool *signalled, int *value) {
   return 0;
 }
 
+int lfh_signal_process(int process, int signal) {
+  return syscall(SYS_pidfd_send_signal, process, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
 int lfh_signal_group(pid_t leader, int signal) { return kill(-leader, signal) < 0 ? -errno : 0; }
 
 // Threads
@@ -141,6 +145,13 @@ void lfh_prepare_thread(const char *name) {
   pthread_setname_np(pthread_self(), name);
 }
 
+int lfh_stay_on_processor(int number) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(number, &set);
+  return sched_setaffinity(0, sizeof set, &set) < 0 ? -errno : 0;
+}
+
 int lfh_enter_network_namespace(const char *path) {
   int descriptor = open(path, O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return -errno;
@@ -152,6 +163,52 @@ int lfh_enter_network_namespace(const char *path) {
 int lfh_unshare_mounts(void) {
   if (unshare(CLONE_NEWNS) < 0) return -errno;
   return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : 0;
+}
+
+int lfh_unshare_mounts_following(void) {
+  if (unshare(CLONE_NEWNS) < 0) return -errno;
+  return mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ? -errno : 0;
+}
+
+int lfh_open_own_mounts(void) {
+  int descriptor = open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  return descriptor < 0 ? -errno : descriptor;
+}
+
+int lfh_enter_mounts(int descriptor) {
+  // A thread that shares root and working directory with others may not leave their mounts (setns(2)).
+  if (unshare(CLONE_FS) < 0) return -errno;
+  return setns(descriptor, CLONE_NEWNS) < 0 ? -errno : 0;
+}
+
+int lfh_enter_mount_namespace(const char *path) {
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return -errno;
+  int result = lfh_enter_mounts(descriptor);
+  close(descriptor);
+  return result;
+}
+
+// Mounts
+
+int lfh_mount(const char *type, const char *target, const char *options) {
+  return mount(type, target, type, MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0 ? -errno : 0;
+}
+
+int lfh_bind(const char *source, const char *target) {
+  return mount(source, target, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
+}
+
+int lfh_move(const char *source, const char *target) {
+  return mount(source, target, NULL, MS_MOVE, NULL) < 0 ? -errno : 0;
+}
+
+int lfh_make_private(const char *target) {
+  return mount("none", target, NULL, MS_PRIVATE, NULL) < 0 ? -errno : 0;
+}
+
+int lfh_unmount(const char *target) {
+  return umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
 }
 
 // Descriptors

@@ -12,12 +12,14 @@ public struct ServiceDefinition: Sendable, Equatable {
   public var attachesStorage: Bool
   /// A command takes the file system away.
   public var detachesStorage: Bool
-  /// A command makes the NFS server enter its grace period.
+  /// A command, or lockferry where it is isolated, makes the NFS server enter its grace period.
   public var recoversServer: Bool
   /// Where nothing makes the NFS server enter a grace period, clients are told whether one runs or not.
   public var tellsWithoutGrace: Bool
-  /// A command makes the NFS server stop serving it.
+  /// A command, or lockferry where it is isolated, makes the NFS server stop serving it.
   public var withdrawsServer: Bool
+  /// It has a network namespace of its own, and in it an NFS server and a status monitor that only it uses.
+  public var isIsolated: Bool
   /// Where its file systems are is known, so that a release can write down who holds which lock.
   public var listsLocks: Bool
   /// Its address moves with it.
@@ -35,8 +37,8 @@ public struct ServiceDefinition: Sendable, Equatable {
   public init(
     name: ServiceName, home: NodeName, candidates: [NodeName], hasFence: Bool, attachesStorage: Bool = false,
     detachesStorage: Bool = false, recoversServer: Bool = false, tellsWithoutGrace: Bool = false,
-    withdrawsServer: Bool = false,
-    listsLocks: Bool = false, movesAddress: Bool = true, hasChecks: Bool = false,
+    withdrawsServer: Bool = false, isIsolated: Bool = false, listsLocks: Bool = false,
+    movesAddress: Bool = true, hasChecks: Bool = false,
     failback: FailbackPolicy = .manual, election: Election = .race, priority: Int = Bid.usualPriority
   ) {
     self.name = name
@@ -48,6 +50,7 @@ public struct ServiceDefinition: Sendable, Equatable {
     self.recoversServer = recoversServer
     self.tellsWithoutGrace = tellsWithoutGrace
     self.withdrawsServer = withdrawsServer
+    self.isIsolated = isIsolated
     self.listsLocks = listsLocks
     self.movesAddress = movesAddress
     self.failback = failback

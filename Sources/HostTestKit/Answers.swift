@@ -163,6 +163,8 @@ public struct StatusAnswer: Decodable, Sendable {
     public let kind: String
     /// The step that runs.
     public let step: String
+    /// Why it failed the last time.
+    public let problem: String?
   }
 
   /// The mirror of a service.

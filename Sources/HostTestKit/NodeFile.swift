@@ -43,6 +43,8 @@ public struct NodeFile: Sendable {
     public var candidates: [String]
     /// `names`
     public var names: [String]
+    /// `interface`
+    public var interface = "eth0"
     /// `address`, with its prefix length.
     public var address: String
     /// `fence`
@@ -55,6 +57,8 @@ public struct NodeFile: Sendable {
     public var storageCheck: Command?
     /// `recovery.server`
     public var serverRecovery: Command?
+    /// `recovery.server.isolated.exports`, one line each; the service is isolated unless there is none.
+    public var isolatedExports: [String] = []
     /// `recovery.withdraw`
     public var serverWithdrawal: Command?
     /// `recovery.own_clients: leave`
@@ -153,7 +157,7 @@ extension NodeFile.Service {
       lines.append(
         "    address: {address: \(plain), take: \(takeAddress.text), release: \(releaseAddress.text)}")
     } else {
-      lines += ["    address: \(address)", "    interface: eth0"]
+      lines += ["    address: \(address)", "    interface: \(interface)"]
     }
     lines.append("    fence: \(fence.text)")
     if let failback { lines.append("    failback: \(failback)") }
@@ -165,8 +169,11 @@ extension NodeFile.Service {
       lines += command("check", storageCheck)
     }
     let notify = notification?.text ?? (notifiesBySmNotify ? "sm-notify" : nil)
+    let isolated =
+      isolatedExports.isEmpty
+      ? [] : ["      server: {isolated: {exports: [\(isolatedExports.map(quoted).joined(separator: ", "))]}}"]
     let recovery =
-      command("server", serverRecovery) + command("withdraw", serverWithdrawal)
+      isolated + command("server", serverRecovery) + command("withdraw", serverWithdrawal)
       + (leavesOwnClients ? ["      own_clients: leave"] : [])
       + (notify.map { ["      notify: \($0)"] } ?? [])
     if !recovery.isEmpty { lines += ["    recovery:"] + recovery }

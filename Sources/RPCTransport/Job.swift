@@ -5,12 +5,18 @@ import Synchronization
 /// A closure on its way to a thread of its own.
 final class Job: Sendable {
   private let body: @Sendable () -> Void
+  private let changesThread: Bool
 
-  init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+  /// - Parameter changesThread: the thread is new and of no use to another job afterwards: it enters a namespace, or was
+  ///   started in one.
+  init(changesThread: Bool = false, _ body: @escaping @Sendable () -> Void) {
+    self.changesThread = changesThread
+    self.body = body
+  }
 
   /// Starts a detached thread, or takes one that has ended its job a short time ago: a probe comes again every second,
   /// and a new thread costs more than what it asks. False where the system refuses.
-  func start() -> Bool { ParkedThread.take(self) || startThread() }
+  func start() -> Bool { (!changesThread && ParkedThread.take(self)) || startThread() }
 
   private func startThread() -> Bool {
     var attributes = pthread_attr_t()
@@ -30,8 +36,9 @@ final class Job: Sendable {
         sigfillset(&all)
         pthread_sigmask(SIG_SETMASK, &all, nil)
         guard let handle else { return nil }
-        Unmanaged<Job>.fromOpaque(handle).takeRetainedValue().body()
-        ParkedThread.park { $0.body() }
+        let job = Unmanaged<Job>.fromOpaque(handle).takeRetainedValue()
+        job.body()
+        if !job.changesThread { ParkedThread.park { $0.body() } }
         return nil
       }, handle.toOpaque())
     if status != 0 { handle.release() }

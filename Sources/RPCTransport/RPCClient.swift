@@ -1,3 +1,5 @@
+import CLinux
+
 /// Calls procedures of one host; arguments and results are XDR.
 ///
 /// Every call resolves the host, asks its rpcbind for the port unless one is given, and uses a socket of its
@@ -9,12 +11,16 @@ public struct RPCClient: Sendable {
   public let transport: RPCProtocol
   /// Nil: ask the host's rpcbind, over the same transport.
   public let port: UInt16?
+  /// The network namespace that it calls from, a file such as `/run/netns/NAME`; nil: this process's own.
+  public let networkNamespace: String?
 
   /// A client for `host`.
-  public init(host: String, over transport: RPCProtocol, port: UInt16? = nil) {
+  public init(host: String, over transport: RPCProtocol, port: UInt16? = nil, networkNamespace: String? = nil)
+  {
     self.host = host
     self.transport = transport
     self.port = port
+    self.networkNamespace = networkNamespace
   }
 
   /// Calls a procedure with `AUTH_NONE` and returns its results.
@@ -30,13 +36,21 @@ public struct RPCClient: Sendable {
     program: UInt32, version: UInt32, procedure: UInt32, arguments: [UInt8] = [], resultLimit: Int = 65_536,
     within limit: Duration, by clock: any Clock<Duration> = ContinuousClock()
   ) async throws(RPCError) -> [UInt8] {
-    let subject = rpcSubject(program: program, version: version, over: transport, host: host)
+    let place = networkNamespace.map { " in \($0)" } ?? ""
+    let subject = rpcSubject(program: program, version: version, over: transport, host: host) + place
     guard arguments.count.isMultiple(of: 4) else {
       throw RPCError(.invalid, "\(subject): \(arguments.count) bytes of arguments aren't XDR")
     }
-    let (host, transport, port) = (host, transport, port)
-    return try await RPCThreads.shared.run(subject, within: limit, by: clock) { deadline throws(RPCError) in
-      try RPCExchange(
+    let (host, transport, port, namespace) = (host, transport, port, networkNamespace)
+    return try await RPCThreads.shared.run(
+      subject, within: limit, by: clock, changesThread: namespace != nil
+    ) { deadline throws(RPCError) in
+      if let namespace {
+        // The call's own thread, which ends with it since `changesThread` says so.
+        let failure = lfh_enter_network_namespace(namespace)
+        if failure != 0 { throw RPCError(.failed, "\(subject): \(systemErrorText(-failure))") }
+      }
+      return try RPCExchange(
         host: host, transport: transport, port: port, program: program, version: version, deadline: deadline
       ).call(procedure: procedure, arguments: arguments, resultLimit: resultLimit)
     }

@@ -29,16 +29,17 @@ final class RPCThreads: Sendable {
   ///   - subject: whom the call goes to; names it in errors.
   ///   - limit: the longest that the caller waits.
   ///   - clock: measures it.
+  ///   - changesThread: `body` enters a namespace, from which its thread does not come back.
   ///   - body: told by when it should have finished, a twentieth of the limit before its end.
   func run<Value: Sendable>(
     _ subject: String, within limit: Duration, by clock: any Clock<Duration> = ContinuousClock(),
-    _ body: @escaping @Sendable (Deadline) throws(RPCError) -> Value
+    changesThread: Bool = false, _ body: @escaping @Sendable (Deadline) throws(RPCError) -> Value
   ) async throws(RPCError) -> Value {
     // The call itself ends a little earlier, because it knows better than the clock what it waited for.
     let deadline = Deadline(after: limit - min(limit / 20, .milliseconds(50)))
     try admit(subject)
     let answer = PendingAnswer<Value>()
-    let job = Job { [self] in
+    let job = Job(changesThread: changesThread) { [self] in
       let result: Result<Value, RPCError>
       do throws(RPCError) {
         result = .success(try body(deadline))

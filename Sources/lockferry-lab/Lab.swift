@@ -25,7 +25,8 @@ struct Lab: AsyncParsableCommand {
     name: .long,
     help: """
       How an adoption recovers: restart (a command restarts the adoptive server's NFS server), restart-nfs or \
-      restart-lockd (lockferry itself restarts it, or the lock manager alone); may be repeated. restart without it.
+      restart-lockd (lockferry itself restarts it, or the lock manager alone), or isolated (the service in a network \
+      namespace of its own); may be repeated. restart without it.
       """)
   var recovery: [Setting.Recovery] = []
 

@@ -11,6 +11,12 @@ struct Question: Sendable {
       .filter { $0.hasSuffix(" refused") || $0.hasSuffix(" granted") }.map(String.init)
   }
 
+  /// The longest time from one grant to the next, in milliseconds.
+  var longestWait: Int {
+    let times = grants.compactMap { $0.split(separator: " ").first.flatMap { Int($0) } }
+    return zip(times, times.dropFirst()).map { $1 - $0 }.max() ?? 0
+  }
+
   /// Those that granted it.
   var grants: [String] { answers.filter { $0.hasSuffix(" granted") } }
 }

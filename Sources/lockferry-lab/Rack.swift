@@ -14,6 +14,7 @@ struct Rack: Sendable {
   let folder: String
   /// lockd's grace period in the guests, in seconds.
   let graceSeconds: Int
+  let recovery: Setting.Recovery
 
   /// Guests see it as `/lab`.
   var share: String { folder + "/share" }
@@ -34,7 +35,7 @@ struct Rack: Sendable {
     let host = try await network.addHost("rack")
     let rack = Rack(
       host: host, kernel: kernel, initramfs: folder + "/initramfs", scripts: place.scripts, folder: folder,
-      graceSeconds: byHand ? 60 : setting.graceSeconds)
+      graceSeconds: byHand ? 60 : setting.graceSeconds, recovery: setting.recovery)
     try network.makeFolder(rack.share + "/fence")
     try await kernel.makeInitramfs(at: rack.initramfs, place)
     try await host.run([
@@ -58,7 +59,8 @@ struct Rack: Sendable {
       lab_grace=\(rack.graceSeconds)
       lab_fence='\(setting.isFenced ? powerFence : "none")'
       lab_recovery='\(setting.recovery.text(notify: setting.notify))'
-      lab_exports=\(setting.recovery == .command ? "" : "/srv/home")
+      lab_exports=\([.restart, .isolated].contains(setting.recovery) ? "" : "/srv/home")
+      lab_isolated=\(setting.recovery == .isolated)
       lab_status_monitor=\(setting.statusMonitor.rawValue)
       lab_shares_disk=\(setting.sharesDisk)
       lab_cluster_tools=/host\(place.clusterTools ?? "")

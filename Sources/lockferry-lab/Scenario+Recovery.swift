@@ -4,11 +4,13 @@ extension Setting {
   /// `recovery` of the node files.
   enum Recovery: String, Sendable, CaseIterable {
     /// A command restarts the one NFS server of the machine.
-    case command = "restart"
+    case restart
     /// lockferry restarts it.
     case nfs = "restart-nfs"
     /// lockferry restarts its lock manager and the status monitor.
     case lockManager = "restart-lockd"
+    /// The service has a network namespace, an NFS server and a status monitor of its own.
+    case isolated
     /// Nothing does.
     case none
 
@@ -16,11 +18,16 @@ extension Setting {
     func text(notify: String) -> String {
       let server =
         switch self {
-        case .command: "server: {command: [@SCRIPTS@/nfs-server.sh, recover]}, "
+        case .restart: "server: {command: [@SCRIPTS@/nfs-server.sh, recover]}, "
         case .nfs, .lockManager: "server: \(rawValue), "
+        case .isolated:
+          "server: {isolated: {exports: "
+            + "[\"/srv/home *(rw,sync,insecure,no_root_squash,no_subtree_check,fsid=77)\"]}}, "
         case .none: ""
         }
-      return "{\(server)withdraw: {command: [@SCRIPTS@/nfs-server.sh, withdraw]}, notify: \(notify)}"
+      let withdraw =
+        self == .isolated ? "" : "withdraw: {command: [@SCRIPTS@/nfs-server.sh, withdraw]}, "
+      return "{\(server)\(withdraw)notify: \(notify)}"
     }
   }
 }
@@ -32,7 +39,8 @@ extension Scenario {
     let others = [
       Self.crash, .hang, .serverStops, .migrate, .adopterDies, .ownClients, .pinned, .gracefulStop,
     ]
-    return others.contains { $0.name == name } ? [.command, .nfs, .lockManager] : [setting.recovery]
+    return (others.contains { $0.name == name } ? [.restart, .nfs, .lockManager] : [setting.recovery])
+      + (canBeIsolated ? [.isolated] : [])
   }
 
   /// The same with another one, on `kernel`.
@@ -43,10 +51,10 @@ extension Scenario {
     var other = Scenario(
       name: "\(name)-\(recovery.rawValue)", what: what, expectedToFail: expectedToFail, setting: setting,
       play: play)
-    guard recovery == .lockManager else { return other }
-    // A killed lockd begins a grace period whoever else uses it.
+    guard recovery == .lockManager || recovery == .isolated else { return other }
+    // Whoever else uses lockd, a killed one begins a grace period, and one of the service's own has it anew.
     other.expectedToFail = nil
-    guard kernel.isAtLeast(6, 6) else { return other }
+    guard recovery == .lockManager, kernel.isAtLeast(6, 6) else { return other }
     return Scenario(
       name: other.name, what: "\(what): this kernel's lockd takes no signal, so b must say no",
       expectedToFail: "never, from Linux 6.6 on lockd is not restarted alone", setting: setting

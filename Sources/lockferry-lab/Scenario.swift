@@ -16,7 +16,7 @@ struct Setting: Sendable {
   var graceSeconds = 150
 
   /// How the node files say that an adoption recovers.
-  var recovery = Recovery.command
+  var recovery = Recovery.restart
 
   /// A status monitor, as `lab/guest/common.sh` knows it.
   enum StatusMonitor: String, Sendable {
@@ -37,6 +37,8 @@ struct Scenario: Sendable {
   let what: String
   /// The subject of the issue that will make it pass; nil for what must pass today.
   var expectedToFail: String?
+  /// It can be played with `--recovery isolated`, too.
+  var canBeIsolated = false
   /// What is otherwise than usual.
   var setting = Setting()
   /// Its locks must be lost: it shows that the lab would notice.
@@ -59,7 +61,7 @@ struct Scenario: Sendable {
 extension Scenario {
   /// 1
   static let crash = Scenario(
-    name: "crash", what: "the primary's power is cut", isCompared: true
+    name: "crash", what: "the primary's power is cut", canBeIsolated: true, isCompared: true
   ) { site in
     let held = try await site.begin()
     try await site.a.powerCut()
@@ -69,7 +71,8 @@ extension Scenario {
 
   /// 2a
   static let hang = Scenario(
-    name: "hang", what: "the primary hangs; the fence cuts its power; later it is started again"
+    name: "hang", what: "the primary hangs; the fence cuts its power; later it is started again",
+    canBeIsolated: true
   ) { site in
     let held = try await site.begin()
     try await site.a.pause()
@@ -97,17 +100,18 @@ extension Scenario {
 
   /// 4
   static let serverStops = Scenario(
-    name: "nfsd-stops", what: "nfsd on the primary stops for good, and the node gives the service up"
+    name: "nfsd-stops", what: "nfsd on the primary stops for good, and the node gives the service up",
+    canBeIsolated: true
   ) { site in
     let held = try await site.begin()
-    try await site.a.run("$lab_bin/rpc.nfsd 0")
+    try await site.a.run("in_service $lab_bin/rpc.nfsd 0")
     site.note("nfsd on a is stopped")
     return try await site.judgeAdoption(heldBefore: held)
   }
 
   /// 5
   static let migrate = Scenario(
-    name: "migrate", what: "lockferry migrate to b, and back to a", isCompared: true
+    name: "migrate", what: "lockferry migrate to b, and back to a", canBeIsolated: true, isCompared: true
   ) { site in
     let held = try await site.begin()
     for (from, to) in [(site.a, site.b), (site.b, site.a)] {
@@ -171,7 +175,8 @@ extension Scenario {
 
   /// 7
   static let adopterDies = Scenario(
-    name: "adopter-dies", what: "lockferry on the adoptive server is killed in the middle of an adoption"
+    name: "adopter-dies", what: "lockferry on the adoptive server is killed in the middle of an adoption",
+    canBeIsolated: true
   ) { site in
     let held = try await site.begin()
     try await site.a.powerCut()

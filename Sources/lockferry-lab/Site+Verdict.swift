@@ -14,7 +14,7 @@ extension Site {
   static func lookAtLocks(below folder: String) -> String {
     """
     stat -c 'inode %i %n' \(folder)/*.dat
-    printf 'grace-is-over %s\\n' "$(tr -d '\\0\\n' < /proc/fs/lockd/nlm_end_grace)"
+    printf 'grace-is-over %s\\n' "$(in_service cat /proc/fs/lockd/nlm_end_grace | tr -d '\\0\\n')"
     cat /proc/locks
     """
   }

@@ -181,6 +181,7 @@ struct Site: Sendable {
       """
       $lab_shares_disk || ! mountpoint -q /srv/home || echo its disk
       ! ip -o address show | grep -qwF "$lab_service_address" || echo its address
+      [ ! -e /run/netns/lockferry-home ] || echo its namespace
       """)
     guard holds.isEmpty else { throw HostTestError("\(guest.name) has taken again: \(holds)") }
     note("\(guest.name) is back and takes nothing")

@@ -162,3 +162,42 @@ struct PlanProgressTests {
     for _ in 0..<20 { #expect(progress.onStepFailed() != .giveUp) }
   }
 }
+
+@Suite("Plans of a service with a network namespace of its own (B3)")
+struct IsolatedPlanTests {
+  private let service = ServiceDefinition(
+    name: "home", home: "a", candidates: ["a", "b"], hasFence: true, attachesStorage: true,
+    detachesStorage: true, recoversServer: true, withdrawsServer: true, isIsolated: true)
+
+  private func run(_ plan: Plan) -> [PlanStep.Kind] { plan.steps.filter { !$0.isSkipped }.map(\.kind) }
+
+  @Test func itsMountsAreMadeWhenTheStorageIsThereAndItsAddressIsTakenWhenItsGraceRuns() {
+    let plan = Plan.adoption(
+      of: service, by: "b", epoch: 2, from: .unaccounted("a", fenceConfirmedByOperator: false), because: "x")
+    #expect(
+      run(plan) == [
+        .fence, .storage, .namespace, .records, .state, .server, .address, .notify, .verify, .finish,
+      ])
+    #expect(plan.steps.allSatisfy { !$0.why.isEmpty })
+    let opening = Plan.opening(of: service, by: "a", because: "x")
+    #expect(run(opening) == [.storage, .namespace, .server, .address, .verify, .finish])
+  }
+
+  @Test func nothingOfItHoldsTheFileSystemWhenTheStorageIsDetached() {
+    let plan = Plan.release(of: service, by: "a", epoch: 1, to: "b", because: "x")
+    #expect(run(plan) == [.address, .mirror, .server, .namespace, .storage, .finish])
+  }
+
+  @Test(
+    "What failed before a client could be recorded has no mirror to end",
+    arguments: [PlanStep.Kind.storage, .namespace, .records])
+  func handsOnWithoutMirror(step: PlanStep.Kind) {
+    let plan = Plan.handOn(of: service, by: "b", epoch: 2, to: "c", failedAt: step, because: "x")
+    #expect(run(plan) == [.address, .server, .namespace, .storage, .finish])
+  }
+
+  @Test func aResumptionLeavesTheNamespaceAlone() {
+    let plan = Plan.resumption(of: service, by: "a", epoch: 1)
+    #expect(run(plan) == [.address, .notify, .verify, .finish])
+  }
+}

@@ -39,10 +39,11 @@ import Testing
       #expect(scenario.name == "crash-\(recovery.rawValue)" && scenario.setting.recovery == recovery)
       #expect((scenario.expectedToFail != nil) == isRefused)
     }
-    #expect(Scenario.crash.recovering(by: .command, on: new).name == "crash")
+    #expect(Scenario.crash.recovering(by: .restart, on: new).name == "crash")
     // An NFSv3 mount keeps lockd up across a restart of nfsd, and does not keep it alive.
     #expect(Scenario.pinned.recovering(by: .nfs, on: old).expectedToFail != nil)
     #expect(Scenario.pinned.recovering(by: .lockManager, on: old).expectedToFail == nil)
+    #expect(Scenario.pinned.recovering(by: .isolated, on: new).expectedToFail == nil)
   }
 
   @Test func everyScenarioHasANameOfItsOwnAndCanBeChosen() throws {

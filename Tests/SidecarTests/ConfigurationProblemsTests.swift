@@ -23,6 +23,16 @@ struct BadNodeFile: Sendable, CustomTestStringConvertible {
   }
 }
 
+extension BadNodeFile {
+  /// An address, and `recovery: {server: …}` in line 11, where the value begins at column 24.
+  static func isolated(_ server: String, _ expected: String) -> BadNodeFile {
+    BadNodeFile(
+      "    fence: none",
+      "    fence: none\n    address: 10.0.0.10/24\n    interface: eth0\n    recovery: {server: \(server)}",
+      expected)
+  }
+}
+
 @Suite("A node file that is wrong says where and why (line and column)")
 struct ConfigurationProblemsTests {
   static let badFiles: [BadNodeFile] = [
@@ -54,7 +64,7 @@ struct ConfigurationProblemsTests {
       "9:31: services[0].recovery.without_grace: `yes` must be refuse or tell"),
     .adding(
       "    recovery: {server: restart-nfsd}",
-      "9:24: services[0].recovery.server: `restart-nfsd` must be restart-nfs or restart-lockd; did you mean "
+      "9:24: services[0].recovery.server: `restart-nfsd` must be restart-nfs or restart-lockd or isolated; did you mean "
         + "`restart-nfs`?"),
     .adding(
       "    storage: {mounts: [srv]}",
@@ -89,6 +99,40 @@ struct ConfigurationProblemsTests {
       "run_directory: /\(String(repeating: "r", count: 100))", "9:16: run_directory: is longer than 94 bytes"),
     .adding("state_directory: \"/a\\nb\"", "9:18: state_directory: must not contain control characters"),
     .adding("control_group: a b", "9:16: control_group: `a b` is no group name"),
+    // Isolation: `recovery` stands in line 9, `address` and `interface` in 9 and 10 where they are needed
+    BadNodeFile(
+      "    fence: none", "    fence: none\n    recovery: {server: isolated}",
+      "9:24: services[0].recovery.server: an isolated service needs `address` with a prefix length"),
+    .isolated(
+      "isolatd",
+      "11:24: services[0].recovery.server: `isolatd` must be restart-nfs or restart-lockd or isolated; did you mean `isolated`?"
+    ),
+    .isolated(
+      "{isolated: {thread: 8}}",
+      "11:36: services[0].recovery.server.isolated.thread: unknown key; did you mean"),
+    .isolated(
+      "{isolated: {threads: 0}}",
+      "11:45: services[0].recovery.server.isolated.threads: 0 is out of range: must be a whole number from 1 to 4096"
+    ),
+    .isolated("{isolated: {exports: []}}", "11:45: services[0].recovery.server.isolated.exports: is empty"),
+    .isolated(
+      "{isolated: {exports: [srv]}}",
+      "11:46: services[0].recovery.server.isolated.exports[0]: `srv` must begin with the absolute path"),
+    .isolated(
+      "{isolated: {exports: srv}}",
+      "11:45: services[0].recovery.server.isolated.exports: `srv` must be the absolute"),
+    .isolated(
+      "{isolated: {gateway: router}}",
+      "11:45: services[0].recovery.server.isolated.gateway: `router` is no IPv4"),
+    .isolated(
+      "isolated, withdraw: {command: [/bin/x]}",
+      "11:44: services[0].recovery.withdraw: an isolated service is withdrawn by lockferry: leave it out"),
+    .isolated(
+      "isolated, own_clients: leave",
+      "11:47: services[0].recovery.own_clients: this node's own clients notice nothing"),
+    .isolated(
+      "{isolated: {}, command: [/bin/x]}",
+      "11:48: services[0].recovery.server.command: an isolated service is started by lockferry"),
     // Durations
     .adding("beats: {interval: 5}", "9:19: beats.interval: `5` has no unit: write 5ms, 5s, 5m or 5h"),
     .adding("beats: {interval: 5x}", "9:19: beats.interval: `x` is no unit in `5x`"),

@@ -1,5 +1,6 @@
 import Cluster
 import Foundation
+import NodeHost
 import Testing
 
 @testable import Sidecar
@@ -110,7 +111,9 @@ struct ConfigurationTests {
     #expect(home.attachStorage == CommandConfiguration(arguments: ["/sbin/attach"], timeout: .seconds(60)))
     #expect(home.detachStorage == CommandConfiguration(arguments: ["/sbin/detach"], timeout: .seconds(60)))
     #expect(home.storageMounts == ["/srv/a", "/srv/b"])
-    #expect(home.recoveryCommand?.arguments == ["/sbin/start"])
+    #expect(
+      home.serverRecovery
+        == .command(CommandConfiguration(arguments: ["/sbin/start"], timeout: .seconds(60))))
     #expect(home.serverWithdrawal?.arguments == ["/sbin/stop"])
     #expect(home.notification == .smNotify(retry: .seconds(1200)))
     let work = configuration.services[1]
@@ -154,7 +157,7 @@ struct ConfigurationTests {
   func whatLockferryRestartsItself(restart: NodeRestart) throws {
     let file = smallNodeFile + "\n    recovery: {server: \(restart.rawValue)}"
     let service = try NodeFile.parse(file, file: "x.yaml").services[0]
-    #expect(service.serverRecovery == .restart(restart) && service.recoveryCommand == nil)
+    #expect(service.serverRecovery == .restart(restart) && service.restartsOwnServer)
     // Whether it can be done here is known beforehand.
     #expect(service.coreDefinition.recoversServer && service.coreDefinition.hasChecks)
   }
@@ -170,6 +173,49 @@ struct ConfigurationTests {
     #expect(try NodeFile.parse(observer, file: "x.yaml").health.probes.isEmpty)
     let empty = "node: a\nstore: directory:/s\nservices: []"
     #expect(try NodeFile.parse(empty, file: "x.yaml").services.isEmpty)
+  }
+
+  private func isolated(_ server: String) throws -> NodeConfiguration {
+    try NodeFile.parse(
+      smallNodeFile
+        + "\n    address: 10.0.0.10/24\n    interface: eth0\n    recovery:\n      server: \(server)",
+      file: "x.yaml")
+  }
+
+  @Test("B3 one word isolates a service; its exports are in a file of its own")
+  func isolatedByOneWord() throws {
+    let configuration = try isolated("isolated")
+    let service = configuration.services[0]
+    #expect(
+      service.serverRecovery
+        == .isolated(
+          IsolationConfiguration(exports: .file("/etc/lockferry/home.exports"), threads: 8, gateway: nil)))
+    #expect(service.coreDefinition.isIsolated)
+    #expect(service.coreDefinition.recoversServer && service.coreDefinition.withdrawsServer)
+    let namespace = try #require(configuration.namespace(of: service))
+    #expect(namespace.networkNamespace == "/run/netns/lockferry-home")
+    #expect(namespace.mountNamespace == "/run/lockferry/isolated/home.mounts")
+    #expect(namespace.statusDirectory == "/var/lib/lockferry/isolated/home/nfs")
+    #expect(namespace.parent == "eth0")
+    // This node's own NFS server is not needed for it.
+    #expect(configuration.health.probes.isEmpty)
+  }
+
+  @Test("B3 what an isolated service exports, by how many threads and through which router, can be said")
+  func isolatedInDetail() throws {
+    let lines =
+      "{isolated: {exports: [\"/srv/home *(rw)\", \"/srv/x 10.0.0.1(ro)\"], threads: 16, gateway: 10.0.0.1}}"
+    #expect(
+      try isolated(lines).services[0].isolation
+        == IsolationConfiguration(
+          exports: .lines(["/srv/home *(rw)", "/srv/x 10.0.0.1(ro)"]), threads: 16, gateway: "10.0.0.1"))
+    #expect(
+      try isolated("{isolated: {exports: /etc/home.exports}}").services[0].isolation?.exports
+        == .file("/etc/home.exports"))
+    let restarted = try isolated("{command: [/sbin/restart]}")
+    #expect(restarted.services[0].isolation == nil)
+    #expect(restarted.namespace(of: restarted.services[0]) == nil)
+    #expect(!restarted.services[0].coreDefinition.isIsolated)
   }
 
   @Test func anEmptyListOfProbesIsTakenAtItsWord() throws {

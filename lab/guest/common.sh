@@ -19,14 +19,24 @@ start_status_monitor() { # [name by which clients know this host, where it is a 
 
 write_node_file() { # of a server
     case $name in a) peer=b ;; *) peer=a ;; esac
-    sed -e "s|@FENCE@|$lab_fence|g" -e "s|@RECOVERY@|$lab_recovery|g" -e "s|@NODE@|$name|g" -e "s|@PEER@|$peer|g" -e "s|@SCRIPTS@|$lab_scripts|g" \
+    sed -e "s|@FENCE@|$lab_fence|g" -e "s|@RECOVERY@|$lab_recovery|g" -e "s|@NODE@|$name|g" \
+        -e "s|@PEER@|$peer|g" -e "s|@SCRIPTS@|$lab_scripts|g" \
         -e "s|@NAME@|$lab_service_name|g" -e "s|@ADDRESS@|$lab_service_address|g" -e "s|@GRACE@|$lab_grace|g" \
         "$lab_scripts/lockferry.yaml" > /etc/lockferry/lockferry.yaml
 }
 
-end_grace() { # lockd's and nfsd's: new locks wait until both are over
-    echo Y > /proc/fs/lockd/nlm_end_grace
-    echo Y > /proc/fs/nfsd/v4_end_grace || true
+end_grace() { # lockd's and nfsd's: new locks wait until both are over. The machine's own, and an isolated service's
+    end='echo Y > /proc/fs/lockd/nlm_end_grace; echo Y > /proc/fs/nfsd/v4_end_grace || true'
+    sh -c "$end"
+    in_service sh -c "$end"
+}
+
+in_service() { # command...: where the service's NFS server is
+    if $lab_isolated && [ -e /run/netns/lockferry-home ]; then
+        nsenter --net=/run/netns/lockferry-home --mount=/run/lockferry/isolated/home.mounts -- "$@"
+    else
+        "$@"
+    fi
 }
 
 wait_for() { # seconds, command...

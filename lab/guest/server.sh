@@ -3,6 +3,7 @@ set -e
 modprobe nfsd
 modprobe nfs
 modprobe nfsv4
+! $lab_isolated || modprobe macvlan
 sysctl -q -w fs.nfs.nlm_timeout=5 fs.nfs.nlm_grace_period="$lab_grace"
 mount -t nfsd nfsd /proc/fs/nfsd
 # As Debian does. It knows of no NFSv4 client, so that nfsd skips the grace period of NFSv4, which would else stand in for

@@ -24,6 +24,9 @@ int lfh_open_process(pid_t process);
 /// Reaps `process`, which is a child of this one; `*signalled` says whether `*value` is a signal or an exit status.
 int lfh_reap(pid_t process, bool *signalled, int *value);
 
+/// pidfd_send_signal(2): to the process that the descriptor means, and never to another one with its number.
+int lfh_signal_process(int process, int signal);
+
 /// Sends `signal` to the process group that `leader` leads; `leader` must not have been reaped.
 int lfh_signal_group(pid_t leader, int signal);
 
@@ -39,11 +42,44 @@ void lfh_keep_heap_small(void);
 /// that wait for them.
 void lfh_prepare_thread(const char *name);
 
+/// Keeps the calling thread on one processor, counted from 0 (sched_setaffinity(2)).
+int lfh_stay_on_processor(int number);
+
 /// Moves the calling thread alone into the network namespace at `path` (setns(2)).
 int lfh_enter_network_namespace(const char *path);
 
 /// unshare(2) with CLONE_NEWNS for the calling thread alone, mounts made private.
 int lfh_unshare_mounts(void);
+
+/// The same, but what is unmounted outside later is unmounted within, too, wherever the outside shares its mounts
+/// (MS_SLAVE); nothing that is done within reaches the outside.
+int lfh_unshare_mounts_following(void);
+
+/// A descriptor of the calling thread's mount namespace.
+int lfh_open_own_mounts(void);
+
+/// Moves the calling thread alone into an open mount namespace, to its root (setns(2)).
+int lfh_enter_mounts(int descriptor);
+
+/// The same with the mount namespace at `path`.
+int lfh_enter_mount_namespace(const char *path);
+
+// Mounts
+
+/// A new mount of a file system without a device; `options` may be NULL.
+int lfh_mount(const char *type, const char *target, const char *options);
+
+/// `target` shows what `source` is, without what is mounted below it.
+int lfh_bind(const char *source, const char *target);
+
+/// What is mounted at `source` is mounted at `target` instead, with all that is mounted below it.
+int lfh_move(const char *source, const char *target);
+
+/// What is mounted below `target` later is seen in no other mount namespace.
+int lfh_make_private(const char *target);
+
+/// umount2(2) with MNT_DETACH, without following a link.
+int lfh_unmount(const char *target);
 
 // Descriptors
 

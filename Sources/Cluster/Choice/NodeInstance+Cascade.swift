@@ -2,7 +2,9 @@
 extension NodeInstance {
   /// Steps that another node may well be able to do. The fence is not among them: who is to be fenced stays the
   /// same, and nobody attaches anything before that is done.
-  private static let nodesOwnSteps: Set<PlanStep.Kind> = [.storage, .records, .server, .address, .verify]
+  private static let nodesOwnSteps: Set<PlanStep.Kind> = [
+    .storage, .namespace, .records, .server, .address, .verify,
+  ]
 
   /// A step of the plan that brings `name` here has failed, `failures` times one after the other. True where the
   /// plan shall end with ``PlanOutcome/handOn(_:)``, false where the step is tried again.

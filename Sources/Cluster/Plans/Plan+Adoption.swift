@@ -54,9 +54,15 @@ extension Plan {
           : .skipped(.fence, "fence: none; nothing proves that \(old) is off"))
     }
     steps.append(storage(service))
-    steps.append(PlanStep(.records, "the records join those of this node's status directory"))
+    steps += namespace(service)
+    steps.append(
+      PlanStep(
+        .records,
+        service.isIsolated
+          ? "its own status directory has its clients' records and no others"
+          : "the records join those of this node's status directory"))
     steps.append(PlanStep(.state, "clients ignore a state number that they have seen"))
-    steps.append(beginGrace(service))
+    steps.append(server(service))
     steps.append(takeAddress(service))
     steps.append(PlanStep(.notify, "clients reclaim when they are told that the server restarted"))
     steps.append(PlanStep(.verify, "a step that can't show its effect has failed"))
@@ -71,14 +77,18 @@ extension Plan {
     of service: ServiceDefinition, by node: NodeName, because: String, request: String? = nil
   ) -> Plan {
     let steps = [
-      storage(service),
-      service.recoversServer
-        ? PlanStep(.server, "the NFS server takes up the service, unless clients hold locks here already")
-        : .skipped(.server, "no recovery.server command"),
-      takeAddress(service),
-      PlanStep(.verify, "a step that can't show its effect has failed"),
-      PlanStep(.finish, "online"),
-    ]
+      [storage(service)], namespace(service),
+      [
+        service.isIsolated
+          ? PlanStep(.server, "an NFS server and a status monitor of its own")
+          : service.recoversServer
+            ? PlanStep(.server, "the NFS server takes up the service, unless clients hold locks here already")
+            : .skipped(.server, "no recovery.server command"),
+        takeAddress(service),
+        PlanStep(.verify, "a step that can't show its effect has failed"),
+        PlanStep(.finish, "online"),
+      ],
+    ].flatMap { $0 }
     return Plan(
       kind: .opening, service: service.name.text, node: node.text, epoch: 1, from: nil, to: node.text,
       because: because, request: request, outcome: .online, steps: steps)
@@ -109,7 +119,7 @@ extension Plan {
     plan.steps = plan.steps.map {
       $0.kind == .inventory ? .skipped(.inventory, "its clients have not reclaimed their locks here") : $0
     }
-    if step == .storage || step == .records {
+    if [.storage, .namespace, .records].contains(step) {
       plan.steps = plan.steps.map {
         $0.kind == .mirror ? .skipped(.mirror, "no client was recorded here since the adoption began") : $0
       }
@@ -123,7 +133,16 @@ extension Plan {
       : .skipped(.storage, "no storage.attach command")
   }
 
-  private static func beginGrace(_ service: ServiceDefinition) -> PlanStep {
+  /// After the storage: the service's mounts are a copy of this node's, and its exports must be among them.
+  private static func namespace(_ service: ServiceDefinition) -> [PlanStep] {
+    service.isIsolated
+      ? [PlanStep(.namespace, "whatever it does, this node's other clients notice nothing of it")] : []
+  }
+
+  private static func server(_ service: ServiceDefinition) -> PlanStep {
+    if service.isIsolated {
+      return PlanStep(.server, "reclaims are refused unless a grace period runs; this one is its own")
+    }
     if service.recoversServer { return PlanStep(.server, "reclaims are refused unless a grace period runs") }
     return service.tellsWithoutGrace
       ? .skipped(.server, "recovery.without_grace: tell; the operator sees to the grace period")

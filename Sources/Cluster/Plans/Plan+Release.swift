@@ -27,6 +27,10 @@ extension Plan {
         : .skipped(.storage, "no storage.detach command"),
       outcome == .offline ? offline : PlanStep(.finish, "free for \(target?.text ?? "the next candidate")"),
     ]
+    if service.isIsolated, let storage = steps.firstIndex(where: { $0.kind == .storage }) {
+      let why = "while its mounts stand, they hold the file system"
+      steps.insert(PlanStep(.namespace, why), at: storage)
+    }
     return Plan(
       kind: .release, service: service.name.text, node: node.text, epoch: epoch, from: node.text,
       to: target?.text, because: because, request: request, outcome: outcome, steps: steps)

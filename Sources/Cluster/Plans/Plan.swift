@@ -49,6 +49,8 @@ public struct PlanStep: Sendable, Equatable, Codable {
     case fence
     /// Make the file system available.
     case storage
+    /// Make the service's own network namespace and mounts, or take them away.
+    case namespace
     /// Put the records into the live status directory.
     case records
     /// Choose and persist the next state number.

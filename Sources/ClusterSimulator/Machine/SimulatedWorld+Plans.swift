@@ -201,7 +201,7 @@ extension SimulatedWorld {
     case (_, .verify):
       guard machines[node]?.holds(service) == true else { return then(&self, nil) }
     // The kernel lab shows what becomes of an inventory: simulated services keep none.
-    case (_, .storage), (_, .finish), (_, .mirror), (_, .forget), (_, .inventory): break
+    case (_, .storage), (_, .namespace), (_, .finish), (_, .mirror), (_, .forget), (_, .inventory): break
     }
     then(&self, run)
   }

@@ -8,6 +8,7 @@ struct ChildLaunch: Sendable {
   var environment: [String: String] = [:]
   var limit: Duration?
   var networkNamespace: String?
+  var mountNamespace: String?
   var onLine: (@Sendable (String) -> Void)?
 }
 
@@ -150,6 +151,10 @@ final class ChildProcess: Sendable {
       // This thread alone changes over, and ends with its child.
       let failure = lfh_enter_network_namespace(namespace)
       if failure != 0 { throw NodeHostError(-failure, "network namespace \(namespace)") }
+    }
+    if let namespace = launch.mountNamespace {
+      let failure = lfh_enter_mount_namespace(namespace)
+      if failure != 0 { throw NodeHostError(-failure, "mount namespace \(namespace)") }
     }
     var reading: Int32 = -1
     var writing: Int32 = -1

@@ -15,15 +15,17 @@ public enum HostCommand {
   ///   - environment: added to this process's own, and stronger.
   ///   - limit: from the start to SIGTERM.
   ///   - networkNamespace: a file such as `/run/netns/NAME`; nil: the one this process is in.
+  ///   - mountNamespace: a file that a mount namespace is bound to; nil: the one this process is in.
   public static func run(
     _ arguments: [String], environment: [String: String] = [:], within limit: Duration,
-    networkNamespace: String? = nil
+    networkNamespace: String? = nil, mountNamespace: String? = nil
   ) async -> CommandOutcome {
     if Task.isCancelled {
       return CommandOutcome(status: .notStarted("whoever asked for it has been called off"), output: "")
     }
     let launch = ChildLaunch(
-      arguments: arguments, environment: environment, limit: limit, networkNamespace: networkNamespace)
+      arguments: arguments, environment: environment, limit: limit, networkNamespace: networkNamespace,
+      mountNamespace: mountNamespace)
     return await ChildProcess.start(launch).outcome()
   }
 }

@@ -24,6 +24,16 @@ public struct NFSServerFacts: Sendable, Equatable {
     read(proc: "/proc/fs")
   }
 
+  /// What they say of themselves in a service's own namespaces; all nil where these don't stand, or the kernel has not
+  /// answered within `limit`.
+  public static func read(in namespace: ServiceNamespace, within limit: Duration) async -> NFSServerFacts {
+    let facts = try? await OwnThread.run("lf-nfsd", within: limit) {
+      try namespace.enter()
+      return read()
+    }
+    return facts ?? NFSServerFacts(threads: nil, graceEnded: nil)
+  }
+
   static func read(proc: String) -> NFSServerFacts {
     NFSServerFacts(
       threads: text(proc + "/nfsd/threads").flatMap { Int($0) },

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Synchronization
 
 /// Threads of our own, for calls that may block as long as a disk, a network file system or a child process likes.
 ///
@@ -23,6 +24,46 @@ public enum OwnThread {
     }
   }
 
+  /// The same, but the caller waits for `limit` at most; a body that hangs in the kernel longer is left behind.
+  ///
+  /// - Throws: besides, ``NodeHostError`` where `limit` has passed.
+  public static func run<Value: Sendable>(
+    _ name: String, within limit: Duration, _ body: @escaping @Sendable () throws -> Value
+  ) async throws -> Value {
+    let work = LimitedWork<Value>(ended: try ThreadSignal())
+    return try await run("lf-limit") {
+      try start(name) {
+        let value = Result { try body() }
+        work.result.withLock { $0 = value }
+        work.ended.raise()
+      }
+      work.ended.wait(for: limit)
+      guard let value = work.result.withLock({ $0 }) else {
+        throw NodeHostError(.failed, "\(name): the kernel has not answered within \(limit)")
+      }
+      return try value.get()
+    }
+  }
+
+  /// The same for a thread of our own that waits itself, for as long as it takes: `body` may enter a namespace, from which
+  /// its thread does not come back and which would be kept by it.
+  ///
+  /// - Throws: what `body` throws, or ``NodeHostError`` where the kernel allows no further thread.
+  public static func runAndWait<Value: Sendable>(
+    _ name: String, _ body: @escaping @Sendable () throws -> Value
+  ) throws -> Value {
+    let work = LimitedWork<Value>(ended: try ThreadSignal())
+    try start(name) {
+      let value = Result { try body() }
+      work.result.withLock { $0 = value }
+      work.ended.raise()
+    }
+    while true {
+      work.ended.wait(for: nil)
+      if let value = work.result.withLock({ $0 }) { return try value.get() }
+    }
+  }
+
   /// Starts `body` on a new thread that nobody waits for.
   ///
   /// - Throws: ``NodeHostError`` where the kernel allows no further thread; then `body` never runs.
@@ -39,6 +80,14 @@ public enum OwnThread {
     }
     pthread_detach(thread)
   }
+}
+
+/// What a body that may hang and whoever waits for it share.
+private final class LimitedWork<Value: Sendable>: Sendable {
+  let ended: ThreadSignal
+  let result = Mutex<Result<Value, any Error>?>(nil)
+
+  init(ended: ThreadSignal) { self.ended = ended }
 }
 
 private final class ThreadWork: Sendable {

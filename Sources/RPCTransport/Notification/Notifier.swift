@@ -58,7 +58,9 @@ public final class Notifier: Sendable {
     self.isPrivileged = isPrivileged
     let sockets = opened
     let watch = lfn_open_watch()
-    guard watch >= 0, Job({ NotifierLoop.run(desk, sockets, watch: watch) }).start() else {
+    // A new thread is where the caller is, which may be in a network namespace.
+    let job = Job(changesThread: true) { NotifierLoop.run(desk, sockets, watch: watch) }
+    guard watch >= 0, job.start() else {
       for socket in sockets { close(socket.number) }
       if watch >= 0 { close(watch) }
       throw RPCError(.failed, "the system has no thread or descriptor left for the notifications")

@@ -13,6 +13,8 @@ actor CalloutDesk {
   private let places: CalloutPlaces
   private let settings: CalloutSettings
   private let mirror: MirrorShell
+  /// Whose clients this desk's status monitor records.
+  private let isConcerned: @Sendable (ServiceName) -> Bool
   private let shell: NodeShell
   private let restarts: RestartLedger
   private let spool: CalloutSpool
@@ -23,10 +25,11 @@ actor CalloutDesk {
   private var lastRefusalAt: BootInstant?
 
   init(
-    configuration: NodeConfiguration, directory: StatusDirectory, mirror: MirrorShell, shell: NodeShell,
-    store: any SharedStore, log: Logger
+    configuration: NodeConfiguration, runDirectory: String, mirror: MirrorShell, shell: NodeShell,
+    store: any SharedStore, log: Logger, concerns isConcerned: @escaping @Sendable (ServiceName) -> Bool
   ) throws {
-    places = CalloutPlaces(runDirectory: configuration.runDirectory)
+    places = CalloutPlaces(runDirectory: runDirectory)
+    self.isConcerned = isConcerned
     settings = CalloutSettings(limitMilliseconds: configuration.calloutLimit.wholeMilliseconds)
     self.mirror = mirror
     self.shell = shell
@@ -40,7 +43,7 @@ actor CalloutDesk {
       of: CalloutListener.Event.self, bufferingPolicy: .bufferingOldest(100))
     self.events = events
     listener = try CalloutListener(
-      places: places, settings: settings, directory: directory, onEvent: { event.yield($0) })
+      places: places, settings: settings, directory: mirror.directory, onEvent: { event.yield($0) })
     counts = NodeStatus.Callout(socket: places.socket)
   }
 
@@ -130,8 +133,8 @@ actor CalloutDesk {
   }
 
   private func whyNotMirrored() async -> [String] {
-    let mirrored = await mirror.mirrored
-    return await shell.instance.whyNotMirrored(besides: mirrored)
+    let others = shell.configuration.services.map(\.name).filter { !isConcerned($0) }
+    return await shell.instance.whyNotMirrored(besides: mirror.mirrored.union(others))
   }
 
   private func heard(_ count: WritableKeyPath<NodeStatus.Callout, Int>) {

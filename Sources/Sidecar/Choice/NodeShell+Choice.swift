@@ -56,7 +56,8 @@ extension NodeShell {
   func askWitness(_ name: ServiceName, of owner: NodeName) {
     guard let service = configuration.services.first(where: { $0.name == name }) else { return }
     let round = WitnessRound(
-      service: service, owner: owner, probes: configuration.adoption.witnesses,
+      service: service, namespace: configuration.namespace(of: service), owner: owner,
+      probes: configuration.adoption.witnesses,
       limit: configuration.adoption.policy.witnessTimeout, store: store,
       storeTimeout: configuration.beats.storeTimeout)
     jobs.start {

@@ -7,6 +7,8 @@ import SharedStore
 /// reached from here, and the RPC programs behind the service's address.
 struct WitnessRound: Sendable {
   let service: ServiceConfiguration
+  /// Where it would be here, if it is isolated.
+  let namespace: ServiceNamespace?
   let owner: NodeName
   let probes: [HealthProbe.Program]
   let limit: Duration
@@ -41,7 +43,7 @@ struct WitnessRound: Sendable {
   }
 
   private func askPrograms() async -> [WitnessAnswer] {
-    guard let address = service.address, await !isHere(address) else { return [] }
+    guard let address = service.address, await !isHere() else { return [] }
     let host = address.address
     return await withTaskGroup(of: WitnessAnswer.self) { group in
       for probe in probes {
@@ -63,10 +65,11 @@ struct WitnessRound: Sendable {
   }
 
   /// What this machine has itself proves nothing about another one.
-  private func isHere(_ address: ServiceAddressConfiguration) async -> Bool {
-    guard case .interface(let address, let prefixLength, let interface) = address,
-      let link = try? ServiceAddressLink(address: address, prefixLength: prefixLength, interface: interface)
-    else { return false }
+  private func isHere() async -> Bool {
+    if let namespace {
+      return (try? await OwnThread.run("lf-isolated") { namespace.stands() }) ?? false
+    }
+    guard let link = try? service.addressLink(in: nil) else { return false }
     return (try? await link.isPresent()) ?? false
   }
 }

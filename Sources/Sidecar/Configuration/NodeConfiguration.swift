@@ -205,6 +205,26 @@ public enum ServerRecovery: Sendable, Equatable {
   case command(CommandConfiguration)
   /// lockferry restarts this node's NFS server, or its lock manager.
   case restart(NodeRestart)
+  /// The service has an NFS server of its own, in a network namespace of its own.
+  case isolated(IsolationConfiguration)
+}
+
+/// `recovery.server.isolated:` of a service.
+public struct IsolationConfiguration: Sendable, Equatable {
+  /// What is exported.
+  public enum Exports: Sendable, Equatable {
+    /// A file as exports(5) describes it, read when the service comes here.
+    case file(String)
+    /// Such lines.
+    case lines([String])
+  }
+
+  /// `exports`. Default: the file `/etc/lockferry/SERVICE.exports`.
+  public var exports: Exports
+  /// `threads` of nfsd, 1...4096. Default 8.
+  public var threads: Int
+  /// `gateway`: the router of the service's network; nil where all clients are in that network.
+  public var gateway: String?
 }
 
 /// `address:` of a service.

@@ -69,7 +69,9 @@ public enum NodeFile {
     else { return nil }
     adoption.policy.reliefPause = overload?.hold ?? adoption.policy.reliefPause
     var probing = health.health
-    if !health.saysProbes, !read.contains(where: { $0.candidates.contains(nodeName) }) { probing.probes = [] }
+    // An isolated service has an NFS server of its own, which is asked as long as it is here.
+    let usesServer = read.contains { $0.candidates.contains(nodeName) && $0.isolation == nil }
+    if !health.saysProbes, !usesServer { probing.probes = [] }
     return NodeConfiguration(
       node: nodeName, store: location, storeStaleness: staleness, statusDirectory: status,
       serverNames: serverNames, runDirectory: runDirectory, stateDirectory: state, controlGroup: group,

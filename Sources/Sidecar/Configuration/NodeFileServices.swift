@@ -103,7 +103,12 @@ enum NodeFileServices {
     let storageCheck = storage?.optional("check").flatMap(NodeFileCommands.command)
     let mounts = storage?.optional("mounts").map(mounts) ?? []
     let recoveryCheck = recovery?.optional("check").flatMap(NodeFileCommands.command)
-    let server = recovery?.optional("server").flatMap(NodeFileRecovery.server)
+    let server = recovery?.optional("server").flatMap {
+      NodeFileRecovery.server($0, of: claims.name?.name ?? "SERVICE")
+    }
+    if case .isolated = server, let recovery {
+      NodeFileIsolation.check(recovery, claims.addressConfiguration)
+    }
     let withdraw = recovery?.optional("withdraw").flatMap(NodeFileCommands.command)
     let tellsWithoutGrace =
       recovery?.optional("without_grace").map { value -> Bool? in

@@ -17,9 +17,11 @@ final class Daemon: Service {
   let store: ObservedStore
   let directory: StatusDirectory
   let shell: NodeShell
-  let mirror: MirrorShell
+  let mirrors: Mirrors
   let warnings: HostWarnings
   let callouts: CalloutDesk
+  /// Of isolated services.
+  private let ownCallouts: [CalloutDesk]
   private let backing: DirectoryStore
   /// Runs all that beats, looks and mirrors; nothing of it blocks.
   private let thread: ThreadExecutor
@@ -54,14 +56,31 @@ final class Daemon: Service {
       notifications: notifications, ownClients: ownClients, jobs: jobs, clock: thread.clock, log: log,
       onRefusal: { refusal.yield($0) })
     self.shell = shell
-    mirror = try MirrorShell(
-      directory: directory, store: store, timings: configuration.mirror,
-      storeTimeout: configuration.beats.storeTimeout, clock: thread.clock, log: log,
-      ownerBytes: { await shell.ownerBytes($0, $1) })
+    let (store, clock) = (store, thread.clock)
+    func mirror(_ directory: StatusDirectory) throws -> MirrorShell {
+      try MirrorShell(
+        directory: directory, store: store, timings: configuration.mirror,
+        storeTimeout: configuration.beats.storeTimeout, clock: clock, log: log,
+        ownerBytes: { await shell.ownerBytes($0, $1) })
+    }
+    let isolated = try configuration.services.compactMap { service in
+      try configuration.namespace(of: service).map {
+        (service.name, try mirror(StatusDirectory(path: $0.statusDirectory)))
+      }
+    }
+    mirrors = Mirrors(shared: try mirror(directory), own: Dictionary(uniqueKeysWithValues: isolated))
     warnings = HostWarnings(directory: directory, clock: thread.clock)
+    let own = mirrors.own
     callouts = try CalloutDesk(
-      configuration: configuration, directory: directory, mirror: mirror, shell: shell, store: store, log: log
-    )
+      configuration: configuration, runDirectory: configuration.runDirectory, mirror: mirrors.shared,
+      shell: shell, store: store, log: log, concerns: { own[$0] == nil })
+    ownCallouts = try own.compactMap { name, mirror in
+      try configuration.namespace(of: name).map { namespace in
+        try CalloutDesk(
+          configuration: configuration, runDirectory: namespace.ownRunDirectory, mirror: mirror,
+          shell: shell, store: store, log: log, concerns: { $0 == name })
+      }
+    }
   }
 
   func run() async throws {
@@ -70,15 +89,16 @@ final class Daemon: Service {
   }
 
   private func runHere() async throws {
+    await makeFolders()
     await removeLeftovers()
-    await shell.connect(mirror)
+    await shell.connect(mirrors)
     let refusal = Mutex<String?>(nil)
     await cancelWhenGracefulShutdown {
       await withDiscardingTaskGroup { group in
         group.addTask { await self.jobs.run() }
-        group.addTask { await self.mirror.run() }
+        for mirror in self.mirrors.all { group.addTask { await mirror.run() } }
         group.addTask { await self.warnings.run() }
-        group.addTask { await self.callouts.run() }
+        for desk in [self.callouts] + self.ownCallouts { group.addTask { await desk.run() } }
         group.addTask { await self.makeStore() }
         group.addTask { await self.shell.run() }
         for await problem in self.refusals {
@@ -94,13 +114,28 @@ final class Daemon: Service {
     if let problem = refusal.withLock({ $0 }) { throw SidecarError(.nameTaken, problem) }
   }
 
+  /// What isolated services keep: their mirrors follow it, also while nothing of them runs here.
+  private func makeFolders() async {
+    let directory = directory
+    for namespace in configuration.services.compactMap(configuration.namespace) {
+      do {
+        try await OwnThread.run("lf-isolated") { try namespace.makeFolders(like: directory) }
+      } catch {
+        log.warning(
+          "an isolated service can't be served here",
+          metadata: ["service": "\(namespace.service)", "error": "\(error)"])
+      }
+    }
+  }
+
   /// Half-written records of a daemon that was killed: under the node lock nobody else writes any.
   private func removeLeftovers() async {
-    let directory = directory
-    guard let found = try? await OwnThread.run("lf-leftovers", { try directory.removeLeftovers() }),
-      !found.isEmpty
-    else { return }
-    log.notice("removed half-written records", metadata: ["files": "\(found.joined(separator: ", "))"])
+    for directory in mirrors.all.map(\.directory) {
+      guard let found = try? await OwnThread.run("lf-leftovers", { try directory.removeLeftovers() }),
+        !found.isEmpty
+      else { continue }
+      log.notice("removed half-written records", metadata: ["files": "\(found.joined(separator: ", "))"])
+    }
   }
 
   /// Stops beating on purpose, and sees to it that the process ends though a call to the store hangs.

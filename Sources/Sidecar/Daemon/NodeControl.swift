@@ -14,7 +14,7 @@ struct NodeControl: ControlService {
     var status = await daemon.shell.status()
     for index in status.services.indices {
       guard let name = ServiceName(status.services[index].service) else { continue }
-      status.services[index].mirror = await daemon.mirror.status(name)
+      status.services[index].mirror = await daemon.mirrors.of(name).status(name)
       status.services[index].notification = await daemon.notifications.status(name)
     }
     status.callout = await daemon.callouts.status()
@@ -26,7 +26,7 @@ struct NodeControl: ControlService {
     var records: [RecordStatus] = []
     for name in try names(service) {
       let restarts = await restarts(of: name)
-      if let here = await daemon.mirror.records(name) {
+      if let here = await daemon.mirrors.of(name).records(name) {
         records += here.map { $0.with(restarts[$0.client]) }
         continue
       }
@@ -85,7 +85,7 @@ struct NodeControl: ControlService {
 
   func thaw(service: String) async throws(ControlError) {
     let service = try name(service)
-    guard await daemon.mirror.thaw(service) else {
+    guard await daemon.mirrors.of(service).thaw(service) else {
       throw ControlError(
         .preconditionFailed, "the mirror of \(service) does not run on this node: ask its owner's")
     }

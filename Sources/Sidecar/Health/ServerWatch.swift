@@ -17,6 +17,10 @@ final class ServerWatch: Sendable {
   }
 
   private let state = Mutex(State())
+  private let namespace: ServiceNamespace?
+
+  /// - Parameter namespace: where it is; nil: this process's own.
+  init(in namespace: ServiceNamespace? = nil) { self.namespace = namespace }
 
   deinit { state.withLock { $0.asker?.raise() } }
 
@@ -39,7 +43,7 @@ final class ServerWatch: Sendable {
         signal.wait(for: nil)
         signal.clear()
         guard let self else { return }
-        let facts = NFSServerFacts.read()
+        let facts = self.read()
         self.state.withLock { state in
           state.facts = facts
           state.answeredAt = BootClock.now
@@ -48,6 +52,16 @@ final class ServerWatch: Sendable {
       }
     }
     return signal
+  }
+
+  private func read() -> NFSServerFacts {
+    guard let namespace else { return NFSServerFacts.read() }
+    // Not here: a thread that stays in the mounts of a service keeps its file system mounted.
+    let facts = try? OwnThread.runAndWait("lf-nfsd-in") {
+      try namespace.enter()
+      return NFSServerFacts.read()
+    }
+    return facts ?? NFSServerFacts(threads: nil, graceEnded: nil)
   }
 
   /// What was found within the last `age`; nil where the kernel has not answered.

@@ -32,7 +32,7 @@ extension NodeShell {
       running[service]?.stop.stop()
       running[service] = nil
       planStatus[service] = nil
-      await mirror?.end(service)
+      await mirrors?.of(service).end(service)
       await notifications.stop(service)
     case .withdraw:
       break
@@ -238,13 +238,15 @@ extension NodeShell {
 
   private func start(_ journal: PlanJournal) {
     guard let name = ServiceName(journal.plan.service),
-      let service = configuration.services.first(where: { $0.name == name }), let mirror
+      let service = configuration.services.first(where: { $0.name == name }),
+      let mirror = mirrors?.of(name)
     else { return }
     let epoch = journal.plan.epoch
     let run = newRun(name, epoch: epoch)
     let context = PlanRunner.Context(
       node: configuration.node, boot: boot, store: store,
-      limit: configuration.beats.storeTimeout, directory: directory,
+      limit: configuration.beats.storeTimeout, directory: statusDirectory(of: name), nodeDirectory: directory,
+      namespace: configuration.namespace(of: service),
       stateDirectory: configuration.stateDirectory, mirror: mirror, notifications: notifications,
       ownClients: ownClients, otherNames: { await self.namesServed(besides: $0) },
       gracePeriod: configuration.mirror.gracePeriod, stopTime: configuration.beats.stopTime, jobs: jobs,
@@ -275,13 +277,14 @@ extension NodeShell {
 
   /// Under which names clients know this node, besides those of `service`.
   private func namesServed(besides service: ServiceName) -> [String] {
-    configuration.services.filter { $0.name != service && instance.isServing($0.name) }.flatMap(\.names)
+    configuration.services
+      .filter { $0.name != service && $0.isolation == nil && instance.isServing($0.name) }.flatMap(\.names)
   }
 
   /// One plan at a time touches a service, and none while the service is being given up: a plan that was told to
   /// stop may still be ending a step.
   private func waitForRoom(_ service: ServiceName) async {
-    while busy.contains(service) || withdrawals.contains(service) {
+    while busy.contains(service) || withdrawals.contains(service) || restarting.contains(service) {
       guard (try? await clock.sleep(for: .milliseconds(10))) != nil else { break }
     }
     busy.insert(service)
@@ -301,10 +304,10 @@ extension NodeShell {
     let directives = instance.onPlanEnded(service, outcome, now: .now)
     if case .done = outcome { marks.remove(service) }
     if case .done(let ownership) = outcome, ownership.state == .online {
-      if kind != .resumption { await mirror?.onPlan(service, isRunning: false) }
+      if kind != .resumption { await mirrors?.of(service).onPlan(service, isRunning: false) }
     } else {
       running[service] = nil
-      await mirror?.end(service)
+      await mirrors?.of(service).end(service)
       await notifications.stop(service)
     }
     await carryOut(directives)

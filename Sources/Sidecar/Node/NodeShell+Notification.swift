@@ -66,11 +66,11 @@ extension NodeShell {
         throw ControlError(.preconditionFailed, "no client of \(name) has a record: there is nobody to tell")
       }
       let next = try await ServiceStateNumber.next(
-        name, directory: directory, store: store, limit: configuration.beats.storeTimeout)
+        name, directory: statusDirectory(of: name), store: store, limit: configuration.beats.storeTimeout)
       guard
         let assignment = service.assignment(
           epoch: ownership.epoch, number: next.number, graceLeft: graceLeft,
-          gracePeriod: configuration.mirror.gracePeriod)
+          gracePeriod: configuration.mirror.gracePeriod, namespace: configuration.namespace(of: name))
       else {
         throw ControlError(
           .preconditionFailed,
@@ -99,7 +99,7 @@ extension NodeShell {
   ) async throws {
     let (name, epoch) = (assignment.service, assignment.epoch)
     do {
-      let directory = directory
+      let directory = statusDirectory(of: name)
       try await OwnThread.run("lf-state") { try directory.raiseState(to: assignment.number) }
       _ = try await notifications.tell(assignment, records, patience: .zero)
       guard await notifications.keep(entry, name, epoch: epoch) else {
@@ -119,7 +119,8 @@ extension NodeShell {
   ///   better.
   private func graceLeft(of name: ServiceName, epoch: UInt64, force: Bool) async throws -> Duration? {
     // Where a later one runs than the one that is known, more is left.
-    let window = try await ReclaimWindow.read(known: try await notifications.graceLeft(name, epoch: epoch))
+    let window = try await ReclaimWindow.read(
+      try await serverFacts(of: name), known: try await notifications.graceLeft(name, epoch: epoch))
     let reserve = ReclaimWindow.reserve(
       of: configuration.mirror.gracePeriod, stopTime: configuration.beats.stopTime)
     if !force, let obstacle = window.obstacle(reserve: reserve) {

@@ -31,7 +31,7 @@ extension NodeShell {
       do {
         let marks = marks
         try await OwnThread.run("lf-mark") { try marks.put(service.name) }
-        if !isHere { isHere = try await service.mayBeHere() }
+        if !isHere { isHere = try await service.mayBeHere(in: configuration.namespace(of: service)) }
         guard isHere else { return }
         try await withdrawOnce(service)
         log.error("the service is given up", metadata: ["service": "\(service.name)"])
@@ -59,7 +59,18 @@ extension NodeShell {
         throw PlanError("\(command.arguments.joined(separator: " ")): \(outcome.explanation)")
       }
     }
-    _ = try await service.releaseAddress(run)
+    let namespace = configuration.namespace(of: service)
+    _ = try await service.releaseAddress(in: namespace, run)
+    if let namespace {
+      // What is being started there just now would come too late to be ended.
+      while restarting.contains(service.name) {
+        guard BootInstant.now < deadline else {
+          throw PlanError("a program of \(service.name) is being started")
+        }
+        try await clock.sleep(for: .milliseconds(10))
+      }
+      return try await namespace.tearDown(within: max(deadline - .now, .milliseconds(500)))
+    }
     if let command = service.serverWithdrawal { try await run(command) }
   }
 
@@ -72,9 +83,9 @@ extension NodeShell {
 
 extension ServiceConfiguration {
   /// Its address is on this node; where lockferry does not know, it may be.
-  fileprivate func mayBeHere() async throws -> Bool {
-    guard case .interface(let address, let prefixLength, let interface) = address else { return true }
-    return try await ServiceAddressLink(address: address, prefixLength: prefixLength, interface: interface)
-      .isPresent()
+  fileprivate func mayBeHere(in namespace: ServiceNamespace?) async throws -> Bool {
+    if let namespace { return try await OwnThread.run("lf-isolated") { namespace.stands() } }
+    guard let link = try addressLink(in: nil) else { return true }
+    return try await link.isPresent()
   }
 }

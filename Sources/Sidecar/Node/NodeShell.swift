@@ -30,8 +30,10 @@ actor NodeShell {
   var instance: NodeInstance
   var judge: HealthJudge
   let server = ServerWatch()
+  /// Of each isolated service's own server.
+  let ownServers: [ServiceName: ServerWatch]
   let marks: WithdrawalMarks
-  var mirror: MirrorShell?
+  var mirrors: Mirrors?
   /// One run of a plan: an old run that is still ending must not be taken for a new one of the same epoch.
   struct PlanRun {
     var epoch: UInt64
@@ -44,6 +46,8 @@ actor NodeShell {
   var planStatus: [ServiceName: NodeStatus.Plan] = [:]
   /// Services that are being given up.
   var withdrawals: Set<ServiceName> = []
+  /// Isolated services whose programs are being looked after.
+  var restarting: Set<ServiceName> = []
   /// Services whose plan has not ended its last step.
   var busy: Set<ServiceName> = []
   var lastTick: BootInstant
@@ -78,7 +82,12 @@ actor NodeShell {
     self.boot = boot
     self.onRefusal = onRefusal
     healthRounds = HealthRounds(probes: configuration.health.probes, clock: clock)
-    judge = HealthJudge(probes: configuration.health.probes.count, limit: configuration.health.failures)
+    let namespaces = configuration.services.compactMap { service in
+      configuration.namespace(of: service).map { (service.name, $0) }
+    }
+    ownServers = Dictionary(uniqueKeysWithValues: namespaces.map { ($0, ServerWatch(in: $1)) })
+    judge = HealthJudge(
+      probes: configuration.health.probes.count + namespaces.count, limit: configuration.health.failures)
     definitions = PeerDefinitions(configuration: configuration, store: store)
     marks = WithdrawalMarks(runDirectory: configuration.runDirectory)
     startedAt = .now
@@ -93,12 +102,12 @@ actor NodeShell {
   }
 
   /// The mirror asks this node for the guard of its writes, so it comes second.
-  func connect(_ mirror: MirrorShell) async {
-    self.mirror = mirror
+  func connect(_ mirrors: Mirrors) async {
+    self.mirrors = mirrors
     await notifications.connect(
       revise: { await self.revise($0, $1, $2, epoch: $3) }, publish: { await self.publish($0, $1, epoch: $2) }
     )
-    await tellMirrorOfServer()
+    await tellMirrorsOfServers()
   }
 
   /// No service names another node.
@@ -175,8 +184,9 @@ actor NodeShell {
   private func probe() async {
     while !Task.isCancelled {
       let began = BootInstant.now
-      if !configuration.health.probes.isEmpty {
-        judge.onRound(await healthRounds.ask())
+      if !configuration.health.probes.isEmpty || !ownServers.isEmpty {
+        async let isolated = askOwnServers()
+        judge.onRound(await healthRounds.ask() + isolated)
         if Task.isCancelled { return }
         let before = instance.whyUnable(now: .now)
         await carryOut(instance.onHealth(judge.verdict, now: .now))
@@ -187,17 +197,22 @@ actor NodeShell {
             metadata: after.isEmpty ? [:] : ["because": "\(after.joined(separator: "; "))"])
         }
       }
-      await tellMirrorOfServer()
+      await tellMirrorsOfServers()
       let rest = configuration.health.interval - (BootInstant.now - began)
       try? await clock.sleep(for: max(rest, .milliseconds(10)))
     }
   }
 
-  private func tellMirrorOfServer() async {
+  private func tellMirrorsOfServers() async {
     server.ask()
     let facts = server.facts(noOlderThan: configuration.health.interval * 5)
     let isUp = judge.verdict == .healthy && facts != nil && facts?.threads != 0
-    await mirror?.onLockManager(isUp: isUp)
+    await mirrors?.shared.onLockManager(isUp: isUp)
+    for (service, own) in ownServers {
+      own.ask()
+      let isServing = own.facts(noOlderThan: configuration.health.interval * 5)?.isServing == true
+      await mirrors?.own[service]?.onLockManager(isUp: isServing && judge.verdict == .healthy)
+    }
   }
 
   private func compareDefinitions() async {
@@ -244,7 +259,7 @@ extension ServiceConfiguration {
       name: name, home: home, candidates: candidates, hasFence: fence != .none,
       attachesStorage: attachStorage != nil, detachesStorage: detachStorage != nil,
       recoversServer: serverRecovery != nil, tellsWithoutGrace: tellsWithoutGrace,
-      withdrawsServer: serverWithdrawal != nil,
+      withdrawsServer: serverWithdrawal != nil || isolation != nil, isIsolated: isolation != nil,
       listsLocks: !storageMounts.isEmpty, movesAddress: address != nil, hasChecks: isChecked,
       failback: failback, election: election, priority: priority)
   }

@@ -42,6 +42,8 @@ public struct DirectoryNotification: NotificationRun {
     var toldBefore: Set<String> = []
     /// Between the attempt's begin and now, where it goes on.
     var elapsed = Duration.zero
+    /// Where the server's addresses are; nil: in this process's own network.
+    var namespace: ServiceNamespace?
 
     /// An assignment.
     public init(
@@ -112,6 +114,8 @@ public struct DirectoryNotification: NotificationRun {
         return client
       }
       let errand = try NotificationErrand(.tell(names: assignment.names, number: assignment.number))
+      // This thread alone, and whatever it starts.
+      try assignment.namespace?.enterNetwork()
       let notifier = try Notifier(
         errand, to: clients, timings: assignment.timings, from: assignment.sources)
       return DirectoryNotification(

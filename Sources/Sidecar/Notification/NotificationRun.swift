@@ -22,6 +22,8 @@ struct NotificationAssignment: Sendable {
   var names: [String]
   /// The service address, without prefix length; nil where something else moves it.
   var address: String?
+  /// Where that address is, if the service is isolated.
+  var namespace: ServiceNamespace?
   /// How long clients that do not answer are told again, from the attempt's begin.
   var retry: Duration
   /// What was left of the grace period when the attempt began; nil where that is not known.
@@ -74,7 +76,7 @@ extension NotificationAssignment {
       var told = DirectoryNotification.Assignment(
         names: names, number: number, sources: sources,
         timings: NotificationTimings(gracePeriod: often, limit: retryLeft))
-      (told.toldBefore, told.elapsed) = (toldBefore, elapsed)
+      (told.toldBefore, told.elapsed, told.namespace) = (toldBefore, elapsed, namespace)
       let notification = try await DirectoryNotification.start(
         told, try await DirectoryNotification.retire(in: directory), in: directory, recency: .cookie,
         ledger: AttemptLedger(in: directory))

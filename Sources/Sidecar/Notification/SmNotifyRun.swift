@@ -28,9 +28,9 @@ struct SmNotifyRun: NotificationRun {
     let minutes = max(assignment.retryLeft.wholeMilliseconds / 60_000, 1)
     let name = assignment.names.first ?? assignment.address ?? ""
     // -d stays in the foreground, -n sends the number that is in the directory instead of a newer one.
-    let command = try await LongRunningCommand.start([
-      program, "-d", "-f", "-n", "-P", directory.path, "-m", String(minutes), "-v", name,
-    ])
+    let command = try await LongRunningCommand.start(
+      [program, "-d", "-f", "-n", "-P", directory.path, "-m", String(minutes), "-v", name],
+      networkNamespace: assignment.namespace?.networkNamespace)
     return SmNotifyRun(directory: directory, ledger: ledger, all: all, command: command)
   }
 

@@ -76,8 +76,9 @@ extension PlanRunner {
   func takeAddress() async throws -> String {
     switch service.address {
     case .interface(let address, let prefixLength, let interface):
-      let link = try ServiceAddressLink(address: address, prefixLength: prefixLength, interface: interface)
+      guard let link = try service.addressLink(in: context.namespace) else { return "no address" }
       try await link.take()
+      if let gateway = service.isolation?.gateway { try await context.namespace?.route(to: gateway) }
       try await link.announce(rounds: 1)
       // A switch or neighbour may lose the first: the others go out while clients are already being told.
       let log = context.log
@@ -89,7 +90,8 @@ extension PlanRunner {
           log.warning("an announcement was not repeated", metadata: ["error": "\(error)"])
         }
       }
-      return "\(address)/\(prefixLength) on \(interface), announced"
+      let place = context.namespace.map { "\(interface) in \($0.name)" } ?? interface
+      return "\(address)/\(prefixLength) on \(place), announced"
     case .command(let address, let take, _):
       try await command(take, "address")
       return "\(address) by \(take.arguments.joined(separator: " "))"
@@ -100,17 +102,20 @@ extension PlanRunner {
 
   func verify() async throws -> String {
     var shown: [String] = []
-    if case .interface(let address, let prefixLength, let interface) = service.address {
-      let link = try ServiceAddressLink(address: address, prefixLength: prefixLength, interface: interface)
+    if let link = try service.addressLink(in: context.namespace) {
       guard try await link.isPresent() else {
-        throw PlanError("\(address) is not on \(interface) any more; who took it away?")
+        throw PlanError("\(link.address) is not on \(link.interface) any more; who took it away?")
       }
-      shown.append("\(address) is on \(interface)")
+      shown.append("\(link.address) is on \(link.interface)")
     }
     if plan.kind == .adoption {
       // A restarting server may have emptied sm/ since (Linux 6.4 and later): the store has the records, and
       // what counts is that it still has them.
       shown.append("\(try await storedRecords().count) records in the store")
+    }
+    if let namespace = context.namespace {
+      shown.append(try await verifyOwnServer(namespace))
+      return shown.joined(separator: "; ")
     }
     let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
     shown.append(

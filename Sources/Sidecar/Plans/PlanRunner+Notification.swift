@@ -100,7 +100,7 @@ extension PlanRunner {
   /// Clients that are told after the grace period can only learn that their locks are gone.
   private func expectGrace(for clients: Int) async throws {
     if clients > 0, graceLeft != nil {
-      let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
+      let facts = try await NFSServerFacts.read(for: context.namespace)
       if facts.isServing, facts.graceEnded == true { throw GraceOver(clients: clients) }
     }
     guard await context.onTelling(service.name, clients > 0) else { throw GraceOver(clients: clients) }
@@ -114,7 +114,8 @@ extension PlanRunner {
 
   private func assignment(_ number: StateNumber) -> NotificationAssignment? {
     service.assignment(
-      epoch: epoch, number: number, graceLeft: graceLeft, gracePeriod: context.gracePeriod)
+      epoch: epoch, number: number, graceLeft: graceLeft, gracePeriod: context.gracePeriod,
+      namespace: context.namespace)
   }
 
   /// What is left of the grace period that the server step began or found; nil where there is none that anybody could see.
@@ -141,7 +142,8 @@ struct GraceOver: Error, CustomStringConvertible {
 extension ServiceConfiguration {
   /// What the notifier is to do; nil where a command tells the clients.
   func assignment(
-    epoch: UInt64, number: StateNumber, graceLeft: Duration?, gracePeriod: Duration
+    epoch: UInt64, number: StateNumber, graceLeft: Duration?, gracePeriod: Duration,
+    namespace: ServiceNamespace?
   ) -> NotificationAssignment? {
     let teller: NotificationAssignment.Teller
     switch notification {
@@ -151,6 +153,6 @@ extension ServiceConfiguration {
     }
     return NotificationAssignment(
       service: name, epoch: epoch, number: number, teller: teller, names: names, address: address?.address,
-      retry: notification.retry, graceLeft: graceLeft, gracePeriod: gracePeriod)
+      namespace: namespace, retry: notification.retry, graceLeft: graceLeft, gracePeriod: gracePeriod)
   }
 }

@@ -5,7 +5,7 @@ import SharedStore
 /// The steps by which a service leaves here.
 extension PlanRunner {
   func releaseAddress() async throws -> String {
-    try await service.releaseAddress { try await command($0, "address") }
+    try await service.releaseAddress(in: context.namespace) { try await command($0, "address") }
   }
 
   func finishMirror() async throws -> String {
@@ -23,6 +23,7 @@ extension PlanRunner {
   }
 
   func withdrawServer() async throws -> String {
+    if service.isolation != nil { return try await stopOwnServer() }
     guard let withdrawal = service.serverWithdrawal else { return "nothing to run" }
     try await command(withdrawal, "withdraw")
     return withdrawal.arguments.joined(separator: " ")
@@ -62,7 +63,13 @@ extension PlanRunner {
 
 extension ServiceConfiguration {
   /// Takes the address away from this node, and makes sure that it is gone.
-  func releaseAddress(_ run: (CommandConfiguration) async throws -> Void) async throws -> String {
+  func releaseAddress(
+    in namespace: ServiceNamespace?, _ run: (CommandConfiguration) async throws -> Void
+  ) async throws -> String {
+    if let namespace {
+      try await namespace.cutOff()
+      return "\(address?.address ?? "the address") is gone with its link in \(namespace.name)"
+    }
     switch address {
     case .interface(let address, let prefixLength, let interface):
       let link = try ServiceAddressLink(address: address, prefixLength: prefixLength, interface: interface)

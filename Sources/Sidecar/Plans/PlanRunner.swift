@@ -15,7 +15,12 @@ struct PlanRunner: Sendable {
     var store: any SharedStore
     /// The time limit of one call to the store.
     var limit: Duration
+    /// Where the status monitor that serves the service keeps its records.
     var directory: StatusDirectory
+    /// This node's own, which is the same unless the service is isolated.
+    var nodeDirectory: StatusDirectory
+    /// Where the service lives, if it is isolated.
+    var namespace: ServiceNamespace?
     /// Private status directories of services live below this.
     var stateDirectory: String
     var mirror: MirrorShell
@@ -138,6 +143,8 @@ struct PlanRunner: Sendable {
     case (_, .fence): try await fence(&writes)
     case (.release, .storage): try await detachStorage()
     case (_, .storage): try await attachStorage()
+    case (.release, .namespace): try await removeNamespace()
+    case (_, .namespace): try await makeNamespace()
     case (_, .records): try await installRecords()
     case (_, .state): try await chooseStateNumber(&journal)
     case (.release, .server): try await withdrawServer()

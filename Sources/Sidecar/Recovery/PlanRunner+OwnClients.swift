@@ -11,7 +11,7 @@ extension PlanRunner {
 
   /// What restarts the NFS server, or its lock manager, takes their locks with it.
   private var touchesOwnClients: Bool {
-    plan.kind == .adoption && service.serverRecovery != nil && service.tellsOwnClients
+    plan.kind == .adoption && service.restartsOwnServer && service.tellsOwnClients
   }
 
   /// Before the service's records join the live directory, and again before the server is restarted.
@@ -53,7 +53,7 @@ extension PlanRunner {
 
   /// A daemon that starts again goes on telling them; what keeps it from that must not keep the service waiting.
   func goOnTellingOwnClients(_ number: StateNumber) async -> Int {
-    guard service.serverRecovery != nil, service.tellsOwnClients else { return 0 }
+    guard service.restartsOwnServer, service.tellsOwnClients else { return 0 }
     let assignment = NotificationAssignment(
       service: service.name, epoch: epoch, number: number, teller: .builtIn, names: [], address: nil,
       retry: service.notification.retry, graceLeft: nil, gracePeriod: context.gracePeriod)

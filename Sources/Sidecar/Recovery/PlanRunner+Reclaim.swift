@@ -12,7 +12,7 @@ extension PlanRunner {
   func takeInventory(_ writes: inout [StoreTransaction.Write]) async throws -> String {
     let key = try ClusterKeys.inventory(service.name)
     do {
-      let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
+      let facts = try await NFSServerFacts.read(for: context.namespace)
       if let obstacle = LockInventory.obstacle(isServing: facts.isServing, graceEnded: facts.graceEnded) {
         throw PlanError(obstacle)
       }
@@ -55,9 +55,10 @@ extension PlanRunner {
       return { _ in ReclaimRun.fullLength("nobody knows which locks there are to come back") }
     }
     let (own, name, epoch, runner) = (context.ownClients, service.name, epoch, self)
+    let isAlone = service.isolation != nil
     let run = ReclaimRun(
-      inventory, locks: ServiceLocks(mounts: service.storageMounts),
-      others: { try await own.others(than: name, epoch: epoch) },
+      inventory, locks: ServiceLocks(mounts: service.storageMounts), namespace: context.namespace,
+      others: { isAlone ? [] : try await own.others(than: name, epoch: epoch) },
       holdsEpoch: { try await runner.holdsEpoch() })
     let log = context.log
     context.jobs.start { await run.run(name, log: log) }
@@ -66,6 +67,13 @@ extension PlanRunner {
 
   /// Who besides the service's clients could have locks to reclaim, which no inventory lists.
   private func obstacleToInventory() async throws -> String? {
+    if let isolation = service.isolation {
+      // Nobody else is a client of its lock manager, so that only a file system could be missing from the inventory.
+      let (exports, mounts) = (try await isolation.exportLines().paths, service.storageMounts)
+      let points = try await OwnThread.run("lf-mounts") { try MountTable.read().points(reachedBy: exports) }
+      return points.first { !mounts.contains($0) }
+        .map { "clients reach \($0) as well, which storage.mounts does not name" }
+    }
     guard service.tellsOwnClients else { return "recovery.own_clients is leave" }
     switch try await context.ownClients.locksBefore(service.name, epoch: epoch) {
     case nil: return "what else this node's lock manager held before the restart is not known"

@@ -7,6 +7,8 @@ extension PlanRunner {
   /// The first opening: whoever holds locks here already must not lose them to a restart.
   func openServer(_ journal: inout PlanJournal) async throws -> String {
     if service.restart != nil { return try await takeUp() }
+    // Nobody holds locks in a namespace that was made a moment ago.
+    if service.isolation != nil { return try await recoverServer(&journal) }
     let directory = context.directory
     let scan = try? await OwnThread.run("lf-scan-sm") { try directory.scan(previous: nil) }
     guard let held = scan?.records.count, held > 0 else { return try await recoverServer(&journal) }
@@ -32,6 +34,7 @@ extension PlanRunner {
     case nil: return try await expectRunningGrace(&journal)
     case .command(let command): done = try await recover(by: command)
     case .restart(let restart): done = try await perform(restart, &journal)
+    case .isolated(let isolation): return try await startOwnServer(isolation)
     }
     // Now, since they need no service address, and whatever fails after this has taken their locks already.
     guard let stateNumber else { return done }
@@ -65,7 +68,7 @@ extension PlanRunner {
   /// Nothing here begins a grace period, so one must run: before the address comes, or others take locks meanwhile.
   private func expectRunningGrace(_ journal: inout PlanJournal) async throws -> String {
     guard try await !storedRecords().isEmpty else { return "no client to tell" }
-    let window = try await ReclaimWindow.read()
+    let window = try await ReclaimWindow.read(try await NFSServerFacts.read(for: nil))
     let reserve = ReclaimWindow.reserve(of: context.gracePeriod, stopTime: context.stopTime)
     if let obstacle = window.obstacle(reserve: reserve) {
       throw PlanError(

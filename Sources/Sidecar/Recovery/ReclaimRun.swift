@@ -9,6 +9,7 @@ actor ReclaimRun {
 
   private let watch: ReclaimWatch
   private let locks: ServiceLocks
+  private let namespace: ServiceNamespace?
   private let others: @Sendable () async throws -> [String]
   private let holdsEpoch: @Sendable () async throws -> Bool
   private let all: Int
@@ -16,15 +17,18 @@ actor ReclaimRun {
   private var outcome: String?
 
   /// - Parameters:
-  ///   - others: clients besides those of the service that this node's lock manager knows.
+  ///   - namespace: where the lock manager is that serves them; nil: this process's own.
+  ///   - others: clients besides those of the service that this lock manager knows.
   ///   - holdsEpoch: the store's word, asked for before the grace period is ended.
   init(
-    _ inventory: LockInventory, locks: ServiceLocks, others: @escaping @Sendable () async throws -> [String],
+    _ inventory: LockInventory, locks: ServiceLocks, namespace: ServiceNamespace?,
+    others: @escaping @Sendable () async throws -> [String],
     holdsEpoch: @escaping @Sendable () async throws -> Bool
   ) {
     watch = ReclaimWatch(inventory)
     all = inventory.locks.count
     self.locks = locks
+    self.namespace = namespace
     self.others = others
     self.holdsEpoch = holdsEpoch
   }
@@ -59,10 +63,9 @@ actor ReclaimRun {
   }
 
   private func look() async throws -> String? {
-    let locks = locks
-    let (present, facts) = try await OwnThread.run("lf-reclaims") {
-      (try locks.held(), NFSServerFacts.read())
-    }
+    let (locks, namespace) = (locks, namespace)
+    let present = try await OwnThread.run("lf-reclaims") { try locks.held() }
+    let facts = try await NFSServerFacts.read(for: namespace)
     switch watch.look(present: present, graceEnded: facts.graceEnded, others: try await others()) {
     case .wait:
       return nil
@@ -74,7 +77,10 @@ actor ReclaimRun {
         : "\(missing) of \(all) locks were not back when the grace period was over"
     case .end:
       guard try await holdsEpoch() else { return Self.fullLength("the service has left this node") }
-      try await OwnThread.run("lf-reclaims") { try GracePeriod.end() }
+      try await OwnThread.run("lf-reclaims") {
+        try namespace?.enter()
+        try GracePeriod.end()
+      }
       let took = (BootClock.now - start).wholeMilliseconds
       return "all \(all) locks are back after \(took) ms, and the grace period is ended"
     }

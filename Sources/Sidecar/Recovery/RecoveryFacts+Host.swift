@@ -22,11 +22,6 @@ extension ServiceConfiguration {
     if case .restart(let restart) = serverRecovery { restart } else { nil }
   }
 
-  /// `recovery.server.command`
-  var recoveryCommand: CommandConfiguration? {
-    if case .command(let command) = serverRecovery { command } else { nil }
-  }
-
   /// Whether something tells, beforehand, that this node could not adopt it.
   var isChecked: Bool { !checks.isEmpty || restart != nil }
 }

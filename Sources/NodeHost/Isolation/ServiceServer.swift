@@ -1,0 +1,203 @@
+import CLinux
+import Glibc
+
+/// The NFS server of one service, in its own namespaces: rpcbind, rpc.statd, nfsdcld, rpc.mountd, and the threads of nfsd.
+///
+/// Nothing of it is a child of ours that would end with us: the programs go into the background by themselves, and who
+/// runs is asked of the kernel.
+public struct ServiceServer: Sendable {
+  /// Where it runs.
+  public let namespace: ServiceNamespace
+  /// Threads of nfsd.
+  public let threads: Int
+  /// lockd's grace period in seconds, which nfsd's own follows. The kernel has one length for all namespaces, read when a
+  /// grace period begins (fs/lockd/svc.c; per namespace from Linux 6.15 on).
+  public let graceSeconds: Int
+
+  private static let commandLimit = Duration.seconds(30)
+  private static let nfs = "nfs-kernel-server (nfs-utils on Red Hat)"
+  /// What nfsd takes (fs/nfsd/nfsctl.c, `__write_time`; fs/lockd/svc.c, `nlm_grace_period_max`).
+  private static let grace = 10...240
+
+  /// Nothing is started yet.
+  public init(namespace: ServiceNamespace, threads: Int, gracePeriod: Duration) {
+    self.namespace = namespace
+    self.threads = threads
+    let (seconds, rest) = gracePeriod.components
+    graceSeconds = min(max(Int(seconds) + (rest > 0 ? 1 : 0), Self.grace.lowerBound), Self.grace.upperBound)
+  }
+
+  /// A program of the service that stays in the background.
+  public enum Program: String, Sendable, CaseIterable {
+    /// The service's own port table.
+    case portMapper = "rpcbind"
+    /// Keeps the records of its clients.
+    case statusMonitor = "rpc.statd"
+    /// Keeps nfsd from holding a grace period of NFSv4, in which no new lock of NFSv3 would be granted either.
+    case recoveryDaemon = "nfsdcld"
+    /// Answers the kernel's questions about exports, and clients that mount.
+    case mountDaemon = "rpc.mountd"
+
+    var package: String {
+      switch self {
+      case .portMapper: "rpcbind"
+      case .statusMonitor: "nfs-common (nfs-utils on Red Hat)"
+      case .recoveryDaemon, .mountDaemon: ServiceServer.nfs
+      }
+    }
+
+    var arguments: [String] {
+      switch self {
+      // Warm start: after the death of an rpcbind the next one knows what the kernel had registered.
+      case .portMapper: ["-w"]
+      case .statusMonitor: ["--no-notify", "--state-directory-path", "/var/lib/nfs"]
+      case .recoveryDaemon: ["-p", ServiceNamespace.pipes, "-s", "/var/lib/nfs/nfsdcld"]
+      case .mountDaemon: []
+      }
+    }
+  }
+
+  /// Every program that will be run within.
+  ///
+  /// - Throws: ``NodeHostError`` (`absent`) that says which package is missing.
+  public static func programs() throws(NodeHostError) -> [String] {
+    var paths: [String] = []
+    for program in Program.allCases {
+      paths.append(try HostPrograms.find(program.rawValue, package: program.package))
+    }
+    for name in ["exportfs", "rpc.nfsd"] { paths.append(try HostPrograms.find(name, package: nfs)) }
+    return paths
+  }
+
+  /// Those that are not there.
+  ///
+  /// - Throws: ``NodeHostError`` where `/proc` can't be listed.
+  public func missing() throws(NodeHostError) -> [Program] {
+    let names = Set(try NamespaceProcesses(of: namespace).members().map(\.name))
+    return Program.allCases.filter { !names.contains($0.rawValue) }
+  }
+
+  /// Starts a program; returns when it has gone into the background.
+  ///
+  /// - Throws: ``NodeHostError`` with what it said.
+  public func start(_ program: Program) async throws {
+    if program == .recoveryDaemon { try await mount("rpc_pipefs", on: ServiceNamespace.pipes) }
+    try await run([try HostPrograms.find(program.rawValue, package: program.package)] + program.arguments)
+  }
+
+  /// Has the kernel and rpc.mountd know the exports.
+  ///
+  /// - Throws: ``NodeHostError`` with what exportfs said.
+  public func export() async throws {
+    guard access("/etc/exports", F_OK) == 0 else {
+      throw NodeHostError(
+        .absent,
+        "there is no /etc/exports, in whose place the service would see its own; make an empty one: touch /etc/exports"
+      )
+    }
+    // As exportfs needs it to try the exports out.
+    try await mount("nfsd", on: "/proc/fs/nfsd")
+    try await run([try HostPrograms.find("exportfs", package: Self.nfs), "-ra"])
+  }
+
+  /// Starts the threads of nfsd, and lockd with them: its grace period begins now.
+  ///
+  /// - Throws: ``NodeHostError`` with what rpc.nfsd said.
+  public func startThreads() async throws {
+    try await run([
+      try HostPrograms.find("rpc.nfsd", package: Self.nfs), "--grace-time", "\(graceSeconds)",
+      "--nfs-version",
+      "3", "--no-nfs-version", "4", "\(threads)",
+    ])
+  }
+
+  /// Loads the kernel's NFS server, where it is a module.
+  ///
+  /// - Throws: ``NodeHostError`` (`absent`) where this kernel has none.
+  public static func loadKernelServer() async throws {
+    if knowsFileSystem("nfsd") { return }
+    let modprobe = try HostPrograms.find("modprobe", package: "kmod")
+    let outcome = await HostCommand.run([modprobe, "nfsd"], within: commandLimit)
+    guard knowsFileSystem("nfsd") else {
+      throw NodeHostError(
+        .absent, "this kernel has no NFS server (nfsd): modprobe nfsd: \(told(outcome))")
+    }
+  }
+
+  /// Stops everything in `namespace`, whatever of it stands.
+  ///
+  /// The status monitor goes first: a stopping lockd unmonitors all its clients from Linux 6.4 on, and their records are
+  /// the next owner's. It is killed, since it would take its port back from rpcbind otherwise: lockd, which is told then
+  /// that nobody has that program, asks again for a minute for each of its clients (net/sunrpc/clnt.c,
+  /// `call_bind_status`), while a port where nobody listens ends its call at once. rpcbind is there until nfsd is not,
+  /// which takes its ports back from it.
+  ///
+  /// - Parameter limit: for nfsd and for the programs, each.
+  /// - Throws: ``NodeHostError`` that says what could not be stopped.
+  public static func stop(in namespace: ServiceNamespace, within limit: Duration) async throws {
+    let processes = NamespaceProcesses(of: namespace)
+    try await OwnThread.run("lf-end", within: limit * 2) {
+      try processes.end(within: limit, kills: true) {
+        [Program.statusMonitor.rawValue, "lockferry"].contains($0.name)
+      }
+    }
+    try await OwnThread.run("lf-nfsd-stop", within: limit) { try stopThreads(in: namespace) }
+    try await OwnThread.run("lf-end", within: limit * 2) { try processes.end(within: limit) }
+  }
+
+  // MARK: - Parts
+
+  private static func stopThreads(in namespace: ServiceNamespace) throws(NodeHostError) {
+    // Where no network namespace is bound to the file, no nfsd is in it.
+    guard access(namespace.networkNamespace, F_OK) == 0, knowsFileSystem("nfsd"),
+      (try? namespace.enterNetwork()) != nil
+    else { return }
+    do throws(NodeHostError) {
+      try namespace.enter()
+    } catch {
+      // A daemon was killed in the middle. nfsd takes its ports back from the rpcbind at this path: never this node's.
+      let failure = lfh_unshare_mounts()
+      if failure != 0 { throw NodeHostError(-failure, "can't make a mount namespace") }
+      let hidden = lfh_mount("tmpfs", "/run", "mode=0755")
+      if hidden != 0 { throw NodeHostError(-hidden, "can't mount tmpfs on /run") }
+      let mounted = lfh_mount("nfsd", "/proc/fs/nfsd", nil)
+      if mounted != 0 { throw NodeHostError(-mounted, "can't mount nfsd on /proc/fs/nfsd") }
+    }
+    guard NFSServerFacts.read().isServing else { return }
+    let file = try Descriptor.open("/proc/fs/nfsd/threads", O_WRONLY)
+    if let failure = file.write(Array("0\n".utf8)) { throw NodeHostError(failure, "/proc/fs/nfsd/threads") }
+    guard !NFSServerFacts.read().isServing else {
+      throw NodeHostError(.failed, "nfsd of \(namespace.service) still has threads (/proc/fs/nfsd/threads)")
+    }
+  }
+
+  private func mount(_ type: String, on target: String) async throws {
+    let namespace = namespace
+    try await OwnThread.run("lf-mount", within: Self.commandLimit) {
+      try namespace.enter()
+      guard try !MountTable.read().entries.contains(where: { $0.point == target && $0.type == type }) else {
+        return
+      }
+      let failure = lfh_mount(type, target, nil)
+      if failure != 0 { throw NodeHostError(-failure, "can't mount \(type) on \(target)") }
+    }
+  }
+
+  private func run(_ arguments: [String]) async throws {
+    let outcome = await namespace.run(arguments, within: Self.commandLimit)
+    guard outcome.succeeded else {
+      throw NodeHostError(
+        .failed, "\(arguments.joined(separator: " ")): \(Self.told(outcome))")
+    }
+  }
+
+  private static func told(_ outcome: CommandOutcome) -> String {
+    let said = outcome.output.split(separator: "\n").suffix(3).joined(separator: " / ")
+    return said.isEmpty ? "\(outcome)" : "\(outcome): \(said)"
+  }
+
+  private static func knowsFileSystem(_ type: String) -> Bool {
+    let known = (try? contentsOfFile("/proc/filesystems")) ?? []
+    return String(decoding: known, as: UTF8.self).split { $0 == "\n" || $0 == "\t" }.contains { $0 == type }
+  }
+}

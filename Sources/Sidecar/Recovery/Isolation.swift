@@ -1,0 +1,75 @@
+import Cluster
+import NodeHost
+import StatusMonitor
+
+extension ServiceConfiguration {
+  /// How it is isolated; nil where it is not.
+  var isolation: IsolationConfiguration? {
+    if case .isolated(let isolation) = serverRecovery { isolation } else { nil }
+  }
+
+  /// Its adoption restarts this node's own NFS server or lock manager, whose other clients lose their locks.
+  var restartsOwnServer: Bool { serverRecovery != nil && isolation == nil }
+
+  /// The address on its link, which is in `namespace` where it has one; nil where commands or others move the address.
+  func addressLink(in namespace: ServiceNamespace?) throws(NodeHostError) -> ServiceAddressLink? {
+    guard case .interface(let address, let prefixLength, let interface) = address else { return nil }
+    return try ServiceAddressLink(
+      address: address, prefixLength: prefixLength,
+      interface: namespace == nil ? interface : ServiceNamespace.interface,
+      networkNamespace: namespace?.networkNamespace)
+  }
+}
+
+extension NodeConfiguration {
+  /// Where the service lives while it is here; nil where it shares this node's NFS server.
+  func namespace(of service: ServiceConfiguration) -> ServiceNamespace? {
+    guard service.isolation != nil, case .interface(_, _, let interface) = service.address else { return nil }
+    return ServiceNamespace(
+      service: service.name.text, stateDirectory: stateDirectory, runDirectory: runDirectory,
+      parent: interface)
+  }
+
+  /// The same.
+  func namespace(of name: ServiceName) -> ServiceNamespace? {
+    services.first { $0.name == name }.flatMap(namespace)
+  }
+}
+
+extension IsolationConfiguration {
+  /// What is exported, read now.
+  func exportLines() async throws -> ExportLines {
+    switch exports {
+    case .lines(let lines): return try ExportLines(lines.joined(separator: "\n"))
+    case .file(let path):
+      do {
+        return try await OwnThread.run("lf-exports") { try ExportLines(file: path) }
+      } catch {
+        throw PlanError("\(path): \(error)")
+      }
+    }
+  }
+}
+
+extension NFSServerFacts {
+  /// What the kernel's server says of itself that serves a service: its own in `namespace`, or this node's.
+  static func read(for namespace: ServiceNamespace?) async throws -> NFSServerFacts {
+    guard let namespace else { return try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() } }
+    return await read(in: namespace, within: .seconds(5))
+  }
+}
+
+/// The mirror of each service: one follows this node's status directory for all services that share its NFS server, and
+/// each isolated service has its own.
+struct Mirrors: Sendable {
+  /// Of this node's own status directory.
+  let shared: MirrorShell
+  /// Of each isolated service's.
+  let own: [ServiceName: MirrorShell]
+
+  /// The one that carries the records of `service`.
+  func of(_ service: ServiceName) -> MirrorShell { own[service] ?? shared }
+
+  /// All of them.
+  var all: [MirrorShell] { [shared] + own.values }
+}

@@ -1,0 +1,77 @@
+import Testing
+
+@testable import NodeHost
+
+@Suite("What a service of its own sees (B3)")
+struct IsolationTests {
+  @Test("Storage of other services and the node's own /run do not stay mounted in it")
+  func mounts() {
+    let exports = ["/srv/home"]
+    let needed = exports + ["/var/lib/lockferry/isolated/home", "/opt/nfs/sbin/rpc.nfsd", "/run/lockferry"]
+    func stays(_ point: String) -> Bool { ServiceNamespace.stays(point, needed: needed, exports: exports) }
+    for point in [
+      "/", "/run", "/proc", "/dev/pts", "/usr", "/etc/hosts", "/var", "/var/lib/lockferry", "/opt/nfs",
+      "/srv",
+      "/srv/home",
+      "/srv/home/below",
+    ] {
+      #expect(stays(point), "\(point)")
+    }
+    for point in [
+      "/srv/other", "/srv/homely", "/mnt", "/run/netns/x", "/proc/fs/nfsd", "/var/lib/nfs",
+    ] {
+      #expect(!stays(point), "\(point)")
+    }
+  }
+
+  @Test("A mount table is read as the kernel writes it")
+  func mountTable() {
+    let table = MountTable(
+      parsing: """
+        36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
+        37 35 0:4 mnt:[4026532] /run/with\\040space rw shared:3 - nsfs nsfs rw
+        garbage
+
+        """)
+    #expect(
+      table.entries == [
+        .init(point: "/mnt2", type: "ext3", device: .init(major: 98, minor: 0)),
+        .init(point: "/run/with space", type: "nsfs", device: .init(major: 0, minor: 4)),
+      ])
+    #expect(table.has("/mnt2") && !table.has("/mnt"))
+  }
+
+  @Test(
+    "An inventory covers a service when its mounts are all that clients reach (B4)",
+    arguments: [
+      (["/srv/home"], ["/srv/home"]), (["/srv/home/a"], ["/srv/home"]), (["/srv/deep/a"], ["/srv/deep/a"]),
+      (["/srv/deep"], ["/srv/deep", "/srv/deep/a"]), (["/srv/homely"], ["/"]),
+      (["/srv/home", "/srv/deep/a/b"], ["/srv/deep/a", "/srv/home"]),
+    ])
+  func reach(paths: [String], points: [String]) {
+    let table = MountTable(
+      parsing: ["/", "/srv/home", "/srv/deep", "/srv/deep/a"].map { "1 1 8:1 / \($0) rw - ext4 /dev/x rw" }
+        .joined(separator: "\n"))
+    #expect(table.points(reachedBy: paths) == points)
+  }
+
+  @Test("Exported paths are found in exports(5) as written by people")
+  func exports() throws {
+    let lines = try ExportLines(
+      """
+      # comment
+      /srv/home  10.0.0.0/24(rw,fsid=77) \\
+          10.0.1.0/24(ro)
+      "/srv/with space" *(ro)
+        /srv/octal\\040too *(ro)
+      """)
+    #expect(lines.paths == ["/srv/home", "/srv/with space", "/srv/octal too"])
+    #expect(lines.text.hasSuffix("\n"))
+  }
+
+  @Test(
+    "Exports that are none are refused", arguments: ["", "# nothing\n", "srv/home *(rw)", "\"srv\" *(rw)"])
+  func noExports(text: String) {
+    #expect(throws: NodeHostError.self) { try ExportLines(text) }
+  }
+}
