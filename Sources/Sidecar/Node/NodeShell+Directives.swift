@@ -249,7 +249,7 @@ extension NodeShell {
       namespace: configuration.namespace(of: service),
       stateDirectory: configuration.stateDirectory, mirror: mirror, notifications: notifications,
       ownClients: ownClients, otherNames: { await self.namesServed(besides: $0) },
-      gracePeriod: configuration.mirror.gracePeriod, jobs: jobs,
+      addressing: configuration.addresses, gracePeriod: configuration.mirror.gracePeriod, jobs: jobs,
       ownerBytes: { await self.ownerBytes($0, $1) }, onOwnerSeen: { await self.onOwnerSeen($0, $1) },
       onGrace: { await self.onGrace($0, left: $1) }, onTelling: { await self.onTelling($0, anybody: $1) },
       onProgress: { await self.onProgress($0, $1) },
