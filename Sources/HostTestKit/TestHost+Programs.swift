@@ -174,6 +174,16 @@ extension TestHost {
     try await run(["ip", "-o", "address", "show", "dev", "eth0"]).orThrow().output.contains(" \(address)/")
   }
 
+  /// Of its end of the cable, as `ip link` writes it.
+  public func hardwareAddress() async throws -> String {
+    let words = try await run(["ip", "-o", "link", "show", "dev", "eth0"]).orThrow().output.split(
+      separator: " ")
+    guard let place = words.firstIndex(of: "link/ether"), place + 1 < words.count else {
+      throw HostTestError("\(name) has no hardware address: \(words)")
+    }
+    return String(words[place + 1])
+  }
+
   /// What the state file of the status directory holds; nil where it is empty or not there.
   public var stateNumber: Int32? {
     guard let bytes = FileManager.default.contents(atPath: statusDirectory + "/state"), bytes.count == 4

@@ -5,7 +5,7 @@ public struct NodeHostError: Error, Sendable, CustomStringConvertible {
   /// What kind of failure; more kinds may come.
   public struct Code: Hashable, Sendable {
     private enum Kind: String {
-      case invalid, absent, denied, held, conflict, full, failed
+      case invalid, absent, denied, held, conflict, duplicate, full, failed
     }
     private let kind: Kind
     private init(_ kind: Kind) { self.kind = kind }
@@ -20,6 +20,8 @@ public struct NodeHostError: Error, Sendable, CustomStringConvertible {
     public static let held = Code(.held)
     /// The machine is in a state that contradicts what was asked for.
     public static let conflict = Code(.conflict)
+    /// Another machine has the address.
+    public static let duplicate = Code(.duplicate)
     /// No room on the file system.
     public static let full = Code(.full)
     /// Any other failure.

@@ -70,7 +70,7 @@ struct BidTests {
   }
 
   private static func rank(_ others: [NodeName: Bid], own: Bid = bid()) -> Int {
-    ballot(others, own: own).rank(of: "b", among: ["a", "b", "c"]) { _, _ in true }
+    ballot(others, own: own).better(than: "b", among: ["a", "b", "c"]) { _, _ in true }.count
   }
 
   @Test func equalBidsKeepTheOrderOfTheCandidates() {

@@ -39,8 +39,9 @@ struct SmallWorld {
   var priorities: [NodeName: Int] = [:]
   /// The load of each node's machine.
   var loads: [NodeName: Load] = [:]
-  /// How often they were asked.
-  var questions = 0
+  /// How often each node asked them.
+  var askers: [NodeName: Int] = [:]
+  var questions: Int { askers.values.reduce(0, +) }
   var adoption = AdoptionPolicy()
   var now = at(.seconds(1000))
   var timings = BeatTimings()
@@ -173,7 +174,7 @@ struct SmallWorld {
       nodes[name]?.directives.append(directive)
       nodes[name]?.plans[service] = nil
     case .askWitness(let service, let owner):
-      questions += 1
+      askers[name, default: 0] += 1
       if let answer = witnesses[owner] ?? .some(.notSeen) {
         input(name) { $0.onWitness(service, of: owner, answer, now: $1) }
       }

@@ -142,7 +142,8 @@ extension HostTests {
       }
     }
 
-    /// A node that hung through its own lease finds the service taken and lets go of it.
+    /// B5: the daemon hangs through its own lease, and its kernel answers for the address: nobody takes that before the
+    /// daemon goes on, finds the service another's and lets go of it.
     @Test func anOwnerThatHungReturnsToFindItsServiceElsewhereAndGivesItUp() async throws {
       try await withTwoServers { site in
         let daemon = try await site.startDaemons().primary
@@ -150,10 +151,16 @@ extension HostTests {
         try await site.firstLock(on: site.primary)
         try await site.waitUntilMirrored(site.primary, records: 1)
 
+        let hardware = try await site.primary.hardwareAddress()
         daemon.pause()
+        try await eventually(within: .seconds(60), "b says who has the address") {
+          let plan = try await site.adoptive.status().service(TwoServers.service)?.plan
+          return plan?.problem?.contains(hardware) == true
+        }
+        #expect(try await site.holders(former: site.primary) == ["a"])
+        daemon.resume()
         try await site.waitUntil(site.adoptive, owns: TwoServers.service)
         _ = try await listener.callback("the client is called back")
-        daemon.resume()
         try await eventually(within: .seconds(60), "a lets go of the address") {
           try await !site.primary.has(address: TwoServers.address)
         }

@@ -50,7 +50,11 @@ extension HostTests {
           try await daemon.kill()
           daemon = try await site.adoptive.startLockferry()
           try await eventually(within: .seconds(60), "\(step) runs again") { gate.runs(step) == earlier + 2 }
-          #expect(try await site.adoptive.status().service(TwoServers.service)?.state == "adopting")
+          // The step may run before the control socket listens.
+          let state = try await value(within: .seconds(60), "b answers") {
+            try? await site.adoptive.status().service(TwoServers.service)?.state
+          }
+          #expect(state == "adopting")
           try gate.open(step)
         }
         try await site.waitUntil(site.adoptive, owns: TwoServers.service)

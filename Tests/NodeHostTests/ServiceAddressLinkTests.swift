@@ -4,76 +4,6 @@ import Testing
 
 @testable import NodeHost
 
-private let ipPrograms: [String] = ["/usr/sbin/ip", "/sbin/ip", "/bin/ip"]
-private let ipProgram = ipPrograms.first { access($0, X_OK) == 0 }
-
-/// Root and iproute2; without them namespaces can't be made and these tests don't run.
-private let canMakeNamespaces = isRoot && ipProgram != nil
-
-private let namespaceNumber = Atomic(0)
-
-/// A server and a client, each a network namespace, joined by a cable.
-private struct Cable: Sendable {
-  let server: String
-  let client: String
-  var serverPath: String { "/run/netns/" + server }
-
-  static func with(_ body: (Cable) async throws -> Void) async throws {
-    let number = namespaceNumber.add(1, ordering: .relaxed).newValue
-    let cable = Cable(server: "lf-t-\(getpid())-\(number)-s", client: "lf-t-\(getpid())-\(number)-c")
-    func remove() async {
-      for name in [cable.server, cable.client] {
-        _ = await cable.ip(["netns", "delete", name])
-      }
-    }
-    do {
-      for name in [cable.server, cable.client] { try await cable.mustRun(["netns", "add", name]) }
-      try await cable.mustRun([
-        "link", "add", "lf0", "netns", cable.server, "type", "veth", "peer", "name", "lf0", "netns",
-        cable.client,
-      ])
-      for (name, host) in [(cable.server, 1), (cable.client, 2)] {
-        try await cable.mustRun(["-n", name, "link", "set", "lo", "up"])
-        try await cable.mustRun(["-n", name, "link", "set", "lf0", "up"])
-        try await cable.mustRun(["-n", name, "address", "add", "192.0.2.\(host)/24", "dev", "lf0"])
-        try await cable.mustRun(["-n", name, "address", "add", "2001:db8::\(host)/64", "dev", "lf0", "nodad"])
-      }
-      try await body(cable)
-    } catch {
-      await remove()
-      throw error
-    }
-    await remove()
-  }
-
-  func ip(_ arguments: [String]) async -> CommandOutcome {
-    await HostCommand.run([ipProgram ?? "/sbin/ip"] + arguments, within: .seconds(60))
-  }
-
-  func mustRun(_ arguments: [String]) async throws {
-    let outcome = await ip(arguments)
-    try #require(outcome.succeeded, "ip \(arguments.joined(separator: " ")): \(outcome): \(outcome.output)")
-  }
-
-  func link(_ address: String, prefixLength: Int? = nil, interface: String = "lf0") throws
-    -> ServiceAddressLink
-  {
-    try ServiceAddressLink(
-      address: address, prefixLength: prefixLength ?? (address.contains(":") ? 64 : 24), interface: interface,
-      networkNamespace: serverPath)
-  }
-
-  func serverAddresses() async -> String {
-    await ip(["-n", server, "-o", "address", "show", "dev", "lf0"]).output
-  }
-
-  func hardwareAddress(of namespace: String) async throws -> String {
-    let words = await ip(["-n", namespace, "-o", "link", "show", "lf0"]).output.split(separator: " ")
-    let index = try #require(words.firstIndex(of: "link/ether"))
-    return String(words[index + 1])
-  }
-}
-
 // Needs root and ip for network namespaces of its own.
 @Suite("The service's address on a link (M7, T7)", .enabled(if: canMakeNamespaces), .timeLimit(.minutes(5)))
 struct ServiceAddressLinkTests {
@@ -142,8 +72,9 @@ struct ServiceAddressLinkTests {
       }
       for address in ["192.0.2.10", "2001:db8::10"] {
         let link = try cable.link(address)
-        try await link.take()
-        try await link.announce(rounds: 2, pause: .milliseconds(10))
+        try await link.take(probing: .none)
+        try await link.announce()
+        try await link.announceAgain(AddressAnnouncing(count: 2, interval: .milliseconds(10)))
       }
       func count(_ words: String...) -> Int {
         lines.withLock { lines in lines.filter { line in words.allSatisfy { line.contains($0) } }.count }
@@ -154,7 +85,9 @@ struct ServiceAddressLinkTests {
         count("2001:db8::10 > ff02::1", "tgt is 2001:db8::10", "override") == 2
       }
       #expect(count("hlim 255", "2001:db8::10 > ff02::1") == 2)
-      #expect(count("> ff:ff:ff:ff:ff:ff", "192.0.2.10") == 4)
+      // And one question, whether another machine has it as well.
+      #expect(count("Request who-has 192.0.2.10", "tell 0.0.0.0") == 1)
+      #expect(count("> ff:ff:ff:ff:ff:ff", "192.0.2.10") == 5)
       capture.terminate()
       _ = await capture.wait()
     }
@@ -187,7 +120,10 @@ struct ServiceAddressLinkTests {
       #expect(error?.code == .conflict)
       #expect(error?.message.contains("on lo") == true)
       #expect(try await !link.isPresent())
-      try await link.release()
+      // It isn't gone from this machine as long as anything here answers for it.
+      let still = await #expect(throws: NodeHostError.self) { try await link.release() }
+      #expect(still?.code == .conflict)
+      #expect(still?.message.contains("192.0.2.10/32 is on lo here") == true)
       #expect(try await cable.link("192.0.2.10", interface: "lo").isPresent())
     }
   }

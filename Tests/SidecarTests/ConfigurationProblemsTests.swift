@@ -199,6 +199,18 @@ struct ConfigurationProblemsTests {
       "    address: 10.0.0.10/24\n    interface: \"eth0:1\"",
       "10:16: services[0].interface: `eth0:1` is no interface name"),
     .adding(
+      "    address: [10.0.0.10/24, fd00::/129]\n    interface: eth0",
+      "9:29: services[0].address[1]: `129` is no prefix length"),
+    .adding(
+      "    address: [10.0.0.10/24, 10.0.0.10/16]\n    interface: eth0",
+      "9:29: services[0].address[1]: the address 10.0.0.10 stands here twice"),
+    .adding("    address: []\n    interface: eth0", "9:14: services[0].address: is empty"),
+    .adding("addresses: {probe: never}", "9:20: addresses.probe: `never` must be none"),
+    .adding(
+      "addresses: {probe: {count: 0}}", "9:28: addresses.probe.count: 0 is out of range: must be a whole"),
+    .adding(
+      "addresses: {announce: {interval: 2s}}", "9:34: addresses.announce.interval: 2s is out of range"),
+    .adding(
       "    address: {address: 10.0.0.10/24, take: {command: [/t]}}",
       "9:14: services[0].address: `release` is missing",
       "9:24: services[0].address.address: `10.0.0.10/24` is no IPv4"),

@@ -40,6 +40,7 @@ struct ConfigurationTests {
             version: 2
           - {command: [/usr/local/sbin/check-nfs, --quick, 5, ""], timeout: 2s}
       beats: {interval: 1s, store_timeout: 900ms, lease: 6s, margin: 300ms, stop_time: 2s, daemon_stop_grace: 0s}
+      addresses: {probe: {count: 2, interval: 50ms}, announce: {count: 4, interval: 200ms}}
       mirror: {grace_period: 90s, departure_delay: 3m, burst: 7, burst_window: 11s, rescan: 2m}
       callout: {limit: 700ms}
       services:
@@ -47,7 +48,7 @@ struct ConfigurationTests {
           home: a
           candidates: [b, a]
           names: [nfs.example.com, 10.0.0.10]
-          address: fd00:0::0010/64
+          address: [fd00:0::0010/64, 10.0.0.10/24]
           interface: eth0.7
           fence: {command: [/sbin/fence, b], timeout: 30s}
           storage: {attach: {command: [/sbin/attach]}, detach: {command: [/sbin/detach], timeout: 1m}, mounts: [/srv/a/, /srv/b]}
@@ -105,7 +106,17 @@ struct ConfigurationTests {
     let home = configuration.services[0]
     #expect(home.candidates.map(\.text) == ["b", "a"])
     #expect(home.names == ["nfs.example.com", "10.0.0.10"])
-    #expect(home.address == .interface(address: "fd00::10", prefixLength: 64, interface: "eth0.7"))
+    #expect(home.addresses == ["fd00::10", "10.0.0.10"])
+    #expect(
+      home.address
+        == .interface([
+          InterfaceAddress(address: "fd00::10", prefixLength: 64, interface: "eth0.7"),
+          InterfaceAddress(address: "10.0.0.10", prefixLength: 24, interface: "eth0.7"),
+        ]))
+    #expect(home.canonicalText.contains("address: fd00::10, 10.0.0.10\n"))
+    #expect(home.canonicalText.contains("prefix_length: 64, 24\n"))
+    #expect(configuration.addresses.probing == AddressProbing(count: 2, interval: .milliseconds(50)))
+    #expect(configuration.addresses.announcing == AddressAnnouncing(count: 4, interval: .milliseconds(200)))
     #expect(
       home.fence == .command(CommandConfiguration(arguments: ["/sbin/fence", "b"], timeout: .seconds(30))))
     #expect(home.attachStorage == CommandConfiguration(arguments: ["/sbin/attach"], timeout: .seconds(60)))
@@ -140,6 +151,10 @@ struct ConfigurationTests {
     #expect(configuration.health.failures == 3)
     #expect(configuration.health.probes == [NodeFileHealth.defaultProbe])
     #expect(configuration.beats == BeatTimings())
+    #expect(configuration.addresses.probing == .usual)
+    #expect(configuration.addresses.announcing == .usual)
+    #expect(
+      try NodeFile.parse(smallNodeFile + "\naddresses: {probe: none}", file: "x").addresses.probing == .none)
     #expect(configuration.mirror == MirrorTimings())
     #expect(configuration.calloutLimit == .seconds(2))
     let service = configuration.services[0]

@@ -19,7 +19,7 @@ struct NotificationBoardTests {
     func assignment(_ number: Int32, retry: Duration = .seconds(600)) throws -> NotificationAssignment {
       NotificationAssignment(
         service: home, epoch: 2, number: try #require(StateNumber(number)), teller: .builtIn,
-        names: ["localhost", "127.0.0.1"], address: nil, retry: retry, graceLeft: .seconds(40),
+        names: ["localhost", "127.0.0.1"], addresses: [], retry: retry, graceLeft: .seconds(40),
         gracePeriod: .seconds(50))
     }
 

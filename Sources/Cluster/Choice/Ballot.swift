@@ -54,15 +54,17 @@ struct Ballot: Sendable, Equatable {
     openSince = isOpen ? openSince ?? now : nil
   }
 
-  /// How many bids come before this node's.
+  /// Whose bids come before this node's; everybody's before this node has bid.
   ///
   /// - Parameter counts: whether what a candidate bids counts.
-  func rank(of node: NodeName, among candidates: [NodeName], where counts: (NodeName, Bid) -> Bool) -> Int {
-    guard let own = placed?.bid, let place = candidates.firstIndex(of: node) else { return candidates.count }
-    return candidates.enumerated().count { index, candidate in
+  func better(
+    than node: NodeName, among candidates: [NodeName], where counts: (NodeName, Bid) -> Bool
+  ) -> [NodeName] {
+    guard let own = placed?.bid, let place = candidates.firstIndex(of: node) else { return candidates }
+    return candidates.enumerated().filter { index, candidate in
       guard candidate != node, let bid = others[candidate], counts(candidate, bid) else { return false }
       return bid.beats(own) ?? (index < place)
-    }
+    }.map(\.element)
   }
 
   /// When the turn of whoever has `rank` comes: each that does not use it costs the others one more wait. Nil before

@@ -51,15 +51,21 @@ extension NodeInstance {
     }
   }
 
-  /// The owner's silence is certain; what else speaks for its death.
+  /// The owner's silence is certain: whether it is this node's turn, and what else speaks for the owner's death.
+  ///
+  /// Of those who vote only whose turn it is asks witnesses, since the service's address has trouble enough. What it
+  /// has heard holds for the others, as far as it keeps them from adopting; who adopts has asked itself.
   mutating func mayAdopt(_ state: ServiceState, _ ownership: Ownership, now: BootInstant) -> (
     isAllowed: Bool, directives: [NodeDirective]
   ) {
     guard whyFlapping(state, now: now) == nil else { return (false, []) }
-    guard case .adopt = finding(state, ownership, now: now) else {
-      return (false, askWitness(state.definition.name, of: ownership.node, now: now))
-    }
-    return (true, [])
+    let finding = finding(state, ownership, now: now)
+    var isOpen = !isHeldByBetterBidder(state, ownership.node)
+    if case .hold = finding { isOpen = false }
+    let (isElected, bids) = vote(state, isOpen: isOpen, now: now)
+    if case .adopt = finding { return (isElected, bids) }
+    guard isElected || isFirst(state) else { return (false, bids) }
+    return (false, bids + askWitness(state.definition.name, of: ownership.node, now: now))
   }
 
   private func finding(_ state: ServiceState, _ ownership: Ownership, now: BootInstant) -> Finding {

@@ -46,6 +46,25 @@ extension NodeInstance {
     return (ballot.hasWaited(voteWait) && now >= turn, directives)
   }
 
+  /// Nobody comes before this node, as far as it knows: it is the one that asks witnesses ahead.
+  func isFirst(_ state: ServiceState) -> Bool {
+    guard state.definition.election == .vote else { return true }
+    guard let owner = state.ownership?.node, let ballot = services[state.definition.name]?.ballot else {
+      return false
+    }
+    return ballot.hasWaited(voteWait) && betterBidders(of: ballot, state, besides: owner).isEmpty
+  }
+
+  /// Somebody who comes before this node in the vote, and beats, says that `owner` is not to be taken for gone: turns
+  /// are counted anew when it says so no more.
+  func isHeldByBetterBidder(_ state: ServiceState, _ owner: NodeName) -> Bool {
+    let name = state.definition.name
+    guard state.definition.election == .vote, let ballot = services[name]?.ballot else { return false }
+    return betterBidders(of: ballot, state, besides: owner).contains {
+      peerEligibility[$0]?.held?[name.text] != nil
+    }
+  }
+
   /// The bid was placed, or not.
   public mutating func onBid(
     _ placement: BidPlacement, load: Load?, _ outcome: BidOutcome, now: BootInstant
@@ -124,11 +143,16 @@ extension NodeInstance {
 
   private func turn(of ballot: Ballot, _ state: ServiceState) -> BootInstant? {
     guard let owner = state.ownership?.node else { return nil }
+    return ballot.turn(betterBidders(of: ballot, state, besides: owner).count, wait: voteWait)
+  }
+
+  /// Whose bids, as far as they count, come before this node's.
+  private func betterBidders(of ballot: Ballot, _ state: ServiceState, besides owner: NodeName) -> [NodeName]
+  {
     let heirs = heirs(state, besides: owner)
-    let rank = ballot.rank(of: settings.node, among: state.definition.candidates) { candidate, bid in
+    return ballot.better(than: settings.node, among: state.definition.candidates) { candidate, bid in
       heirs.contains(candidate) && peers[candidate]?.beat?.instance.run == bid.run
     }
-    return ballot.turn(rank, wait: voteWait)
   }
 
   /// What the vote is about; the same for everybody who sees the same.

@@ -155,9 +155,9 @@ extension NodeInstance {
     }
     let mayTry = isEligible && pause == nil && mayTry(state, besides: ownership.node)
     if case .late = verdict, mayTry {
-      let questions =
-        state.definition.hasFence ? [] : askWitness(state.definition.name, of: ownership.node, now: now)
-      return questions + bidAhead(state, now: now)
+      let bids = bidAhead(state, now: now)
+      guard !state.definition.hasFence, isFirst(state) else { return bids }
+      return bids + askWitness(state.definition.name, of: ownership.node, now: now)
     }
     guard case .dead(let missed) = verdict else { return [] }
     let former = FormerOwner.unaccounted(ownership.node, fenceConfirmedByOperator: false)
@@ -165,9 +165,8 @@ extension NodeInstance {
       return isJudge(of: state) ? shelve(state, from: former, request) : []
     }
     guard mayTry else { return [] }
-    let (isAllowed, questions) = mayAdopt(state, ownership, now: now)
-    let (isElected, bids) = vote(state, isOpen: isAllowed, now: now)
-    guard isAllowed, isElected else { return questions + bids }
+    let (isAllowed, directives) = mayAdopt(state, ownership, now: now)
+    guard isAllowed else { return directives }
     return claim(
       state, from: former,
       because: "\(ownership.node) missed \(missed) beats" + evidence(against: ownership.node, now: now),

@@ -67,9 +67,12 @@ extension Plan {
     steps.append(PlanStep(.notify, "clients reclaim when they are told that the server restarted"))
     steps.append(PlanStep(.verify, "a step that can't show its effect has failed"))
     steps.append(PlanStep(.finish, "online, and written into the history"))
-    return Plan(
+    var plan = Plan(
       kind: .adoption, service: service.name.text, node: node.text, epoch: epoch, from: former.node?.text,
       to: node.text, because: because, request: request, outcome: .online, steps: steps)
+    if case .unaccounted = former { plan.formerMayServe = true }
+    if !unfenced.isEmpty { plan.formerMayServe = true }
+    return plan
   }
 
   /// The first opening of `service`.

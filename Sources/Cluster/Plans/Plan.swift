@@ -37,6 +37,8 @@ public struct Plan: Sendable, Equatable, Codable {
   public var outcome: Ownership.State
   /// A release after a failed adoption: nobody serves the service meanwhile.
   public var isHandOn: Bool?
+  /// An adoption from an owner that did not release it: its machine may still have the address.
+  public var formerMayServe: Bool?
   /// The steps in order.
   public var steps: [PlanStep]
 }

@@ -72,7 +72,8 @@ extension NodeInstance {
     if owner == target, !mendsFence {
       return RequestRefusal(.preconditionFailed, "\(target) owns \(name) already")
     }
-    if let problem = whyNotTarget(target, state) {
+    // Of one that is late the owner decides, when that is known.
+    if let problem = whyNotTarget(target, state), drains[target] != nil || !isUndecided(target) {
       return RequestRefusal(.preconditionFailed, "\(problem): it could not adopt \(name)")
     }
     if target == settings.node {
@@ -84,6 +85,8 @@ extension NodeInstance {
     }
     guard let owner, owner != settings.node, peers[owner]?.verdict != .alive else { return nil }
     guard request.isForced else {
+      // One that is late may carry it out yet; if it is dead, whoever adopts the service does.
+      if isUndecided(owner) { return nil }
       return RequestRefusal(
         .unsafe,
         "\(owner), which owns \(name), does not answer: it can't release it. If you know that it is off, repeat with "

@@ -43,17 +43,34 @@ extension NodeInstance {
     _ request: ServiceRequest, _ state: ServiceState, _ ownership: Ownership, to target: NodeName,
     now: BootInstant
   ) -> [NodeDirective]? {
-    // A target that beats may only just have started, and not have said yet that it is well.
-    if peers[target]?.verdict == .alive, drains[target] == nil,
-      !whyNotEligible(target, for: state.definition.name).isEmpty,
-      let turn = services[state.definition.name]?.turn, now - turn.since < settings.timings.lease
-    {
-      return nil
-    }
+    if isPatient(with: target, state, now: now) { return nil }
     if let problem = whyNotTarget(target, state) {
       return [end(request, state, .failed("\(problem); nothing was released"))]
     }
     return release(state, ownership, to: target, because: request.reason, request: request)
+  }
+
+  /// Whether the request whose turn it is waits for `target`: until it is known whether one that is late lives, and
+  /// until one that has just begun to beat has said that it is well. Both take about a lease; one that goes back and
+  /// forth is not waited for for more than ``longestPatience``.
+  private func isPatient(with target: NodeName, _ state: ServiceState, now: BootInstant) -> Bool {
+    guard state.definition.candidates.contains(target), drains[target] == nil,
+      let turn = services[state.definition.name]?.turn, now - turn.since < longestPatience
+    else { return false }
+    if isUndecided(target) { return true }
+    guard peers[target]?.verdict == .alive, !whyNotEligible(target, for: state.definition.name).isEmpty else {
+      return false
+    }
+    // What it says of itself comes to the store, and from there to here, at the next beats.
+    let beatsSince = max(turn.since, peers[target]?.aliveSince ?? turn.since)
+    return now - beatsSince < settings.timings.lease + settings.timings.interval * 2
+  }
+
+  private var longestPatience: Duration { (settings.timings.lease + settings.staleness) * 3 }
+
+  /// `node` misses beats, and whether it is dead is known when its lease is over at the latest.
+  func isUndecided(_ node: NodeName) -> Bool {
+    if case .late? = peers[node]?.verdict { true } else { false }
   }
 
   /// The service is offline or closed: only a request changes that.
@@ -137,6 +154,7 @@ extension NodeInstance {
       let problems = whyUnchecked(state)
       return problems.isEmpty ? nil : "\(target) can't take it: \(problems.joined(separator: "; "))"
     }
+    if case .late(let missed)? = peers[target]?.verdict { return "\(target) has missed \(missed) beats" }
     guard case .alive? = peers[target]?.verdict else { return "\(target) does not beat" }
     let reasons = whyNotEligible(target, for: state.definition.name)
     guard reasons.isEmpty else { return "\(target) can't take it: \(reasons.joined(separator: "; "))" }

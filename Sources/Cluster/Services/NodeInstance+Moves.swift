@@ -64,6 +64,12 @@ extension NodeInstance {
         return DrainMove(service: name, to: heir, why: "\(heir) is the best other candidate that beats")
       }
       let others = state.definition.candidates.filter { $0 != node }
+      if let late = others.first(where: { drains[$0] == nil && isUndecided($0) }),
+        let why = whyNotTarget(late, state)
+      {
+        return DrainMove(
+          service: name, to: late, why: "\(why); it waits until it is known whether \(late) lives")
+      }
       let problems = others.compactMap { whyNotTarget($0, state) }
       return DrainMove(
         service: name, to: nil,

@@ -1,4 +1,5 @@
-/// The packets that tell neighbours that an address has moved to this link; built here, sent elsewhere.
+/// The packets that tell neighbours that an address has moved to this link, or ask them for it; built here, sent
+/// elsewhere.
 enum AddressAnnouncement {
   /// ARP's operations (RFC 826).
   enum Operation: UInt16 {
@@ -6,22 +7,22 @@ enum AddressAnnouncement {
     case reply = 2
   }
 
-  /// A gratuitous ARP packet: sender and target are the same IPv4 address (RFC 5227, section 3).
-  ///
-  /// Both a request and a reply are sent, because some neighbours heed only one of them.
+  /// An ARP packet about an IPv4 address. Gratuitous where sender and target are the same (RFC 5227, section 3); both a
+  /// request and a reply are sent then, because some neighbours heed only one of them.
   ///
   /// - Parameters:
   ///   - hardwareType: of the link, 1 for Ethernet.
   ///   - hardware: the link's own address.
+  ///   - sender: who says so; nil is `address`.
   ///   - address: 4 bytes.
   static func arp(
-    _ operation: Operation, hardwareType: UInt16, hardware: [UInt8], address: [UInt8]
+    _ operation: Operation, hardwareType: UInt16, hardware: [UInt8], sender: [UInt8]? = nil, address: [UInt8]
   ) -> [UInt8] {
     var packet = bigEndian(hardwareType)
     packet += bigEndian(0x0800)
     packet += [UInt8(truncatingIfNeeded: hardware.count), 4]
     packet += bigEndian(operation.rawValue)
-    packet += hardware + address
+    packet += hardware + (sender ?? address)
     // A request asks for an unknown address; an answer to oneself is addressed to oneself.
     packet += operation == .request ? [UInt8](repeating: 0, count: hardware.count) : hardware
     packet += address

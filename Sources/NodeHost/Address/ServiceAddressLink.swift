@@ -55,29 +55,101 @@ public struct ServiceAddressLink: Sendable {
     try await entries().contains { $0.address == wanted && $0.interface == interface }
   }
 
+  /// What was done for an address to be here.
+  public enum Taking: Sendable, Equatable {
+    /// Nothing: it was there already.
+    case wasHere
+    /// So many questions brought no answer, and it was put there.
+    case asked(Int)
+    /// It was put there unasked: by the operator's wish, or because nobody on such a link could be asked.
+    case unasked
+  }
+
   /// Puts the address on the interface; does nothing where it is there already.
   ///
-  /// IPv6 addresses come without duplicate address detection, which would keep them unusable for a second: the
-  /// adoption's fence has made sure that nobody else has them.
+  /// Everybody on the link is asked for it before, by ``AddressProbing``. IPv6 addresses come without the kernel's own
+  /// duplicate address detection, which keeps them unusable for one to two seconds: ours has been made.
   ///
-  /// - Throws: ``NodeHostError``: `absent`, no such interface; `conflict`, the interface is down or another one has
-  ///   the address; else what `ip` said.
-  public func take() async throws(NodeHostError) {
-    if try await isThereOrFree() { return }
-    let isUp = try await inNamespace { [interface] () throws(NodeHostError) in
-      try LinkTable.link(interface).isUp
-    }
-    guard isUp else {
-      throw NodeHostError(.conflict, "network interface \(interface) is down; ip link set \(interface) up")
-    }
+  /// - Throws: ``NodeHostError``: `duplicate`, another machine has the address, which isn't taken then; `absent`, no such
+  ///   interface; `conflict`, the interface is down or another one has the address; else what `ip` said.
+  @discardableResult
+  public func take(probing: AddressProbing = .usual) async throws(NodeHostError) -> Taking {
+    if try await isThereOrFree() { return .wasHere }
+    try await expectLinkUp()
+    let watch = try await ask(probing)
     var arguments = ["address", "add", "\(wanted)/\(prefixLength)"]
     // "+": the network's own broadcast address, which `ip` leaves out when it isn't told.
     if !wanted.isIPv6, prefixLength < 31 { arguments += ["broadcast", "+"] }
     arguments += ["dev", interface]
     if wanted.isIPv6 { arguments.append("nodad") }
     let outcome = try await ip(arguments)
+    guard try await isThereOrFree() else {
+      throw failure("can't put \(wanted)/\(prefixLength) on \(interface)", outcome)
+    }
+    guard let watch else { return .unasked }
+    if let sign = try await listen(watch, for: .zero) {
+      try await release()
+      throw duplicate(sign)
+    }
+    return .asked(probing.count)
+  }
+
+  /// Asks everybody on the link for the address, without taking it.
+  ///
+  /// - Throws: ``NodeHostError``: `duplicate`, another machine has it; or as ``take(probing:)``.
+  public func expectFree(probing: AddressProbing) async throws(NodeHostError) {
     if try await isThereOrFree() { return }
-    throw failure("can't put \(wanted)/\(prefixLength) on \(interface)", outcome)
+    try await expectLinkUp()
+    _ = try await ask(probing)
+  }
+
+  private func expectLinkUp() async throws(NodeHostError) {
+    let isUp = try await inNamespace { [interface] () throws(NodeHostError) in
+      try LinkTable.link(interface).isUp
+    }
+    guard isUp else {
+      throw NodeHostError(.conflict, "network interface \(interface) is down; ip link set \(interface) up")
+    }
+  }
+
+  /// Nobody has answered; whoever does so late is heard by what is returned. Nil: nobody was asked.
+  private func ask(_ probing: AddressProbing) async throws(NodeHostError) -> NeighbourWatch? {
+    guard probing.count > 0 else { return nil }
+    guard let watch = try await openWatch() else { return nil }
+    for _ in 0..<probing.count {
+      try watch.ask()
+      if let sign = try await listen(watch, for: probing.interval) { throw duplicate(sign) }
+      if Task.isCancelled { throw NodeHostError(.failed, "nobody was asked to the end who has \(wanted)") }
+    }
+    return watch
+  }
+
+  private func openWatch() async throws(NodeHostError) -> NeighbourWatch? {
+    try await inNamespace { [interface, wanted] () throws(NodeHostError) in
+      try NeighbourWatch.open(wanted, on: interface)
+    }
+  }
+
+  private func listen(
+    _ watch: NeighbourWatch, for limit: Duration
+  ) async throws(NodeHostError) -> DuplicateDetection.Sign? {
+    try await onOwnThread { () throws(NodeHostError) in try watch.listen(for: limit) }
+  }
+
+  private func duplicate(_ sign: DuplicateDetection.Sign) -> NodeHostError {
+    switch sign {
+    case .used:
+      NodeHostError(
+        .duplicate,
+        "another machine on \(interface)'s network has \(wanted): hardware address \(sign.hardware). It isn't taken "
+          + "here as long as that one answers; find it (ip neighbour, the switch's table) and take it off there"
+      )
+    case .wanted:
+      NodeHostError(
+        .duplicate,
+        "another machine on \(interface)'s network is about to take \(wanted) as well: hardware address "
+          + "\(sign.hardware). Neither may; is it configured elsewhere, too?")
+    }
   }
 
   /// Takes the address off the interface; does nothing where it isn't there.
@@ -85,7 +157,7 @@ public struct ServiceAddressLink: Sendable {
   /// An IPv4 address that was the first of its network takes the others along unless `promote_secondaries` is
   /// set (net/ipv4/devinet.c, `__inet_del_ifa`); those are put back.
   ///
-  /// - Throws: ``NodeHostError`` where it is still there afterwards, or another address is lost.
+  /// - Throws: ``NodeHostError`` where any interface still has it afterwards, or another address is lost.
   public func release() async throws(NodeHostError) {
     let before = try await entries().filter { $0.interface == interface }
     for entry in before where entry.address == wanted {
@@ -94,6 +166,17 @@ public struct ServiceAddressLink: Sendable {
         throw failure("can't take \(entry.text) off \(interface)", outcome)
       }
     }
+    try await putBack(before)
+    if let other = try await entries().first(where: { $0.address == wanted }) {
+      throw NodeHostError(
+        .conflict,
+        "\(other.text) is on \(other.interface) here, so this machine still answers for it; remove it there "
+          + "(ip address delete \(other.text) dev \(other.interface))")
+    }
+  }
+
+  /// Those of `before` that went along with the address.
+  private func putBack(_ before: [LinkTable.Entry]) async throws(NodeHostError) {
     guard !wanted.isIPv6 else { return }
     let after = Set(try await entries())
     for lost in before where lost.address != wanted && !lost.address.isIPv6 && !after.contains(lost) {
@@ -108,28 +191,44 @@ public struct ServiceAddressLink: Sendable {
   /// Tells the neighbours on the link that the address is here now: gratuitous ARP, request and reply, or an
   /// unsolicited neighbour advertisement to all nodes.
   ///
-  /// Nothing acknowledges these, so they are sent several times. On a link without neighbours (loopback, dummy)
-  /// there is nobody to tell.
+  /// On a link without neighbours (loopback, dummy) there is nobody to tell.
   ///
-  /// - Parameters:
-  ///   - rounds: how often, 1 or more.
-  ///   - pause: between two rounds.
-  /// - Throws: ``NodeHostError`` where a packet can't be sent: no such interface, no such address on it, not root;
-  ///   `failed` where the task is cancelled between two rounds.
-  public func announce(rounds: Int = 3, pause: Duration = .milliseconds(100)) async throws(NodeHostError) {
-    for round in 0..<max(1, rounds) {
-      if round > 0 {
-        do {
-          try await Task.sleep(for: pause)
-        } catch {
-          throw NodeHostError(.failed, "the announcement of \(wanted) was cancelled after round \(round)")
-        }
-      }
-      try await inNamespace { [interface, wanted] () throws(NodeHostError) in
-        try Self.announceOnce(wanted, on: interface)
-      }
+  /// - Throws: ``NodeHostError`` where a packet can't be sent: no such interface, no such address on it, not root.
+  public func announce() async throws(NodeHostError) {
+    try await inNamespace { [interface, wanted] () throws(NodeHostError) in
+      try Self.announceOnce(wanted, on: interface)
     }
   }
+
+  /// Tells them again, since nothing acknowledges an announcement, and hears meanwhile whether another machine has the
+  /// address as well. Ends when the address is gone from here.
+  ///
+  /// - Throws: ``NodeHostError``: `duplicate`, another machine has it; or as ``announce()``.
+  public func announceAgain(_ announcing: AddressAnnouncing) async throws(NodeHostError) {
+    let watch = try await openWatch()
+    for pause in announcing.pauses {
+      let end = BootClock.now + pause
+      try watch?.ask()
+      while case let left = end - BootClock.now, left > .zero {
+        if Task.isCancelled { return }
+        let limit = min(left, Self.longestListening)
+        if let watch {
+          // Whoever asks for it hears from the kernel that it is here.
+          if let sign = try await listen(watch, for: limit), case .used = sign {
+            guard try await isPresent() else { return }
+            throw duplicate(sign)
+          }
+        } else {
+          try? await Task.sleep(for: limit)
+        }
+      }
+      guard try await isPresent() else { return }
+      try await announce()
+    }
+  }
+
+  /// A thread that listens can't be called off.
+  private static let longestListening = Duration.milliseconds(200)
 
   private static func announceOnce(_ address: IPAddress, on interface: String) throws(NodeHostError) {
     var link = try LinkTable.link(interface)
@@ -176,14 +275,20 @@ public struct ServiceAddressLink: Sendable {
     _ body: @escaping @Sendable () throws(NodeHostError) -> Value
   ) async throws(NodeHostError) -> Value {
     let namespace = networkNamespace
-    do {
-      return try await OwnThread.run("lf-address") {
-        if let namespace {
-          let failure = lfh_enter_network_namespace(namespace)
-          if failure != 0 { throw NodeHostError(-failure, "network namespace \(namespace)") }
-        }
-        return try body()
+    return try await onOwnThread { () throws(NodeHostError) in
+      if let namespace {
+        let failure = lfh_enter_network_namespace(namespace)
+        if failure != 0 { throw NodeHostError(-failure, "network namespace \(namespace)") }
       }
+      return try body()
+    }
+  }
+
+  private func onOwnThread<Value: Sendable>(
+    _ body: @escaping @Sendable () throws(NodeHostError) -> Value
+  ) async throws(NodeHostError) -> Value {
+    do {
+      return try await OwnThread.run("lf-address") { try body() }
     } catch let error as NodeHostError {
       throw error
     } catch {

@@ -4,7 +4,7 @@ import RPCTransport
 import SharedStore
 
 /// Asks everybody but the store whether a silent owner serves a service: the owner's health endpoint, where it can be
-/// reached from here, and the RPC programs behind the service's address.
+/// reached from here, and the RPC programs behind the service's addresses.
 struct WitnessRound: Sendable {
   let service: ServiceConfiguration
   /// Where it would be here, if it is isolated.
@@ -43,10 +43,10 @@ struct WitnessRound: Sendable {
   }
 
   private func askPrograms() async -> [WitnessAnswer] {
-    guard let address = service.address, await !isHere() else { return [] }
-    let host = address.address
+    guard await !isHere() else { return [] }
+    let hosts = service.addresses
     return await withTaskGroup(of: WitnessAnswer.self) { group in
-      for probe in probes {
+      for (host, probe) in hosts.flatMap({ host in probes.map { (host, $0) } }) {
         group.addTask {
           do {
             try await NullCall.run(
@@ -69,8 +69,8 @@ struct WitnessRound: Sendable {
     if let namespace {
       return (try? await OwnThread.run("lf-isolated") { namespace.stands() }) ?? false
     }
-    guard let link = try? service.addressLink(in: nil) else { return false }
-    return (try? await link.isPresent()) ?? false
+    guard let addresses = try? service.addressLinks(in: nil) else { return false }
+    return (try? await !addresses.present().isEmpty) ?? false
   }
 }
 

@@ -62,9 +62,9 @@ extension ServiceConfiguration {
       "names": names.joined(separator: ", "),
     ]
     switch address {
-    case .interface(let address, let prefixLength, _):
-      values["address"] = address
-      values["prefix_length"] = String(prefixLength)
+    case .interface(let addresses):
+      values["address"] = addresses.map(\.address).joined(separator: ", ")
+      values["prefix_length"] = addresses.map { String($0.prefixLength) }.joined(separator: ", ")
     case .command(let address, _, _): values["address"] = address
     case nil: values["address"] = "none"
     }

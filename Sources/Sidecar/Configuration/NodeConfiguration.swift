@@ -1,4 +1,5 @@
 public import Cluster
+public import NodeHost
 
 /// The node file, checked: what this node is called, where things are, and what it serves.
 ///
@@ -27,6 +28,8 @@ public struct NodeConfiguration: Sendable, Equatable {
   public var health: HealthConfiguration
   /// Beats and the lease they renew.
   public var beats: BeatTimings
+  /// `addresses`: how the addresses of services are taken.
+  public var addresses: AddressConfiguration
   /// When this node adopts, and how long it tries.
   public var adoption: AdoptionConfiguration
   /// `overload`: when this node has too much to do; nil is never.
@@ -42,6 +45,17 @@ public struct NodeConfiguration: Sendable, Equatable {
   public var mirror: MirrorTimings
   /// The services this node knows, in the order of the file.
   public var services: [ServiceConfiguration]
+}
+
+/// `addresses:` of the node file.
+public struct AddressConfiguration: Sendable, Equatable {
+  /// `probe`: how others are asked whether they have an address before it is taken. Default: 3 times, 100 ms apart.
+  public var probing = AddressProbing.usual
+  /// `announce`: how often neighbours are told that it is here now. Default: 6 times, the first two 100 ms apart.
+  public var announcing = AddressAnnouncing.usual
+
+  /// The defaults.
+  public init() {}
 }
 
 /// `adoption:` of the node file.
@@ -229,10 +243,35 @@ public struct IsolationConfiguration: Sendable, Equatable {
 
 /// `address:` of a service.
 public enum ServiceAddressConfiguration: Sendable, Equatable {
-  /// `address: 10.0.0.10/24` with `interface: eth0`
-  case interface(address: String, prefixLength: Int, interface: String)
+  /// `address: 10.0.0.10/24` or a list of such, with `interface: eth0`; at least one, none twice.
+  case interface([InterfaceAddress])
   /// `address: {take: [...], release: [...], address: 10.0.0.10}`: an operator's command.
   case command(address: String, take: CommandConfiguration, release: CommandConfiguration)
+}
+
+/// One address of a service and the network interface that gets it.
+public struct InterfaceAddress: Sendable, Equatable {
+  /// The address in canonical text.
+  public var address: String
+  /// 1...32 for IPv4, 1...128 for IPv6.
+  public var prefixLength: Int
+  /// The interface.
+  public var interface: String
+}
+
+extension ServiceAddressConfiguration {
+  /// Without prefix lengths, in the order of the file.
+  var addresses: [String] {
+    switch self {
+    case .interface(let addresses): addresses.map(\.address)
+    case .command(let address, _, _): [address]
+    }
+  }
+}
+
+extension ServiceConfiguration {
+  /// Its addresses, without prefix lengths.
+  var addresses: [String] { address?.addresses ?? [] }
 }
 
 /// `fence:` of a service.

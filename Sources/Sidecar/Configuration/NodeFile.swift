@@ -17,7 +17,8 @@ public enum NodeFile {
     "node", "store", "store_staleness", "status_directory", "server_names", "run_directory",
     "state_directory",
     "control_group",
-    "health", "beats", "adoption", "overload", "watchdog", "mirror", "callout", "statd", "services",
+    "health", "beats", "addresses", "adoption", "overload", "watchdog", "mirror", "callout", "statd",
+    "services",
   ]
 
   /// Reads a file. Blocks as long as the file system does.
@@ -57,6 +58,7 @@ public enum NodeFile {
     let group = file.optional("control_group")?.groupName()
     let health = NodeFileHealth.read(file.optional("health"))
     let beats = NodeFileTimings.beats(file)
+    let addresses = NodeFileAddresses.read(file)
     let adoption = NodeFileAdoption.read(file)
     let overload = NodeFileAdoption.overload(file)
     let watchdog = file.optional("watchdog").map(NodeFileWatchdog.read) ?? []
@@ -65,7 +67,7 @@ public enum NodeFile {
     let whenNotMirrored = file.optional("statd").map(Self.whenNotMirrored) ?? .grant
     let read = services.map(NodeFileServices.read) ?? []
     guard let nodeName, let location, let staleness, let serverNames, let runDirectory, let state, let health,
-      let beats, var adoption, let mirror, let calloutLimit, let whenNotMirrored
+      let beats, let addresses, var adoption, let mirror, let calloutLimit, let whenNotMirrored
     else { return nil }
     adoption.policy.reliefPause = overload?.hold ?? adoption.policy.reliefPause
     var probing = health.health
@@ -75,7 +77,8 @@ public enum NodeFile {
     return NodeConfiguration(
       node: nodeName, store: location, storeStaleness: staleness, statusDirectory: status,
       serverNames: serverNames, runDirectory: runDirectory, stateDirectory: state, controlGroup: group,
-      health: probing, beats: beats, adoption: adoption, overload: overload, watchdog: watchdog,
+      health: probing, beats: beats, addresses: addresses, adoption: adoption, overload: overload,
+      watchdog: watchdog,
       calloutLimit: calloutLimit, whenNotMirrored: whenNotMirrored, mirror: mirror, services: read)
   }
 

@@ -25,9 +25,11 @@ enum NodeFileServices {
           "the host name `\(host)` belongs to \(other) already: whose records they are could not be told"
         }
       }
-      if let (address, value) = claims.address {
+      for (address, value) in claims.addresses {
         addresses.claim(address, by: section.path, at: value) { other in
-          "the address \(address) belongs to \(other) already: two services would move one address"
+          other == section.path
+            ? "the address \(address) stands here twice"
+            : "the address \(address) belongs to \(other) already: two services would move one address"
         }
       }
       if let service = service(section, claims) { services.append(service) }
@@ -39,7 +41,7 @@ enum NodeFileServices {
   private struct ServiceClaims {
     var name: (name: String, value: NodeFileValue)?
     var hosts: [(String, NodeFileValue)] = []
-    var address: (String, NodeFileValue)?
+    var addresses: [(String, NodeFileValue)] = []
     var addressConfiguration: ServiceAddressConfiguration?
     var isAddressWrong = false
   }
@@ -69,12 +71,10 @@ enum NodeFileServices {
       claims.hosts = elements.compactMap { element in element.hostName().map { ($0, element) } }
     }
     if let value = section.optional("address") {
-      claims.addressConfiguration = address(value, section)
+      claims.addressConfiguration = NodeFileAddresses.service(value, section)
       claims.isAddressWrong = claims.addressConfiguration == nil
-      switch claims.addressConfiguration {
-      case .interface(let address, _, _), .command(let address, _, _): claims.address = (address, value)
-      case nil: break
-      }
+      let places = value.isList ? value.list(of: "addresses") ?? [] : [value]
+      claims.addresses = zip(claims.addressConfiguration?.addresses ?? [], places).map { ($0, $1) }
     } else if section.has("interface") {
       section.optional("interface")?.report("an interface without `address`: nothing would be put on it")
     }
@@ -173,47 +173,5 @@ enum NodeFileServices {
       }
     }
     return names
-  }
-
-  private static func address(_ value: NodeFileValue, _ section: NodeFileSection)
-    -> ServiceAddressConfiguration?
-  {
-    let interface = section.optional("interface")
-    guard value.isScalar else {
-      interface?.report("belongs to an address with prefix length; here commands move the address")
-      guard let commands = value.section(known: ["address", "take", "release"]) else { return nil }
-      let address = commands.required("address", "the address that the commands move, without prefix length")
-      let take = commands.required("take", "{command: [...]} that takes the address")
-      let release = commands.required("release", "{command: [...]} that gives the address up")
-      let host = address.flatMap { value in value.text("an address").flatMap(value.hostAddress) }
-      let takeCommand = take.flatMap(NodeFileCommands.command)
-      let releaseCommand = release.flatMap(NodeFileCommands.command)
-      guard let host, let takeCommand, let releaseCommand else { return nil }
-      return .command(address: host.text, take: takeCommand, release: releaseCommand)
-    }
-    let name = interface?.interfaceName()
-    if interface == nil {
-      value.report("`interface` is missing beside it: the network interface that gets the address")
-    }
-    guard let text = value.text("an address with prefix length, as in 10.0.0.10/24") else { return nil }
-    guard let slash = text.firstIndex(of: "/") else {
-      value.report("`\(text)` has no prefix length: write \(text)/24 or what the network has")
-      return nil
-    }
-    guard let address = value.hostAddress(String(text[..<slash])) else { return nil }
-    let digits = text[text.index(after: slash)...]
-    guard let prefix = Int(digits), (1...address.bits).contains(prefix), digits.allSatisfy(\.isNumber) else {
-      value.report("`\(digits)` is no prefix length: a whole number from 1 to \(address.bits)")
-      return nil
-    }
-    let hostBits = address.hostBitsAreUniform(prefixLength: prefix)
-    // With one host bit both addresses are hosts (RFC 3021), with none the address is all there is.
-    if !address.isIPv6, prefix <= 30, hostBits.allZero || hostBits.allOne {
-      value.report(
-        "\(text) is the \(hostBits.allZero ? "network" : "broadcast address") itself, not a host in it")
-      return nil
-    }
-    guard let name else { return nil }
-    return .interface(address: address.text, prefixLength: prefix, interface: name)
   }
 }

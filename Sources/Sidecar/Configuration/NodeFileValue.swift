@@ -26,6 +26,9 @@ struct NodeFileValue {
   /// It's one word or number, not a list or a mapping.
   var isScalar: Bool { if case .scalar = node { true } else { false } }
 
+  /// It's a list.
+  var isList: Bool { if case .sequence = node { true } else { false } }
+
   /// Written as a mapping with these keys.
   func section(known: [String]) -> NodeFileSection? {
     guard isWrittenOut else { return nil }

@@ -155,7 +155,7 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var candidate: Bool
     /// Why not; empty when it could, or owns it.
     public var whyNotCandidate: [String]
-    /// The service address, without prefix length.
+    /// The service's addresses, without prefix length, `, ` between them.
     public var address: String?
     /// The running adoption or release.
     public var plan: Plan?

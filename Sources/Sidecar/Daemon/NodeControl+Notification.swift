@@ -65,7 +65,7 @@ extension NodeControl {
       return NotificationClient(name: client, record: record, recency: NotificationClient.recency(of: record))
     }
     let names = await NotificationNames.resolved(
-      given: definition.names, addresses: [definition.address?.address].compactMap { $0 })
+      given: definition.names, addresses: definition.addresses)
     let ledgers: [NotificationLedger]
     do {
       let limit = Duration.milliseconds(request.limitMilliseconds)

@@ -45,7 +45,7 @@ extension NodeShell {
     _ service: ServiceConfiguration, _ namespace: ServiceNamespace, within limit: Duration
   ) async -> HealthJudge.Answer {
     let start = BootClock.now
-    let address = service.address?.address ?? "127.0.0.1"
+    let address = service.addresses.first ?? "127.0.0.1"
     var problem: String?
     do {
       try await IsolatedProgram.nfs.ask(at: address, in: namespace, within: limit)

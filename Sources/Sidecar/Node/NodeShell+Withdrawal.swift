@@ -82,10 +82,10 @@ extension NodeShell {
 }
 
 extension ServiceConfiguration {
-  /// Its address is on this node; where lockferry does not know, it may be.
+  /// One of its addresses is on this node; where lockferry does not know, it may be.
   fileprivate func mayBeHere(in namespace: ServiceNamespace?) async throws -> Bool {
     if let namespace { return try await OwnThread.run("lf-isolated") { namespace.stands() } }
-    guard let link = try addressLink(in: nil) else { return true }
-    return try await link.isPresent()
+    guard let addresses = try addressLinks(in: nil) else { return true }
+    return try await !addresses.present().isEmpty
   }
 }

@@ -20,9 +20,10 @@ struct NotificationAssignment: Sendable {
   var teller: Teller
   /// The names under which clients mount it, as configured.
   var names: [String]
-  /// The service address, without prefix length; nil where something else moves it.
-  var address: String?
-  /// Where that address is, if the service is isolated.
+  /// The service's addresses, without prefix length; none where something else moves them. Clients are told from the
+  /// first of each kind.
+  var addresses: [String]
+  /// Where they are, if the service is isolated.
   var namespace: ServiceNamespace?
   /// How long clients that do not answer are told again, from the attempt's begin.
   var retry: Duration
@@ -69,7 +70,7 @@ extension NotificationAssignment {
     switch teller {
     case .smNotify: return try await SmNotifyRun.start(self, in: directory)
     case .builtIn:
-      let sources = [address.flatMap { HostAddress(literal: $0.utf8) }].compactMap { $0 }
+      let sources = addresses.compactMap { HostAddress(literal: $0.utf8) }
       let names = await NotificationNames.resolved(
         given: names, addresses: sources.map(\.description), within: .milliseconds(500))
       let often = max((graceLeft ?? gracePeriod) - elapsed, .milliseconds(1))

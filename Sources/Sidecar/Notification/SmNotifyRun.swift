@@ -26,7 +26,7 @@ struct SmNotifyRun: NotificationRun {
     let left = try await left(in: directory)
     let all = try await OwnThread.run("lf-notify") { ledger.clients(left: left).count }
     let minutes = max(assignment.retryLeft.wholeMilliseconds / 60_000, 1)
-    let name = assignment.names.first ?? assignment.address ?? ""
+    let name = assignment.names.first ?? assignment.addresses.first ?? ""
     // -d stays in the foreground, -n sends the number that is in the directory instead of a newer one.
     let command = try await LongRunningCommand.start(
       [program, "-d", "-f", "-n", "-P", directory.path, "-m", String(minutes), "-v", name],

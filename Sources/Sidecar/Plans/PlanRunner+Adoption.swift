@@ -73,40 +73,10 @@ extension PlanRunner {
     return "clients will be told \(number)" + (next.last.map { ", the last was \($0)" } ?? "")
   }
 
-  func takeAddress() async throws -> String {
-    switch service.address {
-    case .interface(let address, let prefixLength, let interface):
-      guard let link = try service.addressLink(in: context.namespace) else { return "no address" }
-      try await link.take()
-      if let gateway = service.isolation?.gateway { try await context.namespace?.route(to: gateway) }
-      try await link.announce(rounds: 1)
-      // A switch or neighbour may lose the first: the others go out while clients are already being told.
-      let log = context.log
-      context.jobs.start {
-        do {
-          try? await Task.sleep(for: .milliseconds(100))
-          try await link.announce(rounds: 2)
-        } catch {
-          log.warning("an announcement was not repeated", metadata: ["error": "\(error)"])
-        }
-      }
-      let place = context.namespace.map { "\(interface) in \($0.name)" } ?? interface
-      return "\(address)/\(prefixLength) on \(place), announced"
-    case .command(let address, let take, _):
-      try await command(take, "address")
-      return "\(address) by \(take.arguments.joined(separator: " "))"
-    case nil:
-      return "no address"
-    }
-  }
-
   func verify() async throws -> String {
     var shown: [String] = []
-    if let link = try service.addressLink(in: context.namespace) {
-      guard try await link.isPresent() else {
-        throw PlanError("\(link.address) is not on \(link.interface) any more; who took it away?")
-      }
-      shown.append("\(link.address) is on \(link.interface)")
+    if let addresses = try service.addressLinks(in: context.namespace) {
+      shown.append(try await verify(addresses))
     }
     if plan.kind == .adoption {
       // A restarting server may have emptied sm/ since (Linux 6.4 and later): the store has the records, and

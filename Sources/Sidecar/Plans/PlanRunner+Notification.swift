@@ -152,7 +152,7 @@ extension ServiceConfiguration {
     case .command: return nil
     }
     return NotificationAssignment(
-      service: name, epoch: epoch, number: number, teller: teller, names: names, address: address?.address,
+      service: name, epoch: epoch, number: number, teller: teller, names: names, addresses: addresses,
       namespace: namespace, retry: notification.retry, graceLeft: graceLeft, gracePeriod: gracePeriod)
   }
 }

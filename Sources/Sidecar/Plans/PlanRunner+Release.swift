@@ -68,17 +68,17 @@ extension ServiceConfiguration {
   ) async throws -> String {
     if let namespace {
       try await namespace.cutOff()
-      return "\(address?.address ?? "the address") is gone with its link in \(namespace.name)"
+      return "gone with its link in \(namespace.name): \(addresses.joined(separator: " and "))"
+    }
+    if let addresses = try addressLinks(in: nil) {
+      try await addresses.release()
+      return "gone: \(addresses.text)"
     }
     switch address {
-    case .interface(let address, let prefixLength, let interface):
-      let link = try ServiceAddressLink(address: address, prefixLength: prefixLength, interface: interface)
-      try await link.release()
-      return "\(address) is gone from \(interface)"
     case .command(let address, _, let release):
       try await run(release)
       return "\(address) by \(release.arguments.joined(separator: " "))"
-    case nil:
+    case .interface, nil:
       return "no address"
     }
   }

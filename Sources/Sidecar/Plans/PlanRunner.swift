@@ -29,6 +29,8 @@ struct PlanRunner: Sendable {
     var ownClients: OwnClients
     /// The names of the services besides this one that this node serves.
     var otherNames: @Sendable (ServiceName) async -> [String]
+    /// How the addresses of services are taken.
+    var addressing: AddressConfiguration
     /// Of the lock manager, from its start.
     var gracePeriod: Duration
     /// `beats.stop_time`
@@ -94,8 +96,9 @@ struct PlanRunner: Sendable {
         switch progress.onStepFailed() {
         case .retry(let delay):
           await report(step, problem: problem)
-          // What the store does is nobody's fault here, and another node would fare no better.
-          if !(error is StoreError), await context.onStepFailed(service.name, step.kind, progress.failures) {
+          if !Self.isNobodysFaultHere(error),
+            await context.onStepFailed(service.name, step.kind, progress.failures)
+          {
             await recordFailure(step, "\(error)")
             return .handOn("\(step.kind.rawValue): \(error)")
           }
@@ -115,6 +118,7 @@ struct PlanRunner: Sendable {
     let start = BootClock.now
     var after = journal
     var writes: [StoreTransaction.Write] = []
+    if step.kind == .storage { try await expectAddressesFree() }
     let detail = step.isSkipped ? step.why : try await perform(step.kind, &after, &writes)
     let took = (BootClock.now - start).wholeMilliseconds
     after.noteStep(step, detail, startedAt: startedAt, milliseconds: took)
@@ -191,6 +195,11 @@ struct PlanRunner: Sendable {
     if case .conflict(let key, _) = outcome {
       throw PlanError("\(key) has changed in the store; looking again")
     }
+  }
+
+  /// What the store does, or a machine that has the address: another node would fare no better.
+  private static func isNobodysFaultHere(_ error: any Error) -> Bool {
+    error is StoreError || (error as? NodeHostError)?.code == .duplicate
   }
 
   private func report(_ step: PlanStep, problem: String?) async {
@@ -291,7 +300,8 @@ extension PlanRunner {
       "LOCKFERRY_SERVICE": service.name.text, "LOCKFERRY_NODE": context.node.text,
       "LOCKFERRY_EPOCH": String(epoch), "LOCKFERRY_STEP": step,
       "LOCKFERRY_FORMER_OWNER": plan.from ?? "", "LOCKFERRY_NAMES": service.names.joined(separator: " "),
-      "LOCKFERRY_ADDRESS": service.address?.address ?? "",
+      "LOCKFERRY_ADDRESS": service.addresses.first ?? "",
+      "LOCKFERRY_ADDRESSES": service.addresses.joined(separator: " "),
     ]
     environment.merge(extra) { _, new in new }
     let outcome = await HostCommand.run(command.arguments, environment: environment, within: command.timeout)
@@ -306,14 +316,5 @@ extension CommandOutcome {
   var explanation: String {
     let printed = output.split(separator: "\n").suffix(3).joined(separator: " / ")
     return printed.isEmpty ? description : "\(description), saying: \(printed)"
-  }
-}
-
-extension ServiceAddressConfiguration {
-  /// Without prefix length.
-  var address: String {
-    switch self {
-    case .interface(let address, _, _), .command(let address, _, _): address
-    }
   }
 }

@@ -11,20 +11,27 @@ extension ServiceConfiguration {
   /// Its adoption restarts this node's own NFS server or lock manager, whose other clients lose their locks.
   var restartsOwnServer: Bool { serverRecovery != nil && isolation == nil }
 
-  /// The address on its link, which is in `namespace` where it has one; nil where commands or others move the address.
-  func addressLink(in namespace: ServiceNamespace?) throws(NodeHostError) -> ServiceAddressLink? {
-    guard case .interface(let address, let prefixLength, let interface) = address else { return nil }
-    return try ServiceAddressLink(
-      address: address, prefixLength: prefixLength,
-      interface: namespace == nil ? interface : ServiceNamespace.interface,
-      networkNamespace: namespace?.networkNamespace)
+  /// Its addresses on their link, which is in `namespace` where it has one; nil where commands or others move them.
+  func addressLinks(in namespace: ServiceNamespace?) throws(NodeHostError) -> ServiceAddresses? {
+    guard case .interface(let addresses) = address else { return nil }
+    var links: [ServiceAddressLink] = []
+    for each in addresses {
+      links.append(
+        try ServiceAddressLink(
+          address: each.address, prefixLength: each.prefixLength,
+          interface: namespace == nil ? each.interface : ServiceNamespace.interface,
+          networkNamespace: namespace?.networkNamespace))
+    }
+    return ServiceAddresses(links)
   }
 }
 
 extension NodeConfiguration {
   /// Where the service lives while it is here; nil where it shares this node's NFS server.
   func namespace(of service: ServiceConfiguration) -> ServiceNamespace? {
-    guard service.isolation != nil, case .interface(_, _, let interface) = service.address else { return nil }
+    guard service.isolation != nil, case .interface(let addresses) = service.address,
+      let interface = addresses.first?.interface
+    else { return nil }
     return ServiceNamespace(
       service: service.name.text, stateDirectory: stateDirectory, runDirectory: runDirectory,
       parent: interface)

@@ -132,7 +132,7 @@ struct OwnClients: Sendable {
   private func own(_ assignment: NotificationAssignment, _ others: [String]) -> NotificationAssignment {
     var own = assignment
     own.names = names + others
-    own.address = nil
+    own.addresses = []
     own.teller = .builtIn
     return own
   }

@@ -75,10 +75,13 @@ extension PlanRunner {
         try await server.start(program)
       }
     }
-    let address = service.address?.address ?? "127.0.0.1"
-    for program in IsolatedProgram.needed { try await answers(program, at: address, in: namespace) }
+    let addresses = service.addresses.isEmpty ? ["127.0.0.1"] : service.addresses
+    for address in addresses {
+      for program in IsolatedProgram.needed { try await answers(program, at: address, in: namespace) }
+    }
     let facts = await NFSServerFacts.read(in: namespace, within: .seconds(10))
-    return "nfs, nlockmgr and status answer at \(address); \(facts.threads ?? 0) threads of nfsd"
+    return
+      "nfs, nlockmgr and status answer at \(addresses.joined(separator: " and ")); \(facts.threads ?? 0) threads of nfsd"
   }
 
   private func answers(

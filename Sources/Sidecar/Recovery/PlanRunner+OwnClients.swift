@@ -34,7 +34,7 @@ extension PlanRunner {
   {
     guard touchesOwnClients else { return "" }
     let assignment = NotificationAssignment(
-      service: service.name, epoch: epoch, number: number, teller: .builtIn, names: [], address: nil,
+      service: service.name, epoch: epoch, number: number, teller: .builtIn, names: [], addresses: [],
       retry: service.notification.retry, graceLeft: graceLeft, gracePeriod: context.gracePeriod)
     do {
       let others = await context.otherNames(service.name)
@@ -55,7 +55,7 @@ extension PlanRunner {
   func goOnTellingOwnClients(_ number: StateNumber) async -> Int {
     guard service.restartsOwnServer, service.tellsOwnClients else { return 0 }
     let assignment = NotificationAssignment(
-      service: service.name, epoch: epoch, number: number, teller: .builtIn, names: [], address: nil,
+      service: service.name, epoch: epoch, number: number, teller: .builtIn, names: [], addresses: [],
       retry: service.notification.retry, graceLeft: nil, gracePeriod: context.gracePeriod)
     do {
       let others = await context.otherNames(service.name)
