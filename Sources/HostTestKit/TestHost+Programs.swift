@@ -169,6 +169,22 @@ extension TestHost {
     return Int(result.output.trimmingCharacters(in: .whitespacesAndNewlines))
   }
 
+  /// What `/metrics` says: the value of each line, by all that stands before it, as in `lockferry_info{node="a"}`.
+  public func metrics() async throws -> [String: Double] {
+    let script = """
+      exec 3<>/dev/tcp/127.0.0.1/\(NodeFile.healthPort) || exit 7
+      printf 'GET /metrics HTTP/1.0\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3
+      timeout 5 cat <&3
+      """
+    let lines = try await run(["bash", "-c", script]).output.split(whereSeparator: \.isNewline)
+    var metrics: [String: Double] = [:]
+    for line in lines where line.hasPrefix("lockferry_") {
+      guard let space = line.lastIndex(of: " ") else { continue }
+      metrics[String(line[..<space])] = Double(line[line.index(after: space)...])
+    }
+    return metrics
+  }
+
   /// The interfaces' addresses include `address`.
   public func has(address: String) async throws -> Bool {
     try await run(["ip", "-o", "address", "show", "dev", "eth0"]).orThrow().output.contains(" \(address)/")

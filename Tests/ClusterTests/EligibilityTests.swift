@@ -69,6 +69,8 @@ struct EligibilityTests {
     #expect(world.isServed(by: "c"))
     let said = world.nodes["b"]?.instance.eligibility(now: world.now).node
     #expect(said == ["its own loop was late by 2600ms"])
+    #expect(world.nodes["b"]?.instance.timesLoopWasLate == 1)
+    #expect(world.nodes["c"]?.instance.timesLoopWasLate == 0)
     world.pass(.seconds(4))
     #expect(world.nodes["b"]?.instance.eligibility(now: world.now) == Eligibility())
   }

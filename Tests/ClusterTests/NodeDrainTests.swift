@@ -179,8 +179,8 @@ struct NodeDrainTests {
     #expect(mode("a") == .failover)
     #expect(mode("a", "work") == .failover)
     #expect(mode("b", "work") == .offline)
-    #expect(world.nodes["a"]?.instance.transitions(of: "work") == 1)
-    #expect(world.nodes["b"]?.instance.transitions(of: "work") == 2)
+    #expect(world.nodes["a"]?.instance.transitions(of: "work").all == 1)
+    #expect(world.nodes["b"]?.instance.transitions(of: "work").all == 2)
     world.store.drains["b"] = mark
     world.pass(.seconds(2))
     #expect(mode("b") == .offline)

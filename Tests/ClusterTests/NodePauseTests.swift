@@ -20,6 +20,23 @@ struct NodePauseTests {
     #expect(world.isServed(by: "b"))
   }
 
+  @Test func everyCandidateSaysThatThePauseKeepsItFromTakingAnything() {
+    var world = SmallWorld.serving()
+    world.store.pause = OperatorMark(actor: "root", because: "store work", since: "").bytes
+    world.pass(.seconds(1))
+    world.nodes["c"]?.isDead = true
+    world.pass(.seconds(5))
+    let found = world.nodes["a"]?.instance.passedOver("home", now: world.now) ?? []
+    #expect(found.map(\.node) == ["b", "c"])
+    #expect(found.first?.reasons == ["the cluster is paused by root: store work"])
+    #expect(found.last?.reasons == ["it does not beat", "the cluster is paused by root: store work"])
+    // Whom an operator names may still take it.
+    #expect(world.nodes["a"]?.instance.ineligible("home", now: world.now).map(\.node) == ["c"])
+    world.store.pause = nil
+    world.pass(.seconds(1))
+    #expect(world.nodes["a"]?.instance.passedOver("home", now: world.now).map(\.node) == ["c"])
+  }
+
   @Test func aPauseThatComesBetweenLookAndClaimStopsTheClaim() {
     var world = SmallWorld.serving(nodes: ["a", "b"])
     world.nodes["a"]?.isDead = true

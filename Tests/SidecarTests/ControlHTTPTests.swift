@@ -83,6 +83,21 @@ struct ControlHTTPTests {
     }
   }
 
+  @Test func metricsAreText() async throws {
+    try await withHealthEndpoint(ScriptedDaemon()) { http, _ in
+      let metrics = try await http.ask("GET", "/metrics")
+      #expect(metrics.code == 200)
+      #expect(metrics.head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"))
+      #expect(metrics.body == MetricsText.render(.well))
+      for method in ["HEAD", "OPTIONS"] {
+        let silent = try await http.ask(method, "/metrics")
+        #expect(silent.code == 200)
+        #expect(silent.body.isEmpty)
+      }
+      #expect(try await http.ask("POST", "/metrics", body: "{}").code == 405)
+    }
+  }
+
   @Test func whatIsNoHTTPIsRefusedAndTheNextRequestAnswered() async throws {
     try await withHealthEndpoint(ScriptedDaemon()) { http, _ in
       #expect(try await http.exchange("rubbish\r\n\r\n").hasPrefix("HTTP/1.1 400"))

@@ -26,6 +26,7 @@ struct ControlHealthTests {
       #expect(answer.content == .report(report))
     }
     #expect(answer("/status").content == .status(.well))
+    #expect(answer("/metrics") == HealthAnswer(code: 200, content: .metrics(.well)))
     let primary = HealthReport(
       check: "primary", ok: true, node: "a", service: "home", owner: "a", reasons: [])
     #expect(answer("/primary", ["home"]) == HealthAnswer(code: 200, content: .report(primary)))
@@ -109,7 +110,7 @@ struct ControlHealthTests {
   }
 
   @Test func otherPathsAndMethodsAreRefused() {
-    for path in ["/", "/metrics", "/health/", "/Health", "/v1/status"] { #expect(answer(path).code == 404) }
+    for path in ["/", "/metrics/", "/health/", "/Health", "/v1/status"] { #expect(answer(path).code == 404) }
     for method in ["POST", "PUT", "DELETE", "TRACE"] {
       let answer = answer("/health", method: method)
       #expect(answer.code == 405)
@@ -120,7 +121,8 @@ struct ControlHealthTests {
   @Test("HEAD and OPTIONS say the code alone", arguments: ["HEAD", "OPTIONS"])
   func headAndOptions(method: String) {
     let cases: [(String, [String], Int)] = [
-      ("/health", [], 200), ("/status", [], 200), ("/primary", ["home"], 200), ("/primary", ["work"], 503),
+      ("/health", [], 200), ("/status", [], 200), ("/metrics", [], 200), ("/primary", ["home"], 200),
+      ("/primary", ["work"], 503),
       ("/primary", ["nothing"], 404), ("/nothing", [], 404),
     ]
     for (path, services, code) in cases {

@@ -73,6 +73,45 @@ struct SimulateCommandTests {
     #expect((29_000...33_000).contains(began(long)), "\(long.history)")
   }
 
+  /// C6, M10: the node file's watchdog and overload rule decide.
+  @Test func watchdogAndOverloadAreThoseOfTheNodeFile() async throws {
+    let watched =
+      Self.nodeFile + """
+
+        watchdog:
+          - name: statd
+            probe: {program: status}
+            restart: {command: [/usr/bin/systemctl, restart, rpc-statd]}
+            within: 4s
+        overload: {load: 2, for: 20s, interval: 5s}
+        """
+    let mended = try await forecast("daemon-dies statd on a at 10s", file: watched)
+    #expect(mended.events.contains { $0.what == "a: statd is dead and is restarted" })
+    #expect(mended.history.isEmpty)
+    let dead = try await forecast("daemon-stays-dead statd on a at 10s", file: watched)
+    #expect(dead.history.map(\.kind) == ["release", "adoption"])
+    #expect(dead.history.first?.because.contains("statd: its restart did not help") == true)
+    let overloaded = try await forecast("overload a at 10s", file: watched)
+    #expect(overloaded.history.first?.because.contains("reported overloaded by overload") == true)
+    let unwatched = try await simulate("--event", "daemon-dies statd on a at 10s")
+    #expect(unwatched.status == 64)
+    #expect(unwatched.complaint.contains("needs a daemon under `watchdog` in the node file"))
+  }
+
+  /// C3: this node's file names its own priority, and how the candidates agree.
+  @Test func theElectionIsThatOfTheNodeFile() async throws {
+    let file = Self.nodeFile.replacing("candidates: [a, b]", with: "candidates: [a, b, c]")
+    #expect(file != Self.nodeFile)
+    let race = try await forecast("power-cut b at 10s", "power-cut a at 40s", file: file)
+    #expect(race.services.first?.owner == "c")
+    let vote = file.replacing("node: a", with: "node: c").replacing(
+      "candidates: [a, b, c]", with: "candidates: [a, b, c]\n    election: vote\n    priority: 200")
+    let voted = try await forecast("power-cut a at 10s", file: vote)
+    #expect(voted.services.first?.owner == "c")
+    let first = try await forecast("power-cut a at 10s", file: file)
+    #expect(first.services.first?.owner == "b")
+  }
+
   @Test(arguments: [
     ("powercut a at 10s", "`powercut` is no event; events are power-cut, "),
     (

@@ -4,7 +4,8 @@
 /// that. By ``giveUpAt`` the owner begins to stop, so that it has stopped before anybody else may start.
 public struct OwnerLease: Sendable, Equatable {
   private let timings: BeatTimings
-  private var renewalSentAt: BootInstant?
+  /// When the last renewal that succeeded was sent.
+  private(set) var renewalSentAt: BootInstant?
 
   /// A lease that was never renewed.
   public init(timings: BeatTimings) {

@@ -4,6 +4,10 @@ struct LoopLag: Sendable {
   private let timings: BeatTimings
   private var lastTick: BootInstant?
   private var late: (at: BootInstant, by: Duration)?
+  /// How much later than it was due the last tick came.
+  private(set) var last = Duration.zero
+  /// How often it came so late that this node takes nothing upon itself for a while.
+  private(set) var timesLate = 0
 
   init(timings: BeatTimings) {
     self.timings = timings
@@ -13,7 +17,11 @@ struct LoopLag: Sendable {
   private var longestPause: Duration { max(timings.interval + timings.storeTimeout * 2, timings.lease / 2) }
 
   mutating func onTick(now: BootInstant) {
-    if let lastTick, now - lastTick > longestPause { late = (now, now - lastTick - timings.interval) }
+    if let lastTick, now - lastTick > longestPause {
+      late = (now, now - lastTick - timings.interval)
+      timesLate += 1
+    }
+    last = lastTick.map { max(now - $0 - timings.interval, .zero) } ?? .zero
     lastTick = now
   }
 

@@ -102,4 +102,18 @@ extension NodeInstance {
       return reasons.isEmpty ? nil : (candidate, reasons)
     }
   }
+
+  /// Every candidate that would not take `name` by itself now, and why: ``ineligible(_:now:)``, and all of them while the
+  /// cluster is paused, when only an operator who names one moves anything.
+  public func passedOver(_ name: ServiceName, now: BootInstant) -> [(node: NodeName, reasons: [String])] {
+    let found = ineligible(name, now: now)
+    guard let pause, let state = services[name] else { return found }
+    let owner = state.ownership.flatMap { $0.state.isOwned ? $0.node : nil }
+    return state.definition.candidates.filter { $0 != owner }.map { candidate in
+      (
+        candidate,
+        (found.first { $0.node == candidate }?.reasons ?? []) + ["the cluster is paused \(pause.text)"]
+      )
+    }
+  }
 }

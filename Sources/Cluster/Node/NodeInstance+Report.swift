@@ -92,6 +92,15 @@ extension NodeInstance {
     return isSettling ? peerNames + [settings.node] : peerNames
   }
 
+  /// How much later than it was due the last tick came.
+  public var loopLateness: Duration { loopLag.last }
+
+  /// How often a tick came so late that this node took nothing upon itself for a lease.
+  public var timesLoopWasLate: Int { loopLag.timesLate }
+
+  /// How long ago this node's last beat that reached the store was sent; nil before the first one.
+  public func beatAge(now: BootInstant) -> Duration? { lease.renewalSentAt.map { now - $0 } }
+
   /// The beats of this node are being written.
   public var isBeatingNow: Bool { isBeating }
 }

@@ -32,12 +32,13 @@ extension NodeInstance {
     let definition: ServiceDefinition
     var activity = Activity.none {
       didSet {
-        if activity.isUp != oldValue.isUp { transitions += 1 }
+        if activity.isUp, !oldValue.isUp { transitions.came += 1 }
+        if !activity.isUp, oldValue.isUp { transitions.left += 1 }
         if activity != oldValue { tellBy = nil }
       }
     }
     /// How often it came into service or left it here since the daemon began.
-    private(set) var transitions = 0
+    private(set) var transitions = ServiceTransitions()
     /// Since when it is served here; nil while it is not.
     var servedSince: BootInstant?
     /// The owner key as last known.

@@ -38,5 +38,17 @@ extension NodeInstance {
   }
 
   /// How often `name` came into service here or left it since the daemon began.
-  public func transitions(of name: ServiceName) -> Int { services[name]?.transitions ?? 0 }
+  public func transitions(of name: ServiceName) -> ServiceTransitions {
+    services[name]?.transitions ?? ServiceTransitions()
+  }
+}
+
+/// How often a service has changed on this node since the daemon began.
+public struct ServiceTransitions: Sendable, Equatable {
+  /// It came into service.
+  public var came = 0
+  /// It left service.
+  public var left = 0
+  /// Either.
+  public var all: Int { came + left }
 }

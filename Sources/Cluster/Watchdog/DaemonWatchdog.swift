@@ -36,6 +36,9 @@ public struct DaemonWatchdog: Sendable {
     case dead(String)
   }
 
+  /// How long the report of a daemon that stays dead counts, each time that it is written.
+  public static let reportLasts = Duration.seconds(600)
+
   private let settings: Settings
   private var since: BootInstant
   private var failed = 0

@@ -50,6 +50,9 @@ public struct Fault: Sendable, Equatable, CustomStringConvertible {
     case flapping = "is found sick and well in turn"
     case serverStops = "has its NFS server hang"
     case serverRestarts = "has its NFS server restarted by somebody"
+    case daemonDies = "has a watched daemon die"
+    case daemonStaysDead = "has a watched daemon die, and its restart fails"
+    case overload = "has too much to do"
     case statusMonitorStops = "has its status monitor hang"
     case statusDirectoryVanishes = "has its status directory vanish"
     case recordsRetired = "has its records retired by sm-notify"
@@ -91,12 +94,16 @@ public struct Fault: Sendable, Equatable, CustomStringConvertible {
   public var client: ClientName?
   /// Percent, times, or whatever the kind counts.
   public var amount: Int
+  /// One of ``ClusterShape/watchdog``, where it is about one.
+  public var daemon = ""
 
   /// For people.
   public var description: String {
     let length = length >= Self.unending ? "" : " for " + DurationText.text(.milliseconds(length / 1000))
     return switch kind {
     case .clientReboots, .clientGone, .clientCut: "\(client?.text ?? "nobody") \(kind.rawValue)\(length)"
+    case .daemonDies: "\(daemon) dies on \(node)"
+    case .daemonStaysDead: "\(daemon) dies on \(node), and can't be started\(length)"
     case .order, .forcedOrder: "\(kind.rawValue) \(service) to \(node)"
     case .failback, .offline, .online, .thaw, .notifyAgain, .unhold, .ownerKeyDamaged, .journalLost:
       "\(kind.rawValue): \(service)"

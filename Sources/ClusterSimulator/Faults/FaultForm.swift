@@ -13,6 +13,8 @@ struct FaultForm: Equatable {
   var hasPercent = false
   /// `storage 3x`: a step of a plan, and how often it fails.
   var hasStep = false
+  /// `statd on`: a daemon of the node file's watchdog, before the node.
+  var hasDaemon = false
   /// `for 5s`
   var hasLength = false
 }
@@ -24,7 +26,7 @@ extension Fault.Kind {
     case .powerCut, .machinePause, .guestPause, .daemonKill, .daemonStop, .daemonFreeze, .staleReads,
       .cutFromStore, .cutFromClients, .notificationsTwice, .notificationsLate, .sick, .serverStops,
       .statusMonitorStops, .statusDirectoryVanishes, .hintsLost, .calloutMissing, .withdrawalFails,
-      .fenceFails,
+      .fenceFails, .overload,
       .drain, .definitionsDiffer:
       FaultForm(subject: .node, hasLength: true)
     case .reset, .wallClockStep, .daemonCrashLoop, .beatVanishes, .flapping, .recordsRetired:
@@ -33,6 +35,8 @@ extension Fault.Kind {
     case .callsLost, .callsLate, .answersLate, .answersLost, .callsTwice, .notificationsLost:
       FaultForm(subject: .node, hasPercent: true, hasLength: true)
     case .stepFails: FaultForm(subject: .node, hasStep: true)
+    case .daemonDies: FaultForm(subject: .node, hasDaemon: true)
+    case .daemonStaysDead: FaultForm(subject: .node, hasDaemon: true, hasLength: true)
     case .everyMachineLosesPower, .storeStops, .storeReadOnly, .storeFull, .storeVanishes,
       .everyNodeCutFromStore,
       .everyClientReboots, .pause:
@@ -68,6 +72,7 @@ extension Fault.Kind {
   public var usage: String {
     let form = form
     var text = word
+    if form.hasDaemon { text += " DAEMON on" }
     if form.subject != .everything { text += " \(form.subject.rawValue.uppercased())" }
     if form.hasTarget { text += " to NODE" }
     if form.hasStep { text += " STEP [Nx]" }
@@ -79,6 +84,7 @@ extension Fault.Kind {
   func example(in shape: ClusterShape) -> String {
     let form = form
     var text = word
+    if form.hasDaemon { text += " \(shape.watchdog.first?.name ?? "statd") on" }
     switch form.subject {
     case .everything: break
     case .node: text += " \(shape.nodes.first?.text ?? "a")"

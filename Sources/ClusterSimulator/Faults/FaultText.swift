@@ -58,7 +58,7 @@ extension Fault {
         throw refuse(first.position, "`\(first.text)` is no event", nil)
       }
       guard shape.allows(kind) else {
-        throw refuse(first.position, "`\(first.text)` can't happen to such a store", nil)
+        throw refuse(first.position, "`\(first.text)` \(shape.whyNot(kind))", nil)
       }
       guard let node = shape.nodes.first, let service = shape.services.first?.name else {
         throw refuse(0, "there is no service", nil)
@@ -68,6 +68,7 @@ extension Fault {
       let form = kind.form
       var isNamed = form.subject == .everything || form.subject == .service && shape.services.count == 1
       var hasTarget = !form.hasTarget
+      if form.hasDaemon { fault.daemon = try daemon(kind) }
       var step: Int?
       var times = 3
       while let word = words.popFirst() {
@@ -113,6 +114,21 @@ extension Fault {
         throw refuse(value.position, "`\(value.text)` is no time, such as 500ms, 10s or 2m", kind)
       }
       return min(duration.wholeMicroseconds, Fault.unending)
+    }
+
+    /// `statd on`
+    private mutating func daemon(_ kind: Fault.Kind) throws(FaultTextError) -> String {
+      let names = shape.watchdog.map(\.name)
+      let known = "daemons are \(names.joined(separator: ", "))"
+      guard let word = words.popFirst() else { throw refuse(text.count, "which daemon? \(known)", kind) }
+      guard names.contains(word.text) else {
+        throw refuse(word.position, "no daemon `\(word.text)` is watched; \(known)", kind)
+      }
+      let next = words.popFirst()
+      guard next?.text == "on" else {
+        throw refuse(next?.position ?? text.count, "on which node? \(self.names(.node))", kind)
+      }
+      return word.text
     }
 
     private func name(_ word: Word, _ fault: inout Fault) throws(FaultTextError) {

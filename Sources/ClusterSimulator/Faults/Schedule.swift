@@ -42,6 +42,9 @@ public struct Schedule: Sendable, Equatable {
           client: shape.clients.isEmpty
             ? nil : shape.clients[numbers.number(0...shape.clients.count - 1)].name,
           amount: numbers.number(1...100)))
+      if let fault = faults.last, kind.form.hasDaemon, !shape.watchdog.isEmpty {
+        faults[faults.count - 1].daemon = shape.watchdog[fault.amount % shape.watchdog.count].name
+      }
       at += numbers.number(100_000...rhythm)
     }
   }
@@ -54,7 +57,19 @@ extension ClusterShape {
     case .staleReads: staleness > .zero
     case .beatVanishes, .everyBeatVanishes, .callsTwice: store == .consensus
     case .calloutMissing: hasCallout
+    case .daemonDies, .daemonStaysDead: !watchdog.isEmpty
+    case .overload: overload != nil
     default: true
+    }
+  }
+
+  /// Why it can't have it.
+  func whyNot(_ kind: Fault.Kind) -> String {
+    switch kind {
+    case .daemonDies, .daemonStaysDead: "needs a daemon under `watchdog` in the node file"
+    case .overload: "needs `overload` in the node file"
+    case .staleReads: "needs `store_staleness` in the node file"
+    default: "can't happen to such a store"
     }
   }
 }

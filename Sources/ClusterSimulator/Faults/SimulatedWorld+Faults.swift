@@ -174,6 +174,8 @@ extension SimulatedWorld {
       machines[node]?.notices = NoticeTrouble()
       machines[node]?.readsAreStale = false
       machines[node]?.isSick = false
+      machines[node]?.isOverloaded = false
+      for watched in shape.watchdog { mendDaemon(watched.name, on: node) }
       machines[node]?.isServerDown = false
       machines[node]?.isStatusMonitorDown = false
       machines[node]?.calloutIsMissing = false

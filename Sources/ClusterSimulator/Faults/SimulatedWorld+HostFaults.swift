@@ -13,6 +13,9 @@ extension SimulatedWorld {
       }
     case .serverStops: during(length) { $0.machines[node]?.isServerDown = $1 }
     case .serverRestarts: restartServer(node, thenTell: fault.amount > 50)
+    case .daemonDies: endDaemon(fault.daemon, on: node)
+    case .daemonStaysDead: breakDaemon(fault.daemon, on: node, for: length)
+    case .overload: during(length) { $0.machines[node]?.isOverloaded = $1 }
     case .statusMonitorStops: during(length) { $0.machines[node]?.isStatusMonitorDown = $1 }
     case .statusDirectoryVanishes: during(length) { $0.machines[node]?.statusDirectory.isThere = !$1 }
     case .recordsRetired: retireRecords(node)
@@ -28,7 +31,7 @@ extension SimulatedWorld {
   }
 
   /// `systemctl restart nfs-server`, by somebody who does not think of locks; perhaps then `lockferry notify`.
-  private mutating func restartServer(_ node: NodeName, thenTell: Bool) {
+  mutating func restartServer(_ node: NodeName, thenTell: Bool) {
     guard let machine = machines[node], machine.isOn else { return }
     for service in machine.lockManagers.keys.sorted() {
       ledger.services[service]?.restartedOutside = true
@@ -39,6 +42,13 @@ extension SimulatedWorld {
       guard thenTell else { continue }
       schedule(after: 1_000_000, for: node) { $0.notifyAgain(service, on: node) }
     }
+  }
+
+  /// It ends, and can't be started for a while.
+  private mutating func breakDaemon(_ name: String, on node: NodeName, for length: Int) {
+    machines[node]?.brokenDaemons.insert(name)
+    endDaemon(name, on: node)
+    schedule(after: length) { $0.mendDaemon(name, on: node) }
   }
 
   /// Somebody runs sm-notify on the live directory: it moves every record to `sm.bak`.

@@ -35,12 +35,22 @@ final class SimulatedMachine {
   var withdrawing: Set<ServiceName> = []
   var mirrors: [ServiceName: SimulatedMirror] = [:]
   var mirrorKnowsServerUp = false
+  /// One for each of ``ClusterShape/watchdog``.
+  var dogs: [DaemonWatchdog] = []
+  var overload: OverloadJudge?
+  /// What this node says of itself.
+  var deaths: StandingReport?
+  var overloads: StandingReport?
   /// Who is being told, and the run that does it.
   var notifying: [ServiceName: Int] = [:]
 
   // The host.
   var isSick = false
   var isServerDown = false
+  /// Of ``ClusterShape/watchdog``: those that have ended, and those that can't be started.
+  var deadDaemons: Set<String> = []
+  var brokenDaemons: Set<String> = []
+  var isOverloaded = false
   /// The service's address is here, and since when; only a withdrawal, a release or the end of the machine takes it
   /// away.
   var addresses: [ServiceName: Int] = [:]

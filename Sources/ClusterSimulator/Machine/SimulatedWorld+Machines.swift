@@ -14,6 +14,7 @@ extension SimulatedWorld {
     // service knows; the host's number goes up.
     machines[node]?.statusDirectory.files = [:]
     machines[node]?.statusDirectory.number += 2
+    startDaemonsOfHost(node)
     startDaemon(node)
   }
 
@@ -44,10 +45,9 @@ extension SimulatedWorld {
     guard let machine = machines[node], machine.isOn, machine.instance == nil else { return }
     let life = machine.life + 1
     machines[node]?.life = life
-    let priority = shape.priorities[node] ?? Bid.usualPriority
     let services = services.map { service in
       var service = service
-      service.priority = priority
+      service.priority = shape.priorities[node]?[service.name] ?? Bid.usualPriority
       return service
     }
     let settings = NodeInstance.Settings(
@@ -70,6 +70,7 @@ extension SimulatedWorld {
     watchLease(node)
     rescanPeriodically(node)
     exchangeEligibility(node)
+    startWatches(node)
   }
 
   /// The machine does nothing for a while. Its clocks go on.

@@ -88,7 +88,8 @@ extension SimulatedWorld {
       call(from: node, .write, { $0.end(end, by: node) }) { _, _ in }
       rest(&self)
     case .placeBid(let placement):
-      let load = Load(percent: machines[node]?.numbers.number(0...400) ?? 0)
+      let usual = machines[node]?.numbers.number(0...400) ?? 0
+      let load = Load(percent: machines[node]?.isOverloaded == true ? 1000 : usual)
       call(from: node, .write, { $0.store.place(placement, by: node, load: load) }) { world, outcome in
         world.input(node, { $0.onBid(placement, load: load, outcome ?? .failed, now: $1) }, then: rest)
       }

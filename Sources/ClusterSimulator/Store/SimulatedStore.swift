@@ -24,6 +24,8 @@ struct SimulatedStore {
   var bids: [ServiceName: [UInt64: [NodeName: [UInt8]]]] = [:]
   /// What nodes say of themselves.
   var eligibility: [NodeName: Eligibility] = [:]
+  /// What is said of nodes' health.
+  var reports: [ReportKey: [UInt8]] = [:]
   /// Every value that an owner key has had.
   var ownerHistory: [ServiceName: [Ownership]] = [:]
 

@@ -51,8 +51,58 @@ public struct ClusterShape: Sendable, Equatable {
   public var unmonitorsOnStop: Bool
   /// Files of each service that clients lock.
   public var files: Int
+  /// A daemon of every machine that is restarted once when it is dead.
+  public struct Watched: Sendable, Equatable {
+    /// What it is to the services.
+    public enum Role: Sendable, Equatable {
+      /// The NFS server: without it nothing is served, and its restart costs the kernel's locks.
+      case server
+      /// rpc.statd.
+      case statusMonitor
+      /// Nothing that is modelled.
+      case other
+    }
+
+    /// As the node file calls it.
+    public var name: String
+    /// What it is to the services.
+    public var role: Role
+    /// How patient its watchdog is.
+    public var settings: DaemonWatchdog.Settings
+
+    /// A daemon.
+    public init(name: String, role: Role, settings: DaemonWatchdog.Settings = .init()) {
+      self.name = name
+      self.role = role
+      self.settings = settings
+    }
+  }
+
+  /// When a node counts as overloaded.
+  public struct Overload: Sendable, Equatable {
+    /// How long it has to last, and to be over.
+    public var hold: Duration
+    /// Between two samples.
+    public var interval: Duration
+    /// How long its report counts.
+    public var reportLasts: Duration
+
+    /// A rule.
+    public init(hold: Duration, interval: Duration, reportLasts: Duration) {
+      self.hold = hold
+      self.interval = interval
+      self.reportLasts = reportLasts
+    }
+  }
+
   /// What a node bids in votes, where that is not the usual.
-  public var priorities: [NodeName: Int] = [:]
+  public var priorities: [NodeName: [ServiceName: Int]] = [:]
+  /// The daemons that are watched.
+  public var watchdog: [Watched] = []
+  /// When a node counts as overloaded; nil: never.
+  public var overload: Overload?
+  /// Nodes report on themselves.
+  var watchesDaemons: Bool { !watchdog.isEmpty || overload != nil }
   /// Between two rounds of health probes.
   public var probeInterval = Duration.seconds(1)
   /// So many failed rounds make a node unhealthy; nil where nothing is probed.
@@ -107,9 +157,26 @@ public struct ClusterShape: Sendable, Equatable {
     unmonitorsOnStop = numbers.chance(60)
     files = numbers.number(1...3)
     // Drawn last: the shapes of seeds do not change otherwise.
-    guard numbers.chance(40) else { return }
-    for index in services.indices where index == 0 || numbers.chance(50) { services[index].election = .vote }
-    for node in nodes where numbers.chance(50) { priorities[node] = numbers.number(0...3) * 50 }
+    if numbers.chance(40) {
+      for index in services.indices where index == 0 || numbers.chance(50) {
+        services[index].election = .vote
+      }
+      for node in nodes where numbers.chance(50) {
+        let priority = numbers.number(0...3) * 50
+        for service in services { priorities[node, default: [:]][service.name] = priority }
+      }
+    }
+    if numbers.chance(25) {
+      let settings = DaemonWatchdog.Settings(failures: 2, within: .seconds(3), quiet: .seconds(12))
+      for (name, role) in [("statd", Watched.Role.statusMonitor), ("nfsd", .server), ("mountd", .other)]
+      where numbers.chance(60) {
+        watchdog.append(Watched(name: name, role: role, settings: settings))
+      }
+    }
+    if numbers.chance(15) {
+      overload = Overload(hold: .seconds(2), interval: .seconds(1), reportLasts: .seconds(6))
+      adoption.reliefPause = .seconds(2)
+    }
   }
 }
 

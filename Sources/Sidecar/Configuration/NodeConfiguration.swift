@@ -98,6 +98,9 @@ public struct OverloadConfiguration: Sendable, Equatable {
   public var hold: Duration
   /// `interval`: from one sample to the next. Default 10 s.
   public var interval: Duration
+  /// How long the node's report counts, each time that it is written: long enough to outlive a store that is away for a
+  /// while, short enough to end with the daemon.
+  var reportLasts: Duration { min(max(hold, interval * 3), NodeReport.longest) }
 }
 
 /// `statd.when_not_mirrored:` of the node file.

@@ -23,14 +23,19 @@ struct HTTPQuestion: Sendable, Equatable {
 /// What is answered to it.
 struct HTTPAnswer: Sendable, Equatable {
   var code: Int
-  /// JSON; empty for an answer without a body.
+  /// Empty for an answer without a body.
   var body: [UInt8] = []
+  /// What the body is.
+  var contentType = "application/json"
   /// For 405.
   var allowedMethods: [String] = []
 
-  init(code: Int, body: [UInt8] = [], allowedMethods: [String] = []) {
+  init(
+    code: Int, body: [UInt8] = [], contentType: String = "application/json", allowedMethods: [String] = []
+  ) {
     self.code = code
     self.body = body
+    self.contentType = contentType
     self.allowedMethods = allowedMethods
   }
 

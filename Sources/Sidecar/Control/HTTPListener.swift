@@ -126,7 +126,7 @@ struct HTTPListener {
       return first ?? HTTPAnswer(code: 503, json: ControlError(.indeterminate, "the daemon is stopping"))
     }
     var headers = HTTPFields()
-    if !answer.body.isEmpty { headers[.contentType] = "application/json" }
+    if !answer.body.isEmpty { headers[.contentType] = answer.contentType }
     if !answer.allowedMethods.isEmpty { headers[.allow] = answer.allowedMethods.joined(separator: ", ") }
     headers[.cacheControl] = "no-store"
     // RFC 9110, 6.6.1.

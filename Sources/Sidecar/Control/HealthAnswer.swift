@@ -24,6 +24,8 @@ public struct HealthAnswer: Sendable, Equatable {
     case report(HealthReport)
     /// The answer to `/status`.
     case status(NodeStatus)
+    /// The answer to `/metrics`.
+    case metrics(NodeStatus)
     /// The question can't be answered.
     case refusal(ControlError)
   }
@@ -42,6 +44,8 @@ public struct HealthAnswer: Sendable, Equatable {
     case candidate
     /// Everything, always 200.
     case status
+    /// Everything that can be counted, always 200.
+    case metrics
   }
 
   /// A mirror that lags for this long, in milliseconds, makes its node not ready.
@@ -75,6 +79,7 @@ public struct HealthAnswer: Sendable, Equatable {
     var report = HealthReport(check: check.rawValue, ok: false, node: status.node, reasons: [])
     switch check {
     case .status: return HealthAnswer(code: 200, content: .status(status))
+    case .metrics: return HealthAnswer(code: 200, content: .metrics(status))
     case .liveness: report.reasons = status.stalled
     case .health: report.reasons = status.stalled + status.unhealthy
     case .readiness: report.reasons = status.stalled + status.unready

@@ -4,7 +4,8 @@ public import ServiceLifecycle
 /// The health-ping endpoint for monitors: HTTP on TCP.
 ///
 /// `/health`, `/liveness`, `/readiness`, `/primary?service=`, `/candidate?service=` and `/status` answer 200 or 503
-/// with a JSON body that says why, to HEAD and OPTIONS without a body. Nothing here waits for the store, a file or
+/// with a JSON body that says why, `/metrics` 200 with Prometheus' text format; to HEAD and OPTIONS without a body.
+/// Nothing here waits for the store, a file or
 /// another node: ``ControlService/status()`` doesn't. Where the node file names a token, ``ReportDoor`` is beside them.
 public struct HealthEndpoint: Service {
   private let host: String
@@ -61,6 +62,10 @@ public struct HealthEndpoint: Service {
       case .none: HTTPAnswer(code: answer.code)
       case .report(let report): HTTPAnswer(code: answer.code, json: report)
       case .status(let status): HTTPAnswer(code: answer.code, json: status)
+      case .metrics(let status):
+        HTTPAnswer(
+          code: answer.code, body: Array(MetricsText.render(status).utf8),
+          contentType: MetricsText.contentType)
       case .refusal(let refusal): HTTPAnswer(code: answer.code, json: refusal)
       }
     result.allowedMethods = answer.allowedMethods

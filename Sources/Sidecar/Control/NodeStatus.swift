@@ -16,6 +16,10 @@ public struct NodeStatus: Codable, Sendable, Equatable {
   public var services: [Service]
   /// Through what statd's records come here; nil where the daemon does not tell.
   public var callout: Callout?
+  /// Plans of this node that have ended since the daemon began, by kind and outcome.
+  public var plans: [PlanCount] = []
+  /// Steps of this node's plans that were run since the daemon began.
+  public var steps: [StepCount] = []
   /// What is said of nodes' health, and still counts.
   public var reports: [Report] = []
   /// The daemons that the node file has watched.
@@ -58,6 +62,12 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var loopAgeMilliseconds: Int
     /// Milliseconds without a run of the main loop after which liveness answers 503.
     public var loopLimitMilliseconds: Int
+    /// How much later than it was due the main loop last ran, in milliseconds.
+    public var loopLagMilliseconds = 0
+    /// How often it ran so late that this node took nothing upon itself for a lease.
+    public var timesLoopWasLate = 0
+    /// Milliseconds since the last own beat that reached the store was sent; nil before the first one.
+    public var beatAgeMilliseconds: Int?
     /// The last round of probes.
     public var probes: [Probe]
   }
@@ -86,6 +96,54 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var problem: String?
     /// Milliseconds since the last call that succeeded; nil when none has.
     public var lastAnswerMilliseconds: Int?
+    /// The calls since the daemon began: `read`, `list` and `commit`.
+    public var calls: [StoreCalls] = []
+  }
+
+  /// Calls to the store of one kind.
+  public struct StoreCalls: Codable, Sendable, Equatable {
+    /// `read`, `list` or `commit`.
+    public var operation: String
+    /// How many.
+    public var count: Int
+    /// Of these, how many failed or took too long.
+    public var failures: Int
+    /// How long all of them took together.
+    public var microseconds: Int
+    /// How many took longer than the bound before and no longer than this one; the rest took longer than all of them.
+    public var upTo: [Bucket]
+
+    /// Calls that took about as long.
+    public struct Bucket: Codable, Sendable, Equatable {
+      /// The upper bound.
+      public var milliseconds: Int
+      /// How many.
+      public var count: Int
+    }
+  }
+
+  /// Plans that have ended in one way.
+  public struct PlanCount: Codable, Sendable, Equatable {
+    /// `adoption`, `opening`, `resumption`, `release` or `closing`.
+    public var plan: String
+    /// `done`, `gave_up`, `handed_on`, `began_anew`, `lost` or `stopped`.
+    public var outcome: String
+    /// How many.
+    public var count: Int
+  }
+
+  /// One kind of step of one kind of plan.
+  public struct StepCount: Codable, Sendable, Equatable {
+    /// As in ``PlanCount/plan``.
+    public var plan: String
+    /// `fence`, `storage`, …
+    public var step: String
+    /// How often it was run, tries that failed among them.
+    public var count = 0
+    /// How often it failed.
+    public var failures = 0
+    /// How long all of them took together.
+    public var milliseconds = 0
   }
 
   /// Another node as seen from here.
@@ -167,9 +225,13 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var mode = "offline"
     /// How often it came into service here or left it since the daemon began.
     public var transitions = 0
+    /// How often it came into service here.
+    public var cameIntoService = 0
+    /// How often it left service here.
+    public var leftService = 0
     /// What is asked of it and has not ended, oldest first.
     public var requests: [Request] = []
-    /// The candidates that could not take it now, each with its reasons; the owner is not among them.
+    /// The candidates that would not take it by themselves now, each with its reasons; the owner is not among them.
     public var ineligible: [Ineligible] = []
     /// Why nobody can serve it; nil while somebody does.
     public var stranded: String?
@@ -249,6 +311,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var refused: [Refusal]
     /// Transactions with records since this node owns the service.
     public var commits: Int
+    /// Records deleted from the store since this node owns the service.
+    public var deletions = 0
     /// Why the last commit to the store failed.
     public var problem: String?
   }

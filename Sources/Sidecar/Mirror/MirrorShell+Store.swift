@@ -57,6 +57,7 @@ extension MirrorShell {
         case .committed:
           guard entries[service]?.epoch == epoch else { return }
           entries[service]?.commits += 1
+          entries[service]?.deletions += batch.changes.count { $0.record == nil }
           apply(service) { $0.onCommitted(batch.number, now: .now) }
           return
         case .conflict(_, let found):

@@ -21,6 +21,8 @@ actor MirrorShell {
     var flushes: [CheckedContinuation<Void, Never>] = []
     /// Batches that were committed since this node owns the service.
     var commits = 0
+    /// Records that these have deleted.
+    var deletions = 0
   }
 
   let directory: StatusDirectory
@@ -139,7 +141,7 @@ actor MirrorShell {
       departing: report?.departing ?? 0, frozen: report?.frozenBecause.isEmpty != true,
       frozenBecause: report.map { $0.frozenBecause.map(\.text) } ?? ["the store's records are not read yet"],
       refused: refused.sorted { $0.key < $1.key }.map { NodeStatus.Refusal(name: $0.key, reason: $0.value) },
-      commits: entry.commits,
+      commits: entry.commits, deletions: entry.deletions,
       problem: report?.problem ?? (isDirectoryThere ? nil : "\(directory.records) is not there"))
   }
 

@@ -254,6 +254,7 @@ extension NodeShell {
       ownerBytes: { await self.ownerBytes($0, $1) }, onOwnerSeen: { await self.onOwnerSeen($0, $1) },
       onGrace: { await self.onGrace($0, left: $1) }, onTelling: { await self.onTelling($0, anybody: $1) },
       onProgress: { await self.onProgress($0, $1) },
+      onStepRun: { await self.onStepRun($0, $1, took: $2, failed: $3) },
       onStepFailed: { await self.onStepFailed($0, $1, failures: $2) }, log: log)
     jobs.start {
       await self.waitForRoom(name)
@@ -299,6 +300,7 @@ extension NodeShell {
     // A daemon that ends leaves its plan to the next one.
     guard !isStopping, running[service]?.number == run.number else { return }
     planStatus[service] = nil
+    planCounts.onEnd(kind, outcome)
     log.notice(
       "a plan has ended",
       metadata: ["service": "\(service)", "plan": "\(kind.rawValue)", "outcome": "\(outcome)"])

@@ -11,11 +11,12 @@ extension NodeShell {
       uptimeSeconds: (now - startedAt).wholeMilliseconds / 1000, health: healthStatus(now: now),
       store: store.status, peers: instance.peerNames.map { peerStatus($0, now: now) },
       services: configuration.services.map { serviceStatus($0, now: now) },
-      reports: reportStatus(now: now), watchdog: watched,
+      plans: planCounts.plans, steps: planCounts.stepCounts, reports: reportStatus(now: now),
+      watchdog: watched,
       warnings: lookWarnings + queueWarnings,
       mode: instance.mode(now: now).rawValue,
       homeServices: modes.count { $0 == .online }, adoptedServices: modes.count { $0 == .failover },
-      transitions: configuration.services.reduce(0) { $0 + instance.transitions(of: $1.name) },
+      transitions: configuration.services.reduce(0) { $0 + instance.transitions(of: $1.name).all },
       paused: instance.pause.map(NodeStatus.Mark.init),
       drained: instance.drain(of: configuration.node).map(NodeStatus.Mark.init))
   }
@@ -28,6 +29,9 @@ extension NodeShell {
     return NodeStatus.Health(
       healthy: isHealthy, beating: instance.isBeatingNow && reasons.isEmpty, reasons: reasons,
       loopAgeMilliseconds: (now - lastTick).wholeMilliseconds, loopLimitMilliseconds: limit.wholeMilliseconds,
+      loopLagMilliseconds: instance.loopLateness.wholeMilliseconds,
+      timesLoopWasLate: instance.timesLoopWasLate,
+      beatAgeMilliseconds: instance.beatAge(now: now)?.wholeMilliseconds,
       probes: zip(judge.answers, judge.failures).map { answer, failures in
         NodeStatus.Probe(
           subject: answer.subject, ok: answer.problem == nil, failures: failures,
@@ -57,6 +61,7 @@ extension NodeShell {
     let isOwner =
       standing.ownership?.node == configuration.node && standing.ownership?.state.isOwned == true
     let reasons = isOwner ? [] : instance.whyNotCandidate(service.name, now: now)
+    let transitions = instance.transitions(of: service.name)
     var state = standing.ownership?.state.rawValue ?? (standing.hasBeenSeen ? "unowned" : "unknown")
     // The store still calls it online, but this node had to stop, or has not taken it up yet.
     if isOwner, state == "online", !standing.isServedHere { state = "withdrawn" }
@@ -68,9 +73,10 @@ extension NodeShell {
       address: service.addresses.isEmpty ? nil : service.addresses.joined(separator: ", "),
       plan: planStatus[service.name],
       mirror: nil,
-      mode: instance.mode(of: service.name).rawValue, transitions: instance.transitions(of: service.name),
+      mode: instance.mode(of: service.name).rawValue, transitions: transitions.all,
+      cameIntoService: transitions.came, leftService: transitions.left,
       requests: standing.requests.map(NodeStatus.Request.init),
-      ineligible: instance.ineligible(service.name, now: now).map {
+      ineligible: instance.passedOver(service.name, now: now).map {
         NodeStatus.Ineligible(node: $0.node.text, reasons: $0.reasons)
       },
       stranded: instance.whyStranded(service.name, now: now), held: instance.whyHeld(service.name, now: now),

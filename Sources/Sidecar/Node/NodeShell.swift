@@ -44,6 +44,7 @@ actor NodeShell {
   var running: [ServiceName: PlanRun] = [:]
   var lastRun: UInt64 = 0
   var planStatus: [ServiceName: NodeStatus.Plan] = [:]
+  var planCounts = PlanCounts()
   /// Services that are being given up.
   var withdrawals: Set<ServiceName> = []
   /// Isolated services whose programs are being looked after.
@@ -244,6 +245,10 @@ actor NodeShell {
   /// A plan is about to tell its clients.
   func onTelling(_ service: ServiceName, anybody: Bool) -> Bool {
     instance.onTelling(service, anybody: anybody, now: .now)
+  }
+
+  func onStepRun(_ plan: Plan.Kind, _ step: PlanStep.Kind, took: Duration, failed: Bool) {
+    planCounts.onStep(plan, step, took: took, failed: failed)
   }
 
   func onProgress(_ service: ServiceName, _ plan: NodeStatus.Plan) {

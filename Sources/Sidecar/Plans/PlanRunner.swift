@@ -47,6 +47,8 @@ struct PlanRunner: Sendable {
     var onTelling: @Sendable (_ service: ServiceName, _ anybody: Bool) async -> Bool
     /// The running step, for `lockferry status`.
     var onProgress: @Sendable (ServiceName, NodeStatus.Plan) async -> Void
+    /// A step was run, how long that took, and whether it failed.
+    var onStepRun: @Sendable (Plan.Kind, PlanStep.Kind, _ took: Duration, _ failed: Bool) async -> Void
     /// A step has failed on this machine, so many times one after the other: true where another candidate shall try.
     var onStepFailed: @Sendable (ServiceName, PlanStep.Kind, Int) async -> Bool
     var log: Logger
@@ -74,6 +76,7 @@ struct PlanRunner: Sendable {
       if Task.isCancelled { return .stopped }
       await report(step, problem: problem)
       if let untold = untoldGrace { await context.onGrace(service.name, untold) }
+      let began = BootClock.now
       do {
         guard try await holdsEpoch() else { return .lost }
         if step.kind == .finish {
@@ -81,11 +84,13 @@ struct PlanRunner: Sendable {
           return .done(ownership)
         }
         try await run(step)
+        if !step.isSkipped { await context.onStepRun(plan.kind, step.kind, BootClock.now - began, false) }
         problem = nil
         progress.onStepDone()
       } catch {
         if Task.isCancelled { return .stopped }
         if let over = error as? GraceOver { return .beginAnew(over.description) }
+        await context.onStepRun(plan.kind, step.kind, BootClock.now - began, true)
         problem = "\(error)"
         context.log.error(
           "a step has failed",

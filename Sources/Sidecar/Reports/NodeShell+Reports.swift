@@ -51,35 +51,45 @@ extension NodeShell {
     await lookAtReports()
   }
 
+  /// Brings what this node says of itself into the store; true where that is news.
+  func say(
+    _ reason: String?, _ state: NodeReport.State, source: String, _ report: inout StandingReport
+  ) async -> Bool {
+    guard let action = report.action(reason, now: .now) else { return false }
+    let key = ReportKey(node: configuration.node, source: source)
+    var written: NodeReport?
+    if case .write(let because) = action {
+      written = NodeReport(
+        node: key.node, source: source, state: state, because: because, actor: "lockferry", at: WallClock.now,
+        forMilliseconds: report.lasts.wholeMilliseconds)
+    }
+    do {
+      try await put(written, at: key)
+      return report.onDone(action, now: .now)
+    } catch {
+      log.debug("a report is not in the store yet", metadata: ["error": "\(error)"])
+      return false
+    }
+  }
+
   // MARK: - Overload
 
   /// Measures by the operator's rule, and reports this node while it is overloaded.
   func watchLoad() async {
     guard let rule = configuration.overload else { return }
     var judge = OverloadJudge(hold: rule.hold)
-    let key = ReportKey(node: configuration.node, source: "overload")
-    var reportedAt: BootInstant?
-    // Long enough to outlive a store that is away for a while, short enough to end with the daemon.
-    let lasts = min(max(rule.hold, rule.interval * 3), NodeReport.longest)
+    var report = StandingReport(lasts: rule.reportLasts, isLeftOver: false)
     while !Task.isCancelled {
       let began = BootInstant.now
       let problem = await rule.problem()
-      let hasChanged = judge.onSample(problem, now: .now)
-      do {
-        if judge.isOverloaded, hasChanged || reportedAt.map({ .now - $0 > lasts / 2 }) ?? true {
-          try await put(
-            NodeReport(
-              node: configuration.node, source: key.source, state: .overloaded, because: judge.reason,
-              actor: "lockferry", at: WallClock.now, forMilliseconds: lasts.wholeMilliseconds), at: key)
-          reportedAt = .now
-          if hasChanged { log.warning("this node is overloaded", metadata: ["because": "\(judge.reason)"]) }
-        } else if !judge.isOverloaded, hasChanged || reportedAt != nil {
-          try await put(nil, at: key)
-          reportedAt = nil
+      _ = judge.onSample(problem, now: .now)
+      let reason = judge.isOverloaded ? judge.reason : nil
+      if await say(reason, .overloaded, source: "overload", &report) {
+        if let reason {
+          log.warning("this node is overloaded", metadata: ["because": "\(reason)"])
+        } else {
           log.notice("this node is not overloaded any more")
         }
-      } catch {
-        log.debug("a report is not in the store yet", metadata: ["error": "\(error)"])
       }
       try? await clock.sleep(for: max(rule.interval - (BootInstant.now - began), .milliseconds(10)))
     }

@@ -11,6 +11,9 @@ final class ObservedStore: SharedStore {
     var readProblem: String?
     /// Why the last commit failed. Apart from reads: a store whose lock hangs goes on answering those.
     var commitProblem: String?
+    var reads = CallCounts()
+    var lists = CallCounts()
+    var commits = CallCounts()
 
     var problem: String? { commitProblem ?? readProblem }
   }
@@ -30,49 +33,51 @@ final class ObservedStore: SharedStore {
     return NodeStatus.Store(
       location: location, reachable: seen.problem == nil && seen.lastAnswer != nil,
       problem: seen.lastAnswer == nil ? seen.problem ?? "not yet read" : seen.problem,
-      lastAnswerMilliseconds: seen.lastAnswer.map { (BootClock.now - $0).wholeMilliseconds })
+      lastAnswerMilliseconds: seen.lastAnswer.map { (BootClock.now - $0).wholeMilliseconds },
+      calls: [seen.reads.status("read"), seen.lists.status("list"), seen.commits.status("commit")])
   }
 
   func read(_ keys: [StoreKey], within limit: Duration) async throws(StoreError) -> [StoreKey: [UInt8]] {
-    do {
-      return answered(try await store.read(keys, within: limit), \.readProblem)
-    } catch {
-      throw failed(error, \.readProblem)
+    try await observe(\.readProblem, \.reads) { () async throws(StoreError) in
+      try await store.read(keys, within: limit)
     }
   }
 
   func list(below prefix: StoreKey, within limit: Duration) async throws(StoreError) -> [StoreKey: [UInt8]] {
-    do {
-      return answered(try await store.list(below: prefix, within: limit), \.readProblem)
-    } catch {
-      throw failed(error, \.readProblem)
+    try await observe(\.readProblem, \.lists) { () async throws(StoreError) in
+      try await store.list(below: prefix, within: limit)
     }
   }
 
   func commit(
     _ transaction: StoreTransaction, within limit: Duration
   ) async throws(StoreError) -> StoreOutcome {
+    try await observe(\.commitProblem, \.commits) { () async throws(StoreError) in
+      try await store.commit(transaction, within: limit)
+    }
+  }
+
+  private func observe<Answer: Sendable>(
+    _ problem: any WritableKeyPath<Observation, String?> & Sendable,
+    _ counts: any WritableKeyPath<Observation, CallCounts> & Sendable,
+    _ call: () async throws(StoreError) -> Answer
+  ) async throws(StoreError) -> Answer {
+    let began = BootClock.now
     do {
-      return answered(try await store.commit(transaction, within: limit), \.commitProblem)
+      let answer = try await call()
+      observation.withLock {
+        let now = BootClock.now
+        $0.lastAnswer = now
+        $0[keyPath: problem] = nil
+        $0[keyPath: counts].onCall(took: now - began, failed: false)
+      }
+      return answer
     } catch {
-      throw failed(error, \.commitProblem)
+      observation.withLock {
+        $0[keyPath: problem] = error.message
+        $0[keyPath: counts].onCall(took: BootClock.now - began, failed: true)
+      }
+      throw error
     }
-  }
-
-  private func answered<Answer>(
-    _ answer: Answer, _ problem: any WritableKeyPath<Observation, String?> & Sendable
-  ) -> Answer {
-    observation.withLock {
-      $0.lastAnswer = BootClock.now
-      $0[keyPath: problem] = nil
-    }
-    return answer
-  }
-
-  private func failed(
-    _ error: StoreError, _ problem: any WritableKeyPath<Observation, String?> & Sendable
-  ) -> StoreError {
-    observation.withLock { $0[keyPath: problem] = error.message }
-    return error
   }
 }

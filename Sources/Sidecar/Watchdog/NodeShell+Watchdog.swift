@@ -11,7 +11,7 @@ extension NodeShell {
     guard !named.isEmpty else { return }
     let rounds = HealthRounds(probes: named.map(\.probe), clock: clock)
     var dogs = named.map { DaemonWatchdog(settings: $0.settings, now: .now) }
-    var reported = DeathReport()
+    var report = StandingReport(lasts: DaemonWatchdog.reportLasts, isLeftOver: true)
     while !Task.isCancelled {
       let began = BootInstant.now
       let answers = await rounds.ask()
@@ -27,7 +27,7 @@ extension NodeShell {
           name: named.name, state: state.0.standing.word, restarts: state.0.restarts, problem: state.1.problem
         )
       }
-      await reportDeaths(zip(named, dogs).map { (name: $0.name, standing: $1.standing) }, &reported)
+      await reportDeaths(zip(named, dogs).map { (name: $0.name, standing: $1.standing) }, &report)
       try? await clock.sleep(
         for: max(configuration.health.interval - (BootInstant.now - began), .milliseconds(10)))
     }
@@ -43,43 +43,20 @@ extension NodeShell {
       ? nil : "\(daemon.restart.arguments.joined(separator: " ")): \(outcome.explanation)"
   }
 
-  /// The report ends by itself some time after the daemon that writes it, so it is written again while it is true.
   private func reportDeaths(
-    _ dogs: [(name: String, standing: DaemonWatchdog.Standing)], _ last: inout DeathReport
-  )
-    async
-  {
+    _ dogs: [(name: String, standing: DaemonWatchdog.Standing)], _ report: inout StandingReport
+  ) async {
     let deaths = dogs.compactMap { $0.standing.death(of: $0.name) }
-    let text = String(deaths.joined(separator: "; ").prefix(500))
-    do {
-      if !deaths.isEmpty {
-        guard last.text != text || .now - last.writtenAt > Self.deathReportLasts / 2 else { return }
-        if last.text != text { log.critical("a daemon stays dead", metadata: ["because": "\(text)"]) }
-        try await put(
-          NodeReport(
-            node: configuration.node, source: deathReport.source, state: .unhealthy, because: text,
-            actor: "lockferry", at: WallClock.now, forMilliseconds: Self.deathReportLasts.wholeMilliseconds),
-          at: deathReport)
-        last = DeathReport(text: text, writtenAt: .now)
-      } else if last.text != nil, dogs.allSatisfy({ $0.standing == .well }) {
-        try await put(nil, at: deathReport)
-        if last.text?.isEmpty == false { log.notice("every watched daemon answers again") }
-        last = DeathReport(text: nil, writtenAt: .now)
-      }
-    } catch {
-      log.debug("a report is not in the store yet", metadata: ["error": "\(error)"])
+    // One that is being restarted is neither dead nor well.
+    guard !deaths.isEmpty || dogs.allSatisfy({ $0.standing == .well }) else { return }
+    let reason = deaths.isEmpty ? nil : String(deaths.joined(separator: "; ").prefix(500))
+    guard await say(reason, .unhealthy, source: "watchdog", &report) else { return }
+    if let reason {
+      log.critical("a daemon stays dead", metadata: ["because": "\(reason)"])
+    } else {
+      log.notice("every watched daemon answers again")
     }
   }
-
-  private var deathReport: ReportKey { ReportKey(node: configuration.node, source: "watchdog") }
-  private static var deathReportLasts: Duration { .seconds(600) }
-}
-
-/// What this node has last said of its dead daemons.
-private struct DeathReport {
-  /// nil where nothing is said. Empty at first: a daemon before this one may have left its word.
-  var text: String? = ""
-  var writtenAt = BootInstant.now
 }
 
 extension DaemonWatchdog.Standing {
