@@ -268,7 +268,8 @@ extension ServiceConfiguration {
     ServiceDefinition(
       name: name, home: home, candidates: candidates, hasFence: fence != .none,
       attachesStorage: attachStorage != nil, detachesStorage: detachStorage != nil,
-      recoversServer: serverRecovery != nil, withdrawsServer: serverWithdrawal != nil || isolation != nil,
+      recoversServer: serverRecovery != nil,
+      withdrawsServer: serverWithdrawal != nil || isolation != nil || !storageMounts.isEmpty,
       isIsolated: isolation != nil, listsLocks: !storageMounts.isEmpty, movesAddress: address != nil,
       hasChecks: !checks.isEmpty, failback: failback, election: election, priority: priority)
   }
