@@ -13,6 +13,9 @@ public struct BeatTimings: Sendable, Equatable {
   /// `daemon_stop_grace`: how much longer the others wait after a daemon was stopped on purpose. Default 30 s,
   /// may be 0.
   public var daemonStopGrace: Duration
+  /// `self_fence.timeout`: after so long without food the watchdog device resets this machine; nil where there is none.
+  /// Whole seconds.
+  public var watchdog: Duration?
   #if PLANTED_BUGS
     /// A mistake of which a test wants to know whether it is found.
     public var planted: PlantedBug?
@@ -25,7 +28,7 @@ public struct BeatTimings: Sendable, Equatable {
   public init(
     interval: Duration = .milliseconds(500), storeTimeout: Duration = .seconds(1),
     lease: Duration = .seconds(4), margin: Duration = .milliseconds(200), stopTime: Duration = .seconds(1),
-    daemonStopGrace: Duration = .seconds(30)
+    daemonStopGrace: Duration = .seconds(30), watchdog: Duration? = nil
   ) {
     self.interval = interval
     self.storeTimeout = storeTimeout
@@ -33,6 +36,7 @@ public struct BeatTimings: Sendable, Equatable {
     self.margin = margin
     self.stopTime = stopTime
     self.daemonStopGrace = daemonStopGrace
+    self.watchdog = watchdog
   }
 }
 

@@ -9,6 +9,12 @@ public struct TimingViolation: Error, Sendable, Equatable, CustomStringConvertib
     case leaseTooShort
     /// `interval ≤ lease ÷ 3`: at least three beats are missed before anybody acts.
     case intervalTooLong
+    /// `interval + 2 × store_timeout + stop_time ≤ timeout` of the watchdog: an owner whose last two calls to the store
+    /// hang gives its services up in order before its machine is reset.
+    case watchdogTooEarly
+    /// `store_timeout + 2 × timeout ≤ lease × 0.99 − margin`: the machine is reset before the others may take what it
+    /// owned, see ``BeatTimings/leavesTimeForReset(renewedAt:now:)``.
+    case watchdogTooLate
     /// `departure_delay > grace_period`: a record outlives the reclaim that may still need it.
     case departureTooEarly
   }
@@ -63,6 +69,33 @@ extension BeatTimings {
         "interval ≤ lease ÷ 3 does not hold: 3 × \(text(interval)) = \(text(interval * 3)), but lease is"
         + " \(text(lease)); the smallest lease that would do is \(text(smallestLease))"
       found.append(TimingViolation(rule: .intervalTooLong, message: message, smallestLease: smallestLease))
+    }
+    return found + watchdogViolations(usable)
+  }
+
+  private func watchdogViolations(_ usable: Duration) -> [TimingViolation] {
+    guard let watchdog else { return [] }
+    let text = DurationText.text
+    var found: [TimingViolation] = []
+    if watchdog <= .zero || watchdog.components.attoseconds != 0 {
+      found.append(.outOfRange("timeout", watchdog, "must be whole seconds: devices count those"))
+    }
+    if neededBeforeExpiry > watchdog {
+      let message =
+        "interval + 2 × store_timeout + stop_time ≤ self_fence.timeout does not hold: \(text(interval)) + 2 × "
+        + "\(text(storeTimeout)) + \(text(stopTime)) = \(text(neededBeforeExpiry)), but the timeout is \(text(watchdog));"
+        + " a store that hangs would reset the machine before it has given its services up"
+      found.append(TimingViolation(rule: .watchdogTooEarly, message: message))
+    }
+    let needed = storeTimeout + watchdog * 2
+    if needed > usable {
+      let percent = 100 - Self.clockErrorPercent
+      let smallest = ((needed + margin) * 100 / percent).roundedUpToMilliseconds
+      let message =
+        "store_timeout + 2 × self_fence.timeout ≤ lease × 0.99 − margin does not hold: \(text(storeTimeout)) + 2 × "
+        + "\(text(watchdog)) = \(text(needed)), but \(text(lease)) × 0.99 − \(text(margin)) = \(text(usable)); the"
+        + " smallest lease that would do is \(text(smallest))"
+      found.append(TimingViolation(rule: .watchdogTooLate, message: message, smallestLease: smallest))
     }
     return found
   }

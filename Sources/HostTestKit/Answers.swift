@@ -21,6 +21,8 @@ public struct StatusAnswer: Decodable, Sendable {
   public let callout: Callout?
   /// The watched daemons.
   public let watchdog: [Watched]
+  /// `armed` or `off`.
+  public let selfFence: String?
   /// What the operator should know.
   public let warnings: [String]
   /// `unknown`, `online`, `failover` or `offline`.

@@ -16,6 +16,8 @@ public struct NodeFile: Sendable {
   public var beats: String?
   /// `adoption`, as written; nil leaves it out.
   public var adoption: String?
+  /// `self_fence`, as written; nil leaves it out.
+  public var selfFence: String?
   /// `overload`, as written; nil leaves it out.
   public var overload: String?
   /// `watchdog`, as written; nil leaves it out.
@@ -129,6 +131,7 @@ public struct NodeFile: Sendable {
     if let reportTokenFile { lines.append("  report_token_file: \(quoted(reportTokenFile))") }
     if !serverNames.isEmpty { lines.append("server_names: [\(serverNames.joined(separator: ", "))]") }
     if let beats { lines.append("beats: \(beats)") }
+    if let selfFence { lines.append("self_fence: \(selfFence)") }
     if let adoption { lines.append("adoption: \(adoption)") }
     if let watchdog { lines.append("watchdog: \(watchdog)") }
     if let overload { lines.append("overload: \(overload)") }

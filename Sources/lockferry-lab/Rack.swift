@@ -61,6 +61,7 @@ struct Rack: Sendable {
       lab_recovery='\(setting.recovery.text(notify: setting.notify))'
       lab_exports=\([.restart, .isolated].contains(setting.recovery) ? "" : "/srv/home")
       lab_isolated=\(setting.recovery == .isolated)
+      lab_watchdog=\(setting.hasWatchdog)
       lab_status_monitor=\(setting.statusMonitor.rawValue)
       lab_shares_disk=\(setting.sharesDisk)
       lab_cluster_tools=/host\(place.clusterTools ?? "")

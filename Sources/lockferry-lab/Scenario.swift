@@ -4,6 +4,8 @@ import HostTestKit
 struct Setting: Sendable {
   /// `fence` of the node files: the lab cuts a server's power; otherwise `none`.
   var isFenced = true
+  /// `self_fence` with the kernel's own watchdog of both servers.
+  var hasWatchdog = false
   /// Both servers mount the service's disk, all the time, by a cluster file system.
   var sharesDisk = false
   /// Who keeps the records.
@@ -50,7 +52,8 @@ struct Scenario: Sendable {
 
   /// All of them, in the order of the table.
   static let all = [
-    crash, hang, hangUnfenced, pauseUnfenced, cutOff, serverStops, migrate, daemonDies, adopterDies,
+    crash, hang, daemonHangs, hangUnfenced, pauseUnfenced, cutOff, serverStops, migrate, daemonDies,
+    adopterDies,
     clientReboots,
     ownClients,
     pinned, gracefulStop, notifyAlone, untold, mirroredUntilTheCut, refusedUntilMirrored, ownStatusMonitor,

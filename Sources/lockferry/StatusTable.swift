@@ -10,6 +10,12 @@ enum StatusTable {
     }
     blocks.append(summary(status, coloured))
     if !status.health.probes.isEmpty { blocks.append(probes(status.health.probes, coloured)) }
+    if let fence = status.selfFence {
+      blocks.append(
+        fence == "armed"
+          ? "SELF-FENCE armed: this machine is reset when its lease is not renewed\n"
+          : "SELF-FENCE off: nothing is owned\n")
+    }
     if !status.peers.isEmpty { blocks.append(peers(status.peers, coloured)) }
     if !status.watchdog.isEmpty { blocks.append(watchdog(status.watchdog, coloured)) }
     if !status.services.isEmpty { blocks.append(services(status, coloured)) }

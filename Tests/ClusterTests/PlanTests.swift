@@ -26,6 +26,22 @@ struct PlanTests {
     #expect(plan.request == "m-1" && plan.because == "test")
   }
 
+  /// Whether the address is asked for before anything is touched: by whoever did not release it, whatever a fence said.
+  @Test func anOwnerThatDidNotReleaseMayStillHaveTheAddress() {
+    for service in [full, bare] {
+      for confirmed in [false, true] {
+        let former = FormerOwner.unaccounted("a", fenceConfirmedByOperator: confirmed)
+        #expect(adoption(service, from: former).formerMayServe == true)
+      }
+      for former in [FormerOwner.none, .released("a"), .here("b")] {
+        #expect(adoption(service, from: former).formerMayServe == nil)
+      }
+    }
+    let owed = Plan.adoption(
+      of: full, by: "b", epoch: 3, from: .released("c"), because: "test", owed: ["a"])
+    #expect(owed.formerMayServe == true)
+  }
+
   @Test func whatIsNotConfiguredIsListedAndNotRun() {
     let plan = adoption(bare, from: .unaccounted("a", fenceConfirmedByOperator: false))
     // That a grace period runs is looked at all the same.

@@ -40,6 +40,7 @@ struct ConfigurationDocumentationTests {
       zzzzzzzzzz: 1
       health: {zzzzzzzzzz: 1, probes: [{zzzzzzzzzz: 1}]}
       beats: {zzzzzzzzzz: 1}
+      self_fence: {zzzzzzzzzz: 1}
       addresses: {zzzzzzzzzz: 1, probe: {zzzzzzzzzz: 1}}
       adoption: {zzzzzzzzzz: 1, witness: [{zzzzzzzzzz: 1}]}
       overload: {zzzzzzzzzz: 1}

@@ -205,6 +205,14 @@ struct ConfigurationProblemsTests {
       "    address: [10.0.0.10/24, 10.0.0.10/16]\n    interface: eth0",
       "9:29: services[0].address[1]: the address 10.0.0.10 stands here twice"),
     .adding("    address: []\n    interface: eth0", "9:14: services[0].address: is empty"),
+    .adding(
+      "self_fence: {watchdog: /dev/watchdog}",
+      "9:13: self_fence: store_timeout + 2 × self_fence.timeout ≤ lease × 0.99 − margin does not hold: 1s + 2 × 4s = 9s"
+    ),
+    .adding("self_fence: {timeout: 4s}", "9:13: self_fence: `watchdog` is missing"),
+    .adding(
+      "self_fence: {watchdog: /dev/watchdog, timeout: 4500ms}\nbeats: {lease: 20s}",
+      "10:8: beats: timeout: 4500ms must be whole seconds"),
     .adding("addresses: {probe: never}", "9:20: addresses.probe: `never` must be none"),
     .adding(
       "addresses: {probe: {count: 0}}", "9:28: addresses.probe.count: 0 is out of range: must be a whole"),

@@ -151,6 +151,11 @@ struct ConfigurationTests {
     #expect(configuration.health.failures == 3)
     #expect(configuration.health.probes == [NodeFileHealth.defaultProbe])
     #expect(configuration.beats == BeatTimings())
+    #expect(configuration.selfFence == nil && configuration.beats.watchdog == nil)
+    let fenced = try NodeFile.parse(
+      smallNodeFile + "\nself_fence: {watchdog: /dev/watchdog1, timeout: 6s}\nbeats: {lease: 15s}", file: "x")
+    #expect(fenced.selfFence == SelfFenceConfiguration(watchdog: "/dev/watchdog1"))
+    #expect(fenced.beats == BeatTimings(lease: .seconds(15), watchdog: .seconds(6)))
     #expect(configuration.addresses.probing == .usual)
     #expect(configuration.addresses.announcing == .usual)
     #expect(

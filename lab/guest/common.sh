@@ -19,9 +19,15 @@ start_status_monitor() { # [name by which clients know this host, where it is a 
 
 write_node_file() { # of a server
     case $name in a) peer=b ;; *) peer=a ;; esac
+    lease=24s self_fence=
+    if [ "$lab_watchdog" = true ]; then
+        # What the other beats demand: 1 + 2 * 8 + 5 s, and for the lease 8 s + twice that.
+        lease=54s self_fence='self_fence: {watchdog: /dev/watchdog, timeout: 22s}'
+    fi
     sed -e "s|@FENCE@|$lab_fence|g" -e "s|@RECOVERY@|$lab_recovery|g" -e "s|@NODE@|$name|g" \
         -e "s|@PEER@|$peer|g" -e "s|@SCRIPTS@|$lab_scripts|g" \
         -e "s|@NAME@|$lab_service_name|g" -e "s|@ADDRESS@|$lab_service_address|g" -e "s|@GRACE@|$lab_grace|g" \
+        -e "s|@LEASE@|$lease|g" -e "s|@SELF_FENCE@|$self_fence|g" \
         "$lab_scripts/lockferry.yaml" > /etc/lockferry/lockferry.yaml
 }
 

@@ -18,5 +18,6 @@ start_status_monitor "$lab_service_name"
 "$lab_bin/rpc.nfsd" -G "$lab_grace" -L "$lab_grace" -V 3 -N 4 8
 mkdir -p /srv/lockferry /srv/home
 wait_for 240 mount -t nfs4 -o vers=4.2,noac,lookupcache=none,hard,timeo=20,retrans=2 "$lab_store:/" /srv/lockferry
+[ "$lab_watchdog" = false ] || modprobe softdog
 [ "$lab_shares_disk" = false ] || . "$lab_scripts/cluster-disk.sh"
 [ "$lab_by_hand" = true ] || . "$lab_scripts/start-lockferry.sh"

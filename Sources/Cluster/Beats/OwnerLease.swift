@@ -19,7 +19,7 @@ public struct OwnerLease: Sendable, Equatable {
 
   /// When the owner must begin to stop; nil where it was never renewed.
   public var giveUpAt: BootInstant? {
-    renewalSentAt.map { $0 + timings.safeLease - timings.stopTime }
+    renewalSentAt.map { $0 + timings.usableLease - timings.stopTime }
   }
 
   /// The owner may serve now.

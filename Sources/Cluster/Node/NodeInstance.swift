@@ -120,7 +120,7 @@ public struct NodeInstance: Sendable {
   /// The last renewal's end; before the first one that of the daemon before this one, as if it had been sent
   /// when this one started.
   private var leaseEnds: BootInstant {
-    lease.giveUpAt ?? startedAt + settings.timings.safeLease - settings.timings.stopTime
+    lease.giveUpAt ?? startedAt + settings.timings.usableLease - settings.timings.stopTime
   }
 
   /// The beat that was asked for was written, or not.
@@ -131,7 +131,10 @@ public struct NodeInstance: Sendable {
     switch outcome {
     case .renewed:
       beatBytes = renewal.beat
-      lease.onRenewed(sentAt: timings.has(.leaseCountsFromAnswer) ? now : sentAt)
+      // A renewal by which the watchdog could not be fed any more gives no time.
+      if timings.leavesTimeForReset(renewedAt: sentAt, now: now) {
+        lease.onRenewed(sentAt: timings.has(.leaseCountsFromAnswer) ? now : sentAt)
+      }
       return []
     case .failed:
       return []
@@ -324,6 +327,14 @@ public struct NodeInstance: Sendable {
 
 extension NodeInstance {
   var orderedServices: [ServiceName] { settings.services.map(\.name) }
+
+  /// Some service is served here, or is being brought here.
+  public var servesAnything: Bool {
+    services.values.contains { $0.activity.isServing && !$0.hasWithdrawn }
+  }
+
+  /// What a daemon before this one may have left running here has not all been looked at.
+  public var mayHaveLeftovers: Bool { services.values.contains(where: \.mayBeLeftOver) }
 
   /// A beat of this daemon has reached the store.
   public var hasBeaten: Bool { lease.giveUpAt != nil }

@@ -28,6 +28,8 @@ public struct NodeConfiguration: Sendable, Equatable {
   public var health: HealthConfiguration
   /// Beats and the lease they renew.
   public var beats: BeatTimings
+  /// `self_fence`: the machine's own watchdog; nil is none. Its time is ``BeatTimings/watchdog``.
+  public var selfFence: SelfFenceConfiguration?
   /// `addresses`: how the addresses of services are taken.
   public var addresses: AddressConfiguration
   /// When this node adopts, and how long it tries.
@@ -45,6 +47,12 @@ public struct NodeConfiguration: Sendable, Equatable {
   public var mirror: MirrorTimings
   /// The services this node knows, in the order of the file.
   public var services: [ServiceConfiguration]
+}
+
+/// `self_fence:` of the node file.
+public struct SelfFenceConfiguration: Sendable, Equatable {
+  /// `watchdog`: a watchdog device, or a FIFO whose reader is one.
+  public var watchdog: String
 }
 
 /// `addresses:` of the node file.

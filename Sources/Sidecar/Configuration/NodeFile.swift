@@ -17,7 +17,8 @@ public enum NodeFile {
     "node", "store", "store_staleness", "status_directory", "server_names", "run_directory",
     "state_directory",
     "control_group",
-    "health", "beats", "addresses", "adoption", "overload", "watchdog", "mirror", "callout", "statd",
+    "health", "beats", "self_fence", "addresses", "adoption", "overload", "watchdog", "mirror", "callout",
+    "statd",
     "services",
   ]
 
@@ -57,7 +58,8 @@ public enum NodeFile {
     let state = file.optional("state_directory").map { $0.absolutePath("a folder") } ?? "/var/lib/lockferry"
     let group = file.optional("control_group")?.groupName()
     let health = NodeFileHealth.read(file.optional("health"))
-    let beats = NodeFileTimings.beats(file)
+    let selfFence = file.optional("self_fence").map(NodeFileSelfFence.read)
+    let beats = NodeFileTimings.beats(file, watchdog: selfFence??.timeout)
     let addresses = NodeFileAddresses.read(file)
     let adoption = NodeFileAdoption.read(file)
     let overload = NodeFileAdoption.overload(file)
@@ -77,7 +79,8 @@ public enum NodeFile {
     return NodeConfiguration(
       node: nodeName, store: location, storeStaleness: staleness, statusDirectory: status,
       serverNames: serverNames, runDirectory: runDirectory, stateDirectory: state, controlGroup: group,
-      health: probing, beats: beats, addresses: addresses, adoption: adoption, overload: overload,
+      health: probing, beats: beats, selfFence: selfFence??.configuration, addresses: addresses,
+      adoption: adoption, overload: overload,
       watchdog: watchdog,
       calloutLimit: calloutLimit, whenNotMirrored: whenNotMirrored, mirror: mirror, services: read)
   }

@@ -5,10 +5,11 @@ enum NodeFileTimings {
   private static let minute = Duration.seconds(60)
   private static let hour = Duration.seconds(3600)
 
-  /// `beats:`; the defaults where it is missing.
-  static func beats(_ file: NodeFileSection) -> BeatTimings? {
+  /// `beats:`; the defaults where it is missing. `watchdog` is ``BeatTimings/watchdog``.
+  static func beats(_ file: NodeFileSection, watchdog: Duration?) -> BeatTimings? {
     var timings = BeatTimings()
-    guard let value = file.optional("beats") else { return timings }
+    timings.watchdog = watchdog
+    guard let value = file.optional("beats") else { return checked(timings, file) }
     let keys = ["interval", "store_timeout", "lease", "margin", "stop_time", "daemon_stop_grace"]
     guard let section = value.section(known: keys) else { return nil }
     let isRead = [
@@ -19,9 +20,13 @@ enum NodeFileTimings {
       read(section, "stop_time", .milliseconds(10)...(minute * 10), into: &timings.stopTime),
       read(section, "daemon_stop_grace", .zero...hour, into: &timings.daemonStopGrace),
     ].allSatisfy { $0 }
-    guard isRead else { return nil }
+    return isRead ? checked(timings, file) : nil
+  }
+
+  private static func checked(_ timings: BeatTimings, _ file: NodeFileSection) -> BeatTimings {
     for violation in timings.violations {
-      file.context.report(file.position(of: "beats"), "beats: \(violation.message)")
+      let key = file.has("beats") ? "beats" : "self_fence"
+      file.context.report(file.position(of: key), "\(key): \(violation.message)")
     }
     return timings
   }

@@ -24,6 +24,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
   public var reports: [Report] = []
   /// The daemons that the node file has watched.
   public var watchdog: [Watched] = []
+  /// The machine's own watchdog: `armed` or `off`; nil where the node file names none.
+  public var selfFence: String?
   /// What the operator should know beyond the above; empty when all is well.
   public var warnings: [String]
   /// What this node does: `unknown`, `online` (serves what is at home here, or nothing, and could), `failover` (serves

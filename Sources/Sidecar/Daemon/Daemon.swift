@@ -29,9 +29,12 @@ final class Daemon: Service {
   let notifications: NotificationBoard
   let ownClients: OwnClients
   private let log: Logger
-  private let refusals: AsyncStream<String>
+  private let refusals: AsyncStream<SidecarError>
 
-  init(configuration: NodeConfiguration, instance: DaemonInstance, boot: String, log: Logger) throws {
+  init(
+    configuration: NodeConfiguration, instance: DaemonInstance, boot: String, selfFence: SelfFenceDevice?,
+    log: Logger
+  ) throws {
     self.configuration = configuration
     self.log = log
     switch configuration.store {
@@ -49,12 +52,13 @@ final class Daemon: Service {
       notifications: NotificationBoard(
         stateDirectory: ownFolder, live: directory, boot: boot, jobs: jobs, log: log),
       folder: ownFolder, names: configuration.serverNames, live: directory)
-    let (refusals, refusal) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(1))
+    let (refusals, refusal) = AsyncStream.makeStream(
+      of: SidecarError.self, bufferingPolicy: .bufferingNewest(1))
     self.refusals = refusals
     let shell = NodeShell(
       configuration: configuration, instance: instance, boot: boot, store: store, directory: directory,
-      notifications: notifications, ownClients: ownClients, jobs: jobs, clock: thread.clock, log: log,
-      onRefusal: { refusal.yield($0) })
+      notifications: notifications, ownClients: ownClients, jobs: jobs, clock: thread.clock,
+      selfFence: selfFence, log: log, onRefusal: { refusal.yield(SidecarError($0, $1)) })
     self.shell = shell
     let (store, clock) = (store, thread.clock)
     func mirror(_ directory: StatusDirectory) throws -> MirrorShell {
@@ -92,7 +96,7 @@ final class Daemon: Service {
     await makeFolders()
     await removeLeftovers()
     await shell.connect(mirrors)
-    let refusal = Mutex<String?>(nil)
+    let refusal = Mutex<SidecarError?>(nil)
     await cancelWhenGracefulShutdown {
       await withDiscardingTaskGroup { group in
         group.addTask { await self.jobs.run() }
@@ -107,11 +111,12 @@ final class Daemon: Service {
           try? await Task.sleep(for: self.configuration.beats.stopTime)
           break
         }
-        await self.endWithin(Self.stopLimit, status: refusal.withLock { $0 } == nil ? 0 : 108)
+        await self.endWithin(
+          Self.stopLimit, status: refusal.withLock { $0 }.map { $0.code == .nameTaken ? 108 : 1 } ?? 0)
         group.cancelAll()
       }
     }
-    if let problem = refusal.withLock({ $0 }) { throw SidecarError(.nameTaken, problem) }
+    if let problem = refusal.withLock({ $0 }) { throw problem }
   }
 
   /// What isolated services keep: their mirrors follow it, also while nothing of them runs here.

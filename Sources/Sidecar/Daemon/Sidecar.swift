@@ -25,7 +25,8 @@ public enum Sidecar {
     let instance = DaemonInstance(
       place: lock.identity.replacing(" ", with: "/"), run: UUID().uuidString.lowercased())
     let daemon = try Daemon(
-      configuration: configuration, instance: instance, boot: try BootIdentity.read(), log: log)
+      configuration: configuration, instance: instance, boot: try BootIdentity.read(),
+      selfFence: try SelfFenceDevice.prepare(configuration), log: log)
     let control = NodeControl(daemon: daemon)
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(

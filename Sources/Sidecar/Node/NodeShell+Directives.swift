@@ -17,6 +17,7 @@ extension NodeShell {
       let sentAt = BootInstant.now
       let outcome = await send(renewal, within: configuration.beats.storeTimeout)
       tellOfBeats(outcome)
+      if outcome == .renewed { await feedSelfFence(renewedAt: sentAt) }
       await carryOut(instance.onRenewal(outcome, of: renewal, sentAt: sentAt, now: .now))
     case .look:
       guard let view = await look() else { return }
@@ -46,7 +47,7 @@ extension NodeShell {
       jobs.start { await self.withdrawBid(service, epoch: epoch) }
     case .refuse(let problem):
       log.critical("\(problem)")
-      onRefusal(problem)
+      onRefusal(.nameTaken, problem)
     case .note(let text):
       log.warning("\(text)")
     }
@@ -259,6 +260,7 @@ extension NodeShell {
     jobs.start {
       await self.waitForRoom(name)
       await run.stop.whileNotStopped {
+        await self.waitUntilFenced()
         // An adoption's mirror begins when the records are merged into the directory, see its step.
         let recordsAreMerged = journal.steps.contains { $0.step == "records" }
         // Of what nobody serves here nothing is mirrored.

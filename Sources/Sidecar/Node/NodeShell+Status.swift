@@ -12,7 +12,7 @@ extension NodeShell {
       store: store.status, peers: instance.peerNames.map { peerStatus($0, now: now) },
       services: configuration.services.map { serviceStatus($0, now: now) },
       plans: planCounts.plans, steps: planCounts.stepCounts, reports: reportStatus(now: now),
-      watchdog: watched,
+      watchdog: watched, selfFence: selfFence.map { $0.isArmed ? "armed" : "off" },
       warnings: lookWarnings + queueWarnings,
       mode: instance.mode(now: now).rawValue,
       homeServices: modes.count { $0 == .online }, adoptedServices: modes.count { $0 == .failover },

@@ -78,7 +78,11 @@ extension NodeShell {
 
   private func isBusy(_ service: ServiceName) -> Bool { busy.contains(service) }
 
-  private func endWithdrawal(_ service: ServiceName) { withdrawals.remove(service) }
+  private func endWithdrawal(_ service: ServiceName) async {
+    withdrawals.remove(service)
+    // Now, whatever the beats wait for: nobody feeds the watchdog any more.
+    await tendSelfFence()
+  }
 }
 
 extension ServiceConfiguration {

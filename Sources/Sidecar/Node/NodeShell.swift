@@ -25,7 +25,10 @@ actor NodeShell {
   let directory: StatusDirectory
   let boot: String
   let definitions: PeerDefinitions
-  let onRefusal: @Sendable (String) -> Void
+  let onRefusal: @Sendable (SidecarError.Code, String) -> Void
+  /// The machine's watchdog; nil where the node file names none.
+  let selfFenceDevice: SelfFenceDevice?
+  var selfFence: SelfFence?
 
   var instance: NodeInstance
   var judge: HealthJudge
@@ -69,8 +72,8 @@ actor NodeShell {
     configuration: NodeConfiguration, instance: DaemonInstance, boot: String, store: ObservedStore,
     directory: StatusDirectory, notifications: NotificationBoard, ownClients: OwnClients, jobs: JobQueue,
     clock: some Clock<Duration>,
-    log: Logger,
-    onRefusal: @escaping @Sendable (String) -> Void
+    selfFence: SelfFenceDevice?, log: Logger,
+    onRefusal: @escaping @Sendable (SidecarError.Code, String) -> Void
   ) {
     self.configuration = configuration
     self.store = store
@@ -82,6 +85,10 @@ actor NodeShell {
     self.directory = directory
     self.boot = boot
     self.onRefusal = onRefusal
+    selfFenceDevice = selfFence
+    self.selfFence = selfFence.map {
+      SelfFence(timings: configuration.beats, isArmed: $0.wasArmed)
+    }
     healthRounds = HealthRounds(probes: configuration.health.probes, clock: clock)
     let namespaces = configuration.services.compactMap { service in
       configuration.namespace(of: service).map { (service.name, $0) }
@@ -136,12 +143,14 @@ actor NodeShell {
     isStopping = true
     guard var last = instance.onStop() else { return }
     let limit = min(configuration.beats.storeTimeout, .milliseconds(300))
-    guard case .foreignBeat(let actual) = await send(last, within: limit) else { return }
+    let outcome = await send(last, within: limit)
+    if outcome == .renewed { return await leaveSelfFence() }
+    guard case .foreignBeat(let actual) = outcome else { return }
     // The beat that was under way came first; a stranger's is left alone.
     guard let beat = actual.flatMap(Beat.init(bytes:)), beat.instance == Beat(bytes: last.beat)?.instance
     else { return }
     last.expectedBeat = actual
-    _ = await send(last, within: limit)
+    if await send(last, within: limit) == .renewed { await leaveSelfFence() }
   }
 
   // MARK: - Loops
@@ -151,6 +160,7 @@ actor NodeShell {
       let began = BootInstant.now
       lastTick = began
       await carryOut(instance.onTick(now: began))
+      await tendSelfFence()
       let rest = pauseAfterTick - (BootInstant.now - began)
       if rest > .zero { try? await clock.sleep(for: rest) } else { await Task.yield() }
     }
@@ -264,8 +274,8 @@ extension ServiceConfiguration {
       name: name, home: home, candidates: candidates, hasFence: fence != .none,
       attachesStorage: attachStorage != nil, detachesStorage: detachStorage != nil,
       recoversServer: serverRecovery != nil, tellsWithoutGrace: tellsWithoutGrace,
-      withdrawsServer: serverWithdrawal != nil || isolation != nil, isIsolated: isolation != nil,
-      listsLocks: !storageMounts.isEmpty, movesAddress: address != nil, hasChecks: isChecked,
-      failback: failback, election: election, priority: priority)
+      withdrawsServer: serverWithdrawal != nil || isolation != nil || !storageMounts.isEmpty,
+      isIsolated: isolation != nil, listsLocks: !storageMounts.isEmpty, movesAddress: address != nil,
+      hasChecks: isChecked, failback: failback, election: election, priority: priority)
   }
 }

@@ -9,7 +9,14 @@ extension PlanRunner {
   }
 
   func finishMirror() async throws -> String {
-    await context.mirror.flush(service.name)
+    let (mirror, name, limit) = (context.mirror, service.name, max(context.limit * 5, Self.mirrorLimit))
+    // The address is away meanwhile: a store that takes no record must not keep the service from its clients.
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await mirror.flush(name) }
+      group.addTask { try? await Task.sleep(for: limit) }
+      await group.next()
+      group.cancelAll()
+    }
     try Task.checkCancellation()
     guard let status = await context.mirror.status(service.name) else {
       throw PlanError("the mirror of \(service.name) is not running on this node")
@@ -24,10 +31,38 @@ extension PlanRunner {
 
   func withdrawServer() async throws -> String {
     if service.isolation != nil { return try await stopOwnServer() }
-    guard let withdrawal = service.serverWithdrawal else { return "nothing to run" }
-    try await command(withdrawal, "withdraw")
-    return withdrawal.arguments.joined(separator: " ")
+    var done: [String] = []
+    if let withdrawal = service.serverWithdrawal {
+      try await command(withdrawal, "withdraw")
+      done.append(withdrawal.arguments.joined(separator: " "))
+    }
+    if !service.storageMounts.isEmpty { done.append(try await dropLocks()) }
+    return done.isEmpty ? "nothing to run" : done.joined(separator: "; ")
   }
+
+  /// Has the lock manager let go of the service's file systems, which can't be unmounted as long as it holds locks there;
+  /// and were they to stay, a service that comes back would find its clients' locks held by nobody. Who held them is
+  /// in the inventory, and the records are in the store.
+  private func dropLocks() async throws -> String {
+    let mounts = service.storageMounts
+    let (dropped, left) = try await OwnThread.run("lf-unlock") { () throws -> ([String], Int) in
+      let table = try MountTable.read()
+      // What is detached already, by an earlier try, has no locks.
+      let mounted = mounts.filter { table.device(at: $0) != nil }
+      for mount in mounted where try !FileSystemLocks.drop(at: mount) { return ([], 0) }
+      return (mounted, mounted.isEmpty ? 0 : try ServiceLocks(mounts: mounted).held().count)
+    }
+    guard left == 0 else {
+      throw PlanError(
+        "the lock manager still holds \(left) locks on \(dropped.joined(separator: " and ")), though it was told to drop them"
+      )
+    }
+    return dropped.isEmpty
+      ? "no locks to drop" : "no lock is held on \(dropped.joined(separator: " and ")) any more"
+  }
+
+  /// How long the last records may take to reach the store, at least.
+  private static let mirrorLimit = Duration.seconds(10)
 
   func detachStorage() async throws -> String {
     guard let detach = service.detachStorage else { return "nothing to detach" }
