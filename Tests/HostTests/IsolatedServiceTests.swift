@@ -104,17 +104,18 @@ extension HostTests {
           }
         }
         for site in sites { try await site.start(killAt: nil) }
-        try await eventually(
-          within: .seconds(120), "the step `server` fails on one, and nothing is on the other"
-        ) {
-          var remains: [String] = []
-          for site in sites {
-            let plan = try? await site.host.status().service("home")?.plan
-            let isAtServer = plan?.problem?.contains("this kernel has no NFS server (nfsd)") == true
-            if !isAtServer { remains.append(try await Self.remains(site.host)) }
+        // The same while it takes away what it has: the link, and the network.
+        for number in 1...2 {
+          let owner = try await Self.settle(sites)
+          try owner.arm(killAt: number, of: "delete")
+          try Self.loseStore(store)
+          try await eventually(within: .seconds(60), "it is killed while it takes it away") {
+            !owner.isRunning
           }
-          return remains == [""]
+          try Self.findStore(store)
+          try await owner.start(killAt: nil)
         }
+        _ = try await Self.settle(sites)
         #expect(!FileManager.default.fileExists(atPath: store + ".detached-too-soon"))
         for site in sites { #expect(site.killed > 2, "\(site.host.name)") }
         try Self.loseStore(store)
@@ -126,6 +127,22 @@ extension HostTests {
     private static let kills = 24
 
     // MARK: - Parts
+
+    /// Waits until one node has come as far as it can, and nothing is on the other.
+    private static func settle(_ sites: [KilledSite]) async throws -> KilledSite {
+      try await value(within: .seconds(120), "the step `server` fails on one, and nothing is on the other") {
+        var (owners, remains): ([KilledSite], [String]) = ([], [])
+        for site in sites {
+          let plan = try? await site.host.status().service("home")?.plan
+          if plan?.problem?.contains("this kernel has no NFS server (nfsd)") == true {
+            owners.append(site)
+          } else {
+            remains.append(try await Self.remains(site.host))
+          }
+        }
+        return remains == [""] ? owners.first : nil
+      }
+    }
 
     private func withIsolatedService(_ body: (TestHost, String) async throws -> Void) async throws {
       try await withTestNetwork { network in
@@ -184,6 +201,10 @@ extension HostTests {
     /// Whoever can't renew its lease gives up what it has.
     private static func loseStore(_ store: String) throws {
       try FileManager.default.moveItem(atPath: store, toPath: store + ".away")
+    }
+
+    private static func findStore(_ store: String) throws {
+      try FileManager.default.moveItem(atPath: store + ".away", toPath: store)
     }
 
     private static func waitUntilGone(_ host: TestHost) async throws {
@@ -266,10 +287,10 @@ private final class KilledSite {
         program,
         """
         #!/bin/sh
-        if [ -e \(counter) ]; then
-          left=$(($(cat \(counter)) - 1)); echo $left > \(counter)
-          if [ $left -le 0 ]; then rm \(counter); kill -9 $PPID; fi
-        fi
+        read -r left word 2> /dev/null < \(counter) && case "$*" in *"$word"*)
+          left=$((left - 1)); echo $left $word > \(counter)
+          if [ $left -le 0 ]; then rm \(counter); kill -9 $PPID; fi ;;
+        esac
         PATH=${PATH#*:}
         exec \(program) "$@"
         """)
@@ -303,10 +324,15 @@ private final class KilledSite {
     }
     if daemon != nil { killed += 1 }
     try? FileManager.default.removeItem(atPath: counter)
-    if let number { try "\(number)\n".write(toFile: counter, atomically: true, encoding: .utf8) }
+    if let number { try arm(killAt: number) }
     daemon = try await host.start(
       [HostTestKit.builtProgram("lockferry"), "run", "--config", host.nodeFilePath],
       environment: ["PATH": programs + ":" + (try Isolated.path())])
+  }
+
+  /// - Parameter word: programs that have it among their arguments count alone.
+  func arm(killAt number: Int, of word: String = "") throws {
+    try "\(number) \(word)\n".write(toFile: counter, atomically: true, encoding: .utf8)
   }
 
   private func write(_ name: String, _ text: String) throws {

@@ -16,6 +16,16 @@ func unescapedPath(_ text: some StringProtocol) -> String {
   return String(decoding: bytes, as: UTF8.self)
 }
 
+/// A path as nfsd's files take it: what would end a word, and backslashes, as a backslash and three octal digits
+/// (net/sunrpc/cache.c, `qword_get`).
+func escapedPath(_ path: String) -> String {
+  path.utf8.map { byte in
+    byte > 0x20 && byte != UInt8(ascii: "\\") && byte < 0x7f
+      ? String(UnicodeScalar(byte))
+      : "\\" + String(repeating: "0", count: 3 - String(byte, radix: 8).count) + String(byte, radix: 8)
+  }.joined()
+}
+
 /// `path` is `folder` or lies below it.
 func isPath(_ path: String, in folder: String) -> Bool {
   folder == "/" || path == folder || path.hasPrefix(folder + "/")

@@ -34,6 +34,29 @@ extension ServiceNamespace {
   }
 }
 
+/// Disks that are being detached from this node.
+extension ServiceNamespace {
+  private var disksFile: String { folder + "/detaching" }
+
+  /// Those of a step that has not ended.
+  public func notedDisks() -> Set<DeviceNumber> {
+    let text = String(decoding: (try? contentsOfFile(disksFile, limit: 1 << 16)) ?? [], as: UTF8.self)
+    return Set(text.split(separator: "\n").compactMap(DeviceNumber.init))
+  }
+
+  /// Notes them in the place of those that were noted.
+  ///
+  /// - Throws: ``NodeHostError`` where that can't be written.
+  public func note(disks: Set<DeviceNumber>) throws(NodeHostError) {
+    if disks.isEmpty {
+      guard unlink(disksFile) == 0 || errno == ENOENT else { throw NodeHostError(errno, disksFile) }
+      return
+    }
+    let text = disks.map { "\($0.major):\($0.minor)\n" }.sorted().joined()
+    try DurableFile.write(Array(text.utf8), to: disksFile)
+  }
+}
+
 extension ExportLines {
   /// Reads a file, at most 1 MiB.
   ///

@@ -124,52 +124,7 @@ public struct ServiceServer: Sendable {
     }
   }
 
-  /// Stops everything in `namespace`, whatever of it stands.
-  ///
-  /// The status monitor goes first: a stopping lockd unmonitors all its clients from Linux 6.4 on, and their records are
-  /// the next owner's. It is killed, since it would take its port back from rpcbind otherwise: lockd, which is told then
-  /// that nobody has that program, asks again for a minute for each of its clients (net/sunrpc/clnt.c,
-  /// `call_bind_status`), while a port where nobody listens ends its call at once. rpcbind is there until nfsd is not,
-  /// which takes its ports back from it.
-  ///
-  /// - Parameter limit: for nfsd and for the programs, each.
-  /// - Throws: ``NodeHostError`` that says what could not be stopped.
-  public static func stop(in namespace: ServiceNamespace, within limit: Duration) async throws {
-    let processes = NamespaceProcesses(of: namespace)
-    try await OwnThread.run("lf-end", within: limit * 2) {
-      try processes.end(within: limit, kills: true) {
-        [Program.statusMonitor.rawValue, "lockferry"].contains($0.name)
-      }
-    }
-    try await OwnThread.run("lf-nfsd-stop", within: limit) { try stopThreads(in: namespace) }
-    try await OwnThread.run("lf-end", within: limit * 2) { try processes.end(within: limit) }
-  }
-
   // MARK: - Parts
-
-  private static func stopThreads(in namespace: ServiceNamespace) throws(NodeHostError) {
-    // Where no network namespace is bound to the file, no nfsd is in it.
-    guard access(namespace.networkNamespace, F_OK) == 0, knowsFileSystem("nfsd"),
-      (try? namespace.enterNetwork()) != nil
-    else { return }
-    do throws(NodeHostError) {
-      try namespace.enter()
-    } catch {
-      // A daemon was killed in the middle. nfsd takes its ports back from the rpcbind at this path: never this node's.
-      let failure = lfh_unshare_mounts()
-      if failure != 0 { throw NodeHostError(-failure, "can't make a mount namespace") }
-      let hidden = lfh_mount("tmpfs", "/run", "mode=0755")
-      if hidden != 0 { throw NodeHostError(-hidden, "can't mount tmpfs on /run") }
-      let mounted = lfh_mount("nfsd", "/proc/fs/nfsd", nil)
-      if mounted != 0 { throw NodeHostError(-mounted, "can't mount nfsd on /proc/fs/nfsd") }
-    }
-    guard NFSServerFacts.read().isServing else { return }
-    let file = try Descriptor.open("/proc/fs/nfsd/threads", O_WRONLY)
-    if let failure = file.write(Array("0\n".utf8)) { throw NodeHostError(failure, "/proc/fs/nfsd/threads") }
-    guard !NFSServerFacts.read().isServing else {
-      throw NodeHostError(.failed, "nfsd of \(namespace.service) still has threads (/proc/fs/nfsd/threads)")
-    }
-  }
 
   private func mount(_ type: String, on target: String) async throws {
     let namespace = namespace
@@ -196,7 +151,7 @@ public struct ServiceServer: Sendable {
     return said.isEmpty ? "\(outcome)" : "\(outcome): \(said)"
   }
 
-  private static func knowsFileSystem(_ type: String) -> Bool {
+  static func knowsFileSystem(_ type: String) -> Bool {
     let known = (try? contentsOfFile("/proc/filesystems")) ?? []
     return String(decoding: known, as: UTF8.self).split { $0 == "\n" || $0 == "\t" }.contains { $0 == type }
   }

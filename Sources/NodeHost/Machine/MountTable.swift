@@ -26,11 +26,9 @@ public struct MountTable: Sendable, Equatable {
       guard fields.count > 6, let dash = fields.firstIndex(of: "-"), dash + 1 < fields.count else {
         return nil
       }
-      let numbers = fields[2].split(separator: ":").compactMap { UInt32($0) }
-      guard numbers.count == 2 else { return nil }
+      guard let device = DeviceNumber(fields[2]) else { return nil }
       return Entry(
-        point: unescapedPath(fields[4]), type: String(fields[dash + 1]),
-        device: DeviceNumber(major: numbers[0], minor: numbers[1]),
+        point: unescapedPath(fields[4]), type: String(fields[dash + 1]), device: device,
         usesLockManager: Self.usesLockManager(fields[dash...]))
     }
   }

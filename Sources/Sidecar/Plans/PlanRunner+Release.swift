@@ -66,7 +66,9 @@ extension PlanRunner {
 
   func detachStorage() async throws -> String {
     guard let detach = service.detachStorage else { return "nothing to detach" }
+    let disks = try await disksToDetach()
     try await command(detach, "detach")
+    try await expectUnused(disks)
     return detach.arguments.joined(separator: " ")
   }
 

@@ -65,6 +65,37 @@ extension PlanRunner {
     return "nfsd, status monitor and mount daemon of \(namespace.name) have ended"
   }
 
+  /// The disks that an isolated service's clients reach, which its mounts held as well. They are noted, since a step that
+  /// runs again may not find them mounted any more.
+  func disksToDetach() async throws -> [BlockDevice] {
+    guard let isolation = service.isolation, let namespace = context.namespace else { return [] }
+    let exports = try await isolation.exportLines().paths
+    return try await OwnThread.run("lf-mounts") {
+      let table = try MountTable.read()
+      let numbers = namespace.notedDisks().union(table.points(reachedBy: exports).compactMap(table.device))
+      try namespace.note(disks: numbers)
+      return numbers.compactMap(BlockDevice.init)
+    }
+  }
+
+  /// Whatever still has one of them mounted though no mount of this node shows it, as a file that is open somewhere, may
+  /// write to it while the next owner does.
+  func expectUnused(_ devices: [BlockDevice]) async throws {
+    let start = BootClock.now
+    for device in devices {
+      while try await OwnThread.run("lf-disk", { try !device.isMountedHere() && device.isInUse() }) {
+        guard BootClock.now - start < Self.endLimit else {
+          throw PlanError(
+            "\(device.path) is unmounted, but the kernel still uses it: what has a file open there?")
+        }
+        try await Task.sleep(for: .milliseconds(20))
+      }
+    }
+    if let namespace = context.namespace {
+      try await OwnThread.run("lf-mounts") { try namespace.note(disks: []) }
+    }
+  }
+
   /// What clients need answers at the address that they know.
   func verifyOwnServer(_ namespace: ServiceNamespace) async throws -> String {
     if plan.kind == .resumption, let isolation = service.isolation {

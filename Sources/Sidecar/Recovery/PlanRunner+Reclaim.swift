@@ -54,10 +54,20 @@ extension PlanRunner {
     guard let inventory = taken else {
       return { _ in ReclaimRun.fullLength("nobody knows which locks there are to come back") }
     }
+    let locks = ServiceLocks(mounts: service.storageMounts)
+    do {
+      // Nobody was told yet. What is there already, of an earlier time here, must not be taken for reclaimed.
+      let before = try await OwnThread.run("lf-inventory") { try locks.held() }
+      guard before.isEmpty else {
+        return { _ in ReclaimRun.fullLength("\(before.count) locks were there before anybody was told") }
+      }
+    } catch {
+      return { _ in ReclaimRun.fullLength("\(error)") }
+    }
     let (own, name, epoch, runner) = (context.ownClients, service.name, epoch, self)
     let isAlone = service.isolation != nil
     let run = ReclaimRun(
-      inventory, locks: ServiceLocks(mounts: service.storageMounts), namespace: context.namespace,
+      inventory, locks: locks, namespace: context.namespace,
       others: { isAlone ? [] : try await own.others(than: name, epoch: epoch) },
       holdsEpoch: { try await runner.holdsEpoch() })
     let log = context.log
