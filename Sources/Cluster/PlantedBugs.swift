@@ -20,6 +20,7 @@ public enum PlantedBug: String, Sendable, CaseIterable {
   case givenUpIsResumption = "an owner that had given up goes on as if it had not"
   case withdrawnIsForgotten = "what an earlier daemon gave up is taken for running"
   case leftOversStay = "what an earlier daemon left running is not looked at"
+  case standingIsNotLookedAt = "without a beat of its own a daemon takes it that nothing runs on its machine"
   case rebootTrustsJournal = "an adoption goes on where its journal ends, though the machine has rebooted"
   case lostJournalIsIgnored = "an adoption without a journal waits for ever"
   // Plans.
@@ -41,6 +42,7 @@ public enum PlantedBug: String, Sendable, CaseIterable {
   case answerComesFirst = "a callout is answered before its record is stored"
   case failureAnswersDurable = "a callout whose commit failed is told that all is well"
   case failedBatchIsForgotten = "a batch that failed is not tried again"
+  case strayBatchMayLand = "a batch of unknown end may land after the next one"
   case thawTakesMissing = "a thaw takes everything that is missing for departed"
   case retirementIsDeparture = "what sm-notify retires counts as departed"
   // The shell.

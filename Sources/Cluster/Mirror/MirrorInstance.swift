@@ -44,6 +44,8 @@ public struct MirrorInstance: Sendable {
   var queue: [ClientName] = []
   /// Seen to be unlinked, and when.
   var departures: [ClientName: BootInstant] = [:]
+  /// Deleted from the store since the mirror began, and not seen again.
+  var departed: Set<ClientName> = []
   /// Left, or were announced to leave, while deletions were frozen: kept until they come back or an operator thaws.
   var heldBack: Set<ClientName> = []
   var recentDepartures: [BootInstant] = []
@@ -61,6 +63,8 @@ public struct MirrorInstance: Sendable {
   var batchLimit = MirrorBatch.usual
   /// Of batches with an unknown end: what the store holds is not known until one of them ends well.
   var uncertain: Set<ClientName> = []
+  /// A batch of which nobody knows the end may still land.
+  var hasStray = false
   var retryAt: BootInstant?
   var nextNumber: UInt64 = 1
   var wakeAt: BootInstant?

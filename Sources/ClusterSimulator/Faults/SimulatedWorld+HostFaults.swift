@@ -41,21 +41,6 @@ extension SimulatedWorld {
     }
   }
 
-  /// Somebody runs sm-notify on the live directory: it moves every record to `sm.bak`.
-  private mutating func retireRecords(_ node: NodeName) {
-    guard let files = machines[node]?.statusDirectory.files.keys, !files.isEmpty else { return }
-    let names = Set(files)
-    machines[node]?.statusDirectory.files = [:]
-    schedule(after: 2_000, for: node) { world in
-      // Where inotify's queue has run over, only the next scan shows it.
-      guard let machine = world.machines[node], machine.statusDirectory.isThere, !machine.hintsAreLost else {
-        return
-      }
-      let gone = names.filter { machine.statusDirectory.files[$0] == nil }
-      world.applyToAll(node) { $0.onRetired(gone, now: $1) }
-    }
-  }
-
   // MARK: - Clients
 
   mutating func strikeClients(_ fault: Fault) {

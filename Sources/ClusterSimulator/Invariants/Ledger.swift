@@ -12,6 +12,8 @@ struct Ledger {
     var restartedOutside = false
     /// The daemon of a running adoption was last killed or stood still.
     var interruptedAt = -2
+    /// sm-notify has removed their records before anybody had mirrored them, and they have not registered since.
+    var goneUnseen: Set<ClientName> = []
     /// The NFS server or statd did not answer at this moment or before.
     var hungAt = -2
   }

@@ -207,7 +207,12 @@ extension SimulatedWorld {
         }
         permit(permission)
       }
-      if let client = unrecorded(of: service) {
+      for client in unrecorded(of: service) {
+        ledger.checks += 1
+        if ledger.services[service]?.goneUnseen.contains(client) == true {
+          permit(.retiredUnseen)
+          continue
+        }
         violate(.recordIsKept, "\(client) is monitored for \(service), and the store has no record of it")
       }
     }
@@ -217,7 +222,7 @@ extension SimulatedWorld {
   var isWell: Bool {
     machines.members.allSatisfy { $0.member.plans.isEmpty && $0.member.withdrawing.isEmpty }
       && services.map(\.name).allSatisfy {
-        whyNotServed($0) == nil && orphans(of: $0).isEmpty && unrecorded(of: $0) == nil
+        whyNotServed($0) == nil && orphans(of: $0).isEmpty && unrecorded(of: $0).isEmpty
       }
   }
 
@@ -258,10 +263,10 @@ extension SimulatedWorld {
   }
 
   /// A client that the lock manager has monitored, and of which the store has no record.
-  private func unrecorded(of service: ServiceName) -> ClientName? {
+  private func unrecorded(of service: ServiceName) -> [ClientName] {
     guard let owner = store.ownership(service)?.node, let manager = machines[owner]?.lockManagers[service]
-    else { return nil }
-    return manager.monitored.sorted().first { store.records[service]?[$0] == nil }
+    else { return [] }
+    return manager.monitored.sorted().filter { store.records[service]?[$0] == nil }
   }
 }
 

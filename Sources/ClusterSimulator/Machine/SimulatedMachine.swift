@@ -35,6 +35,8 @@ final class SimulatedMachine {
   var withdrawing: Set<ServiceName> = []
   var mirrors: [ServiceName: SimulatedMirror] = [:]
   var mirrorKnowsServerUp = false
+  /// Epochs that this daemon has claimed, until their first mirror begins.
+  var claimed: [ServiceName: UInt64] = [:]
   /// Who is being told, and the run that does it.
   var notifying: [ServiceName: Int] = [:]
 
@@ -83,6 +85,8 @@ struct CallTrouble: Equatable {
 /// `/var/lib/nfs`: records and the host's own state number.
 struct SimulatedStatusDirectory {
   var files: [ClientName: [UInt8]] = [:]
+  /// `sm.bak`: sm-notify has moved it there and not told its client yet.
+  var retired: [ClientName: [UInt8]] = [:]
   var isThere = true
   /// `state`, odd.
   var number: Int32 = 3

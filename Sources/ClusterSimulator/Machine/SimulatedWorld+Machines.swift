@@ -10,9 +10,8 @@ extension SimulatedWorld {
     machines[node]?.boot += 1
     machines[node]?.newestRead = now
     announce("\(node) boots")
-    // sm-notify retires every record of the live directory and tells in the host's own name, which no client of a
-    // service knows; the host's number goes up.
-    machines[node]?.statusDirectory.files = [:]
+    // sm-notify retires every record of the live directory; the host's number goes up.
+    retireRecords(node)
     machines[node]?.statusDirectory.number += 2
     startDaemon(node)
   }
@@ -35,6 +34,8 @@ extension SimulatedWorld {
     machines[node]?.plans = [:]
     machines[node]?.withdrawing = []
     machines[node]?.mirrors = [:]
+    for client in clients.names { noteIfUnseen(client, on: node) }
+    machines[node]?.claimed = [:]
     machines[node]?.notifying = [:]
     machines[node]?.daemonFrozenUntil = 0
     excuse(node, until: .max)
@@ -55,6 +56,7 @@ extension SimulatedWorld {
       boot: "\(node)-\(machine.boot)", timings: timings, staleness: shape.staleness, services: services,
       withdrawn: machine.withdrawn, adoption: shape.adoption)
     var instance = NodeInstance(settings: settings, now: clock(node))
+    instance.onStanding(Set(machine.addresses.keys))
     for service in services where service.hasChecks {
       instance.onChecks(of: service.name, problems: shape.checkProblems[node]?[service.name] ?? [])
     }

@@ -64,6 +64,9 @@ extension SimulatedWorld {
     case .transition(let transition):
       note("\(node) asks for \(transition.ownership.state) with epoch \(transition.ownership.epoch)")
       call(from: node, .write, { $0.land(transition, from: node) }) { world, outcome in
+        if outcome == .done, transition.ownership.state == .adopting {
+          world.machines[node]?.claimed[transition.service] = transition.ownership.epoch
+        }
         world.input(
           node, { $0.onTransition(transition, outcome ?? .failed("no answer"), now: $1) }, then: rest)
       }
