@@ -15,6 +15,11 @@ public enum PlantedBug: String, Sendable, CaseIterable {
   case fenceIsSkipped = "an owner that did not release is not fenced"
   case fenceDebtIsForgotten = "a claimant's own debt of fences is not taken over"
   case pauseIsIgnored = "a paused cluster adopts"
+  // Votes.
+  case turnNeverComes = "who has not the best bid waits for ever"
+  case lostBidIsAwaited = "a bid of which nobody knows whether it was placed is waited for"
+  case everyBidCounts = "a bid of a daemon that is gone counts"
+  case lateBidIsPlaced = "a bidder that comes too late does not withdraw"
   // A daemon's start.
   case rebootIsResumption = "a rebooted owner goes on as if only its daemon had been away"
   case givenUpIsResumption = "an owner that had given up goes on as if it had not"
@@ -35,6 +40,7 @@ public enum PlantedBug: String, Sendable, CaseIterable {
   // The mirror.
   case burstIsNoFreeze = "a burst of departures does not freeze deletions"
   case planIsNoFreeze = "a plan does not freeze deletions"
+  case graceIsNoFreeze = "a grace period that somebody else began does not freeze deletions"
   case missingIsDeparted = "what a scan misses counts as departed"
   case directoryGoneIsDeparture = "a directory that vanished counts as empty"
   case departureIsAtOnce = "a departure is deleted at once"

@@ -20,6 +20,9 @@ public struct MirrorInstance: Sendable {
     case lockManagerDown
     /// A plan runs, or ended less than the departure delay ago.
     case plan
+    /// The lock manager's grace period runs: it has just started, whoever did that, and what left before may have been
+    /// unmonitored by its end.
+    case gracePeriod
   }
 
   struct Callout {
@@ -147,6 +150,18 @@ public struct MirrorInstance: Sendable {
     } else {
       freezes.insert(.lockManagerDown)
       holdBackDepartures()
+    }
+    return directives(now: now)
+  }
+
+  /// Whether the lock manager's grace period runs. A departure waits longer than that period lasts, so that a restart that
+  /// no probe noticed shows itself here in time.
+  public mutating func onGracePeriod(isRunning: Bool, now: BootInstant) -> [MirrorDirective] {
+    if isRunning, !timings.has(.graceIsNoFreeze) {
+      freezes.insert(.gracePeriod)
+      holdBackDepartures()
+    } else {
+      freezes.remove(.gracePeriod)
     }
     return directives(now: now)
   }

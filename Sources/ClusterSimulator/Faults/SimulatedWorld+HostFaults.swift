@@ -31,10 +31,10 @@ extension SimulatedWorld {
   private mutating func restartServer(_ node: NodeName, thenTell: Bool) {
     guard let machine = machines[node], machine.isOn else { return }
     for service in machine.lockManagers.keys.sorted() {
-      ledger.services[service]?.restartedOutside = true
       stopLockManager(service, on: node)
       let manager = SimulatedLockManager(
         start: nextNumber(), graceEnds: clock(node) + shape.mirror.gracePeriod)
+      ledger.services[service]?.outsideStart = manager.start
       machines[node]?.lockManagers[service] = manager
       guard thenTell else { continue }
       schedule(after: 1_000_000, for: node) { $0.notifyAgain(service, on: node) }

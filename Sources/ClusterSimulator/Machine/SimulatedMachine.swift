@@ -16,6 +16,8 @@ final class SimulatedMachine {
 
   // The network.
   var isCutFromStore = false
+  /// Whoever asks it, or is asked by it, hears nothing.
+  var isCutFromPeers = false
   var isCutFromClients = false
   /// Percent of calls to the store that are lost, late, doubled, or whose answers are lost.
   var trouble = CallTrouble()
@@ -35,6 +37,7 @@ final class SimulatedMachine {
   var withdrawing: Set<ServiceName> = []
   var mirrors: [ServiceName: SimulatedMirror] = [:]
   var mirrorKnowsServerUp = false
+  var mirrorKnowsGrace = false
   /// Epochs that this daemon has claimed, until their first mirror begins.
   var claimed: [ServiceName: UInt64] = [:]
   /// Who is being told, and the run that does it.

@@ -63,6 +63,7 @@ extension SimulatedWorld {
     machines[node]?.instance = instance
     machines[node]?.judge = HealthJudge(probes: 1, limit: shape.probeFailures ?? 1)
     machines[node]?.mirrorKnowsServerUp = false
+    machines[node]?.mirrorKnowsGrace = false
     // What an earlier daemon left is gone by the end of the lease, whatever this one can reach.
     let leaseEnds = max(now, machine.pausedUntil) + trueTime(timings.lease, on: node)
     machines[node]?.excusedUntil = leaseEnds
@@ -124,6 +125,11 @@ extension SimulatedWorld {
     if let verdict = machines[node]?.judge.verdict {
       input(node) { $0.onHealth(verdict, now: $1) }
       tellMirrors(node, serverIsUp: verdict == .healthy && !machine.isServerDown)
+    }
+    if !machine.isServerDown {
+      let own = clock(node)
+      tellMirrors(
+        node, graceRuns: machine.lockManagers.values.contains { $0.graceEnds.map { own < $0 } ?? false })
     }
     schedule(after: trueTime(shape.probeInterval, on: node), for: node) { $0.probe(node) }
   }

@@ -45,6 +45,9 @@ extension SimulatedWorld {
         timings: world.shape.mirror, stored: records)
       let isUp = world.machines[node]?.mirrorKnowsServerUp == true
       world.apply(service, on: node) { $0.onLockManager(isUp: isUp, now: $1) }
+      if world.machines[node]?.mirrorKnowsGrace == true {
+        world.apply(service, on: node) { $0.onGracePeriod(isRunning: true, now: $1) }
+      }
       if mirror.isPlanRunning { world.apply(service, on: node) { $0.onPlan(isRunning: true, now: $1) } }
       world.rescan(node)
     }
@@ -59,6 +62,12 @@ extension SimulatedWorld {
     guard machines[node]?.mirrorKnowsServerUp != serverIsUp else { return }
     machines[node]?.mirrorKnowsServerUp = serverIsUp
     applyToAll(node) { $0.onLockManager(isUp: serverIsUp, now: $1) }
+  }
+
+  mutating func tellMirrors(_ node: NodeName, graceRuns: Bool) {
+    guard machines[node]?.mirrorKnowsGrace != graceRuns else { return }
+    machines[node]?.mirrorKnowsGrace = graceRuns
+    applyToAll(node) { $0.onGracePeriod(isRunning: graceRuns, now: $1) }
   }
 
   mutating func thaw(_ service: ServiceName, on node: NodeName) {

@@ -49,6 +49,8 @@ public struct ClusterShape: Sendable, Equatable {
   public var hasCallout: Bool
   /// A stopping NFS server unmonitors every client, as Linux 6.4 and later do.
   public var unmonitorsOnStop: Bool
+  /// Clients come and go so often that records leave the store in every minute.
+  public var areClientsRestless = false
   /// Files of each service that clients lock.
   public var files: Int
   /// What a node bids in votes, where that is not the usual.
@@ -107,9 +109,17 @@ public struct ClusterShape: Sendable, Equatable {
     unmonitorsOnStop = numbers.chance(60)
     files = numbers.number(1...3)
     // Drawn last: the shapes of seeds do not change otherwise.
-    guard numbers.chance(40) else { return }
-    for index in services.indices where index == 0 || numbers.chance(50) { services[index].election = .vote }
-    for node in nodes where numbers.chance(50) { priorities[node] = numbers.number(0...3) * 50 }
+    if numbers.chance(40) {
+      for index in services.indices where index == 0 || numbers.chance(50) {
+        services[index].election = .vote
+      }
+      for node in nodes where numbers.chance(50) { priorities[node] = numbers.number(0...3) * 50 }
+    }
+    areClientsRestless = numbers.chance(35)
+    guard areClientsRestless else { return }
+    mirror = MirrorTimings(
+      gracePeriod: .seconds(3), departureDelay: .seconds(5), burst: 3, burstWindow: .seconds(4),
+      rescan: .seconds(6))
   }
 }
 

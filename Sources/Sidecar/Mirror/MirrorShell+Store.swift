@@ -37,6 +37,7 @@ extension MirrorShell {
     entry.instance = MirrorInstance(timings: timings, stored: stored)
     entries[service] = entry
     apply(service) { [isLockManagerUp] in $0.onLockManager(isUp: isLockManagerUp, now: .now) }
+    if isGraceRunning { apply(service) { $0.onGracePeriod(isRunning: true, now: .now) } }
     if entry.isPlanRunning { apply(service) { $0.onPlan(isRunning: true, now: .now) } }
   }
 

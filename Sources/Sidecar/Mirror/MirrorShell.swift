@@ -44,6 +44,7 @@ actor MirrorShell {
   private var lastScan: StatusDirectoryScan?
   private var isDirectoryThere = false
   private(set) var isLockManagerUp = false
+  private(set) var isGraceRunning = false
   private(set) var isReading = false
   /// What callouts told while the directory was being read: newer than what that reading gives.
   var toldMeanwhile: [ClientName: [UInt8]] = [:]
@@ -115,6 +116,13 @@ actor MirrorShell {
     guard isUp != isLockManagerUp else { return }
     isLockManagerUp = isUp
     applyToAll { $0.onLockManager(isUp: isUp, now: .now) }
+  }
+
+  /// The lock manager's grace period is known to run, or not.
+  func onGracePeriod(isRunning: Bool) {
+    guard isRunning != isGraceRunning else { return }
+    isGraceRunning = isRunning
+    applyToAll { $0.onGracePeriod(isRunning: isRunning, now: .now) }
   }
 
   /// An operator lets `service` delete again.
@@ -328,6 +336,7 @@ extension MirrorInstance.Freeze {
     case .burst: "many records left at once; they are kept. If that was real: lockferry thaw SERVICE"
     case .directoryGone: "the status directory is not there"
     case .lockManagerDown: "the NFS server is not known to be up"
+    case .gracePeriod: "the lock manager's grace period runs: it was restarted"
     case .plan: "an adoption or release runs, or clients may still be reclaiming after one"
     }
   }

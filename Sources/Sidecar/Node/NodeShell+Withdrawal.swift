@@ -83,7 +83,9 @@ extension NodeShell {
     for service in configuration.services where !found.contains(service.name) {
       let namespace = configuration.namespace(of: service)
       // Without an address that lockferry itself moves only the mark tells.
-      if namespace == nil, case .interface? = service.address {} else if namespace == nil { continue }
+      var canTell = namespace != nil
+      if case .interface? = service.address { canTell = true }
+      guard canTell else { continue }
       do {
         if try await service.mayBeHere(in: namespace) { found.insert(service.name) }
       } catch {

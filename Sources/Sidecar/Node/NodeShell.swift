@@ -210,10 +210,14 @@ actor NodeShell {
     let facts = server.facts(noOlderThan: configuration.health.interval * 5)
     let isUp = judge.verdict == .healthy && facts != nil && facts?.threads != 0
     await mirrors?.shared.onLockManager(isUp: isUp)
+    // A kernel that does not answer has not said that it is over.
+    if let facts { await mirrors?.shared.onGracePeriod(isRunning: facts.graceEnded == false) }
     for (service, own) in ownServers {
       own.ask()
-      let isServing = own.facts(noOlderThan: configuration.health.interval * 5)?.isServing == true
-      await mirrors?.own[service]?.onLockManager(isUp: isServing && judge.verdict == .healthy)
+      let facts = own.facts(noOlderThan: configuration.health.interval * 5)
+      await mirrors?.own[service]?.onLockManager(
+        isUp: facts?.isServing == true && judge.verdict == .healthy)
+      if let facts { await mirrors?.own[service]?.onGracePeriod(isRunning: facts.graceEnded == false) }
     }
   }
 
