@@ -44,6 +44,9 @@ public struct Ownership: Sendable, Equatable {
   public var unfenced: [NodeName]
   /// At whom the adoption that goes on has failed: they are not asked again at once.
   public var tried: [NodeName]
+  /// How often its own node has written the key anew within its epoch, so that what it had sent before and nobody knows
+  /// the end of compares with a value that is gone. Only grows within an epoch.
+  public var generation: Int
   /// The last adoptions that nobody had asked for, as seconds before the claim of this epoch: whoever adds the time
   /// since then needs no clock that all nodes share.
   public var automatic: [Int]
@@ -51,7 +54,8 @@ public struct Ownership: Sendable, Equatable {
   /// An ownership.
   public init(
     node: NodeName, epoch: UInt64, state: State, boot: String, reservedFor: NodeName? = nil,
-    isFailback: Bool = false, unfenced: [NodeName] = [], tried: [NodeName] = [], automatic: [Int] = []
+    isFailback: Bool = false, unfenced: [NodeName] = [], tried: [NodeName] = [], generation: Int = 0,
+    automatic: [Int] = []
   ) {
     self.node = node
     self.epoch = epoch
@@ -61,11 +65,15 @@ public struct Ownership: Sendable, Equatable {
     self.isFailback = isFailback
     self.unfenced = unfenced
     self.tried = tried
+    self.generation = generation
     self.automatic = automatic
   }
 
   /// Nobody changes owner that often: a greater number in the store is damage, and leaves no room for the next.
   public static let largestEpoch = UInt64(Int64.max)
+
+  /// A greater one in the store is damage.
+  private static let largestGeneration = 1_000_000_000
 
   /// Reads what ``bytes`` wrote; nil where it is something else.
   public init?(bytes: [UInt8]) {
@@ -77,6 +85,8 @@ public struct Ownership: Sendable, Equatable {
       node: node, epoch: epoch, state: state, boot: boot, reservedFor: fields["for"].flatMap(NodeName.init),
       isFailback: fields["failback"] == "true", unfenced: Self.names(fields["unfenced"]),
       tried: Self.names(fields["tried"]),
+      generation: fields["generation"].flatMap { Int($0) }.map { min(max($0, 0), Self.largestGeneration) }
+        ?? 0,
       automatic: (fields["automatic"] ?? "").split(separator: " ").prefix(FlapLimit.most).compactMap {
         Int($0).flatMap { (0...1_000_000_000).contains($0) ? $0 : nil }
       })
@@ -85,6 +95,18 @@ public struct Ownership: Sendable, Equatable {
   /// The same owner still has the service, under the same epoch: what one of them may write, the other may as well.
   public func isSameTenure(as other: Ownership?) -> Bool {
     state.isOwned && node == other?.node && epoch == other?.epoch && boot == other?.boot
+  }
+
+  /// The same in its next generation.
+  public var renewed: Ownership {
+    var next = self
+    next.generation = generation < Self.largestGeneration ? generation + 1 : 0
+    return next
+  }
+
+  /// The same owner wrote `other` later, under the same epoch.
+  func isOlder(than other: Ownership) -> Bool {
+    node == other.node && epoch == other.epoch && generation < other.generation
   }
 
   /// As it stands in the store.
@@ -98,6 +120,7 @@ public struct Ownership: Sendable, Equatable {
     if isFailback { fields.append("failback", "true") }
     if !unfenced.isEmpty { fields.append("unfenced", unfenced.map(\.text).joined(separator: " ")) }
     if !tried.isEmpty { fields.append("tried", tried.map(\.text).joined(separator: " ")) }
+    if generation > 0 { fields.append("generation", String(generation)) }
     if !automatic.isEmpty { fields.append("automatic", automatic.map(String.init).joined(separator: " ")) }
     return fields.bytes
   }

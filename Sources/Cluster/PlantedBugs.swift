@@ -15,11 +15,17 @@ public enum PlantedBug: String, Sendable, CaseIterable {
   case fenceIsSkipped = "an owner that did not release is not fenced"
   case fenceDebtIsForgotten = "a claimant's own debt of fences is not taken over"
   case pauseIsIgnored = "a paused cluster adopts"
+  // Votes.
+  case turnNeverComes = "who has not the best bid waits for ever"
+  case lostBidIsAwaited = "a bid of which nobody knows whether it was placed is waited for"
+  case everyBidCounts = "a bid of a daemon that is gone counts"
+  case lateBidIsPlaced = "a bidder that comes too late does not withdraw"
   // A daemon's start.
   case rebootIsResumption = "a rebooted owner goes on as if only its daemon had been away"
   case givenUpIsResumption = "an owner that had given up goes on as if it had not"
   case withdrawnIsForgotten = "what an earlier daemon gave up is taken for running"
   case leftOversStay = "what an earlier daemon left running is not looked at"
+  case standingIsNotLookedAt = "without a beat of its own a daemon takes it that nothing runs on its machine"
   case rebootTrustsJournal = "an adoption goes on where its journal ends, though the machine has rebooted"
   case lostJournalIsIgnored = "an adoption without a journal waits for ever"
   // Plans.
@@ -34,6 +40,7 @@ public enum PlantedBug: String, Sendable, CaseIterable {
   // The mirror.
   case burstIsNoFreeze = "a burst of departures does not freeze deletions"
   case planIsNoFreeze = "a plan does not freeze deletions"
+  case graceIsNoFreeze = "a grace period that somebody else began does not freeze deletions"
   case missingIsDeparted = "what a scan misses counts as departed"
   case directoryGoneIsDeparture = "a directory that vanished counts as empty"
   case departureIsAtOnce = "a departure is deleted at once"
@@ -41,6 +48,7 @@ public enum PlantedBug: String, Sendable, CaseIterable {
   case answerComesFirst = "a callout is answered before its record is stored"
   case failureAnswersDurable = "a callout whose commit failed is told that all is well"
   case failedBatchIsForgotten = "a batch that failed is not tried again"
+  case strayBatchMayLand = "a batch of unknown end may land after the next one"
   case thawTakesMissing = "a thaw takes everything that is missing for departed"
   case retirementIsDeparture = "what sm-notify retires counts as departed"
   // The shell.

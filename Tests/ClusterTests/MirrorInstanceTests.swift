@@ -55,9 +55,11 @@ struct MirrorProbe {
   }
 
   /// Nobody knows what became of the last batch.
-  mutating func failed(retryAfter delay: Duration = .milliseconds(500)) {
+  mutating func failed(mayLand: Bool = true, retryAfter delay: Duration = .milliseconds(500)) {
     guard let batch = batches.last else { return }
-    take(instance.onCommitFailed(batch.number, because: "no answer", retryAfter: delay, now: now))
+    take(
+      instance.onCommitFailed(
+        batch.number, because: "no answer", mayLand: mayLand, retryAfter: delay, now: now))
   }
 
   /// Time passes, and wake-ups that were asked for come.
@@ -300,10 +302,40 @@ struct MirrorPutTests {
     mirror.failed()
     mirror.pass(.seconds(1))
     mirror.take(mirror.instance.onCommitted(first, now: mirror.now))
-    mirror.take(mirror.instance.onCommitFailed(99, because: "x", retryAfter: .seconds(1), now: mirror.now))
+    mirror.take(
+      mirror.instance.onCommitFailed(
+        99, because: "x", mayLand: true, retryAfter: .seconds(1), now: mirror.now))
     #expect(!mirror.instance.isSettled)
     mirror.committed()
     #expect(mirror.instance.isSettled)
+  }
+
+  /// Found by the simulator (seed 11722): a batch whose answer was lost landed over a newer one of the same owner.
+  @Test func whatFollowsABatchWithAnUnknownEndMakesItVoid() {
+    var mirror = MirrorProbe()
+    mirror.settle([:])
+    mirror.written("c1", bytes("r1"))
+    #expect(mirror.batches.last?.renewsOwner == false)
+    mirror.failed()
+    mirror.written("c1", bytes("r2"))
+    mirror.pass(.seconds(1))
+    #expect(mirror.batches.last?.renewsOwner == true)
+    // It has not ended well either: both may still land.
+    mirror.failed(mayLand: false)
+    mirror.pass(.seconds(1))
+    #expect(mirror.batches.last?.renewsOwner == true)
+    mirror.committed()
+    mirror.written("c1", bytes("r3"))
+    #expect(mirror.batches.last?.renewsOwner == false)
+  }
+
+  @Test func aBatchThatWasRefusedCostsNothingMore() {
+    var mirror = MirrorProbe()
+    mirror.settle([:])
+    mirror.written("c1", bytes("r1"))
+    mirror.failed(mayLand: false)
+    mirror.pass(.seconds(1))
+    #expect(mirror.batches.last?.renewsOwner == false)
   }
 
   @Test func afterABatchWithAnUnknownEndTheOldRecordIsWrittenAgain() {

@@ -13,6 +13,9 @@ private struct MirrorWorld {
   var now = at(.seconds(5000))
   var wakeAt: BootInstant?
   var batch: MirrorBatch?
+  /// Under way for so long that nobody waits for them any more: they land at some time, unless the owner key has
+  /// changed since they were sent.
+  var strays: [MirrorBatch] = []
 
   var files: [ClientName: [UInt8]] = [:]
   var isDirectoryThere = true
@@ -108,18 +111,32 @@ private struct MirrorWorld {
     guard let ended = batch else { return }
     batch = nil
     let fails = faults && numbers.chance(30)
-    if !fails || numbers.chance(50) {
-      for change in ended.changes { store[change.client] = change.record }
+    let mayLand = fails && numbers.chance(70)
+    if !fails || mayLand && numbers.chance(50) {
+      land(ended)
+    } else if mayLand {
+      strays.append(ended)
     }
     let names = ended.changes.map(\.client)
     if fails { uncertain.formUnion(names) } else { uncertain.subtract(names) }
     if fails {
       take(
         mirror.onCommitFailed(
-          ended.number, because: "no answer", retryAfter: numbers.milliseconds(1...3000), now: now))
+          ended.number, because: "no answer", mayLand: mayLand, retryAfter: numbers.milliseconds(1...3000),
+          now: now))
     } else {
       take(mirror.onCommitted(ended.number, now: now))
     }
+  }
+
+  private mutating func land(_ batch: MirrorBatch) {
+    for change in batch.changes { store[change.client] = change.record }
+    if batch.renewsOwner { strays = [] }
+  }
+
+  private mutating func landStray() {
+    guard !strays.isEmpty else { return }
+    land(strays.remove(at: numbers.number(0...strays.count - 1)))
   }
 
   mutating func scan() { take(mirror.onScan(files, now: now)) }
@@ -131,6 +148,7 @@ private struct MirrorWorld {
       take(mirror.onTimer(now: now))
     }
     if numbers.chance(60) { endBatch(faults: true) }
+    if numbers.chance(20) { landStray() }
     let name = Self.names[numbers.number(0...Self.names.count - 1)]
     switch numbers.number(0...99) {
     case 0..<35 where isDirectoryThere:
@@ -220,6 +238,7 @@ private struct MirrorWorld {
         take(mirror.onTimer(now: now))
       }
     }
+    while !strays.isEmpty { landStray() }
     let missing = files.filter { store[$0.key] != $0.value }
     if !missing.isEmpty { violations.append("not in the store in the end: \(missing.keys.sorted())") }
     if !tickets.isEmpty { violations.append("\(tickets.count) callouts were never answered") }

@@ -241,6 +241,50 @@ struct NodeReturnTests {
     #expect(world.isServed(by: "b"))
   }
 
+  /// Found by the simulator (seed 16194): the store had lost the beat that told of an earlier daemon.
+  @Test func whatStandsOnItsMachineGoesWhereItIsAnothersThoughTheStoreHasNoBeatOfItsOwn() {
+    for stands in [true, false] {
+      var world = SmallWorld.serving(nodes: ["a", "b"])
+      world.nodes["a"]?.isDead = true
+      world.pass(until: { $0.isServed(by: "b") })
+      world.store.beats["a"] = nil
+      world.start("a", run: "r2")
+      world.nodes["a"]?.instance.onStanding(stands ? ["home"] : [])
+      world.pass(.milliseconds(500))
+      #expect(world.withdrawals("a") == (stands ? ["it belongs to b now"] : []))
+      world.pass(.seconds(20))
+      #expect(world.withdrawals("a").count == (stands ? 1 : 0))
+      #expect(world.isServed(by: "b"))
+    }
+  }
+
+  @Test func whatStandsThereAndNobodyOwnsStaysUntilSomebodyDoes() {
+    var world = SmallWorld()
+    world.start("b")
+    world.nodes["b"]?.instance.onStanding(["home"])
+    world.pass(.seconds(5))
+    #expect(world.withdrawals("b").isEmpty)
+    world.start("a")
+    world.nodes["a"]?.instance.onStanding(["home"])
+    world.pass(until: { $0.isServed(by: "a") })
+    world.pass(.seconds(5))
+    #expect(world.withdrawals("b") == ["it belongs to a now"])
+    #expect(world.withdrawals("a").isEmpty)
+    // Opened: from now on the lease is that of any owner.
+    world.nodes["a"]?.isCut = true
+    world.pass(.seconds(5))
+    #expect(world.withdrawals("a") == ["the lease could not be renewed in time"])
+  }
+
+  @Test func aServiceThatHasLeftTheClusterIsLeftToItsOperator() {
+    var world = SmallWorld()
+    world.store.set("home", Ownership(node: "b", epoch: 4, state: .closed, boot: "b-1"))
+    world.start("a")
+    world.nodes["a"]?.instance.onStanding(["home"])
+    world.pass(.seconds(10))
+    #expect(world.withdrawals("a").isEmpty)
+  }
+
   @Test func afterARebootNothingIsLeftToWithdraw() {
     var world = SmallWorld.serving(nodes: ["a", "b"])
     restarted(&world, after: .seconds(20), boot: "2")

@@ -16,6 +16,22 @@ struct OwnershipTests {
     #expect(ownership.bytes == bytes("node: a\nepoch: 7\nstate: released\nboot: f00d\nfor: b\n"))
   }
 
+  @Test func itsGenerationReadsBackAndIsLeftOutWhereItIsTheFirst() {
+    let first = Ownership(node: "a", epoch: 7, state: .online, boot: "f00d")
+    let next = first.renewed
+    #expect(next.bytes == bytes("node: a\nepoch: 7\nstate: online\nboot: f00d\ngeneration: 1\n"))
+    #expect(Ownership(bytes: next.bytes) == next)
+    #expect(next.renewed.generation == 2)
+    #expect(next.isSameTenure(as: first) && first.isSameTenure(as: next))
+    for hostile in ["-1", "x", ""] {
+      let text = "node: a\nepoch: 7\nstate: online\nboot: f00d\ngeneration: \(hostile)\n"
+      #expect(Ownership(bytes: bytes(text))?.generation == 0)
+    }
+    let largest = Ownership(
+      bytes: bytes("node: a\nepoch: 7\nstate: online\nboot: f00d\ngeneration: \(Int.max)\n"))
+    #expect(largest?.renewed.bytes != largest?.bytes)
+  }
+
   @Test func whoIsNotYetFencedReadsBackAndHostileNamesAreLeftOut() {
     let ownership = Ownership(
       node: "c", epoch: 7, state: .adopting, boot: "f00d", unfenced: ["a", "b"] as [NodeName])

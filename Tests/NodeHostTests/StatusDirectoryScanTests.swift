@@ -84,6 +84,17 @@ struct StatusDirectoryScanTests {
     #expect(throws: NodeHostError.self) { try directory.read(try client("a")) }
   }
 
+  @Test func whatSmNotifyHasRetiredIsReadByName() throws {
+    let folder = try TemporaryFolder()
+    let directory = try folder.statusDirectory()
+    try writeFile(directory.retired + "/a", "line\n".utf8)
+    try writeFile(directory.retired + "/c", "other\n".utf8)
+    try mustSucceed(symlink("a", directory.retired + "/link"), "symlink")
+    let records = try directory.retiredRecords(of: [try client("a"), try client("b"), try client("link")])
+    #expect(records == [try client("a"): Array("line\n".utf8)])
+    #expect(try directory.scan().retired == [try client("a"), try client("c"), try client("link")])
+  }
+
   @Test("sm/ may be a symbolic link to where the operator keeps it")
   func linkedDirectory() throws {
     let folder = try TemporaryFolder()

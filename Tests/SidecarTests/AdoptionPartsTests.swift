@@ -170,15 +170,18 @@ import Testing
 
   @Test func whatWasGivenUpIsRememberedUntilItIsTakenUp() throws {
     let folder = try Folder()
-    let marks = WithdrawalMarks(runDirectory: folder.path)
+    let marks = ServiceMarks(runDirectory: folder.path)
     let (home, data) = (try #require(ServiceName("home")), try #require(ServiceName("data")))
-    #expect(marks.marked([home, data]).isEmpty)
-    try marks.put(home)
-    try marks.put(home)
-    #expect(WithdrawalMarks(runDirectory: folder.path).marked([home, data]) == [home])
-    marks.remove(home)
-    marks.remove(home)
-    #expect(marks.marked([home, data]).isEmpty)
+    #expect(marks.marked(.givenUp, [home, data]).isEmpty)
+    try marks.put(.givenUp, home)
+    try marks.put(.givenUp, home)
+    try marks.put(.broughtUp, data)
+    let others = ServiceMarks(runDirectory: folder.path)
+    #expect(others.marked(.givenUp, [home, data]) == [home])
+    #expect(others.marked(.broughtUp, [home, data]) == [data])
+    marks.remove(.givenUp, home)
+    marks.remove(.givenUp, home)
+    #expect(marks.marked(.givenUp, [home, data]).isEmpty)
   }
 
   @Test func aStoreThatWasSeenIsNeverMadeAnew() throws {

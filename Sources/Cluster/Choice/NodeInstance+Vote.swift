@@ -78,7 +78,10 @@ extension NodeInstance {
     }
     switch outcome {
     case .placed: services[name]?.ballot?.onPlaced(placement.bid(load: load), now: now)
+    case .failed where timings.has(.lostBidIsAwaited): break
     case .failed: services[name]?.ballot?.onPlaced(nil, now: now)
+    case .tooLate where timings.has(.lateBidIsPlaced):
+      services[name]?.ballot?.onPlaced(placement.bid(load: load), now: now)
     case .tooLate: services[name]?.ballot = nil
     }
     return []
@@ -143,7 +146,9 @@ extension NodeInstance {
 
   private func turn(of ballot: Ballot, _ state: ServiceState) -> BootInstant? {
     guard let owner = state.ownership?.node else { return nil }
-    return ballot.turn(betterBidders(of: ballot, state, besides: owner).count, wait: voteWait)
+    let rank = betterBidders(of: ballot, state, besides: owner).count
+    if rank > 0, timings.has(.turnNeverComes) { return nil }
+    return ballot.turn(rank, wait: voteWait)
   }
 
   /// Whose bids, as far as they count, come before this node's.
@@ -151,7 +156,8 @@ extension NodeInstance {
   {
     let heirs = heirs(state, besides: owner)
     return ballot.better(than: settings.node, among: state.definition.candidates) { candidate, bid in
-      heirs.contains(candidate) && peers[candidate]?.beat?.instance.run == bid.run
+      heirs.contains(candidate)
+        && (peers[candidate]?.beat?.instance.run == bid.run || timings.has(.everyBidCounts))
     }
   }
 

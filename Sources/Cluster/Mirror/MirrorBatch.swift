@@ -30,6 +30,9 @@ public struct MirrorBatch: Sendable, Equatable {
   public var number: UInt64
   /// At least one, none twice for a client.
   public var changes: [Change]
+  /// The owner key has to change with it (``Ownership/renewed``): an earlier batch may still be under way, and must find
+  /// another key than the one that it compares.
+  public var renewsOwner: Bool
 }
 
 /// What the mirror's shell shall do.

@@ -7,12 +7,14 @@ extension MirrorInstance {
     guard let batch = inFlight, batch.number == number else { return [] }
     inFlight = nil
     problem = nil
+    if batch.renewsOwner { hasStray = false }
     if let sentAt { adaptBatchLimit(records: batch.changes.count, took: now - sentAt) }
     for change in batch.changes {
       stored[change.client] = change.record
       uncertain.remove(change.client)
       if change.record == nil {
         departures[change.client] = nil
+        if present[change.client] == nil { departed.insert(change.client) }
       } else if pending[change.client]?.record == change.record {
         pending[change.client] = nil
       }
@@ -26,13 +28,17 @@ extension MirrorInstance {
   }
 
   /// The batch is not known to be in the store: it is tried again after `delay`.
+  ///
+  /// - Parameter mayLand: it may happen yet, and must not after what follows it: an older value would replace a newer one
+  ///   of the same owner, or a deletion a record that has come back.
   public mutating func onCommitFailed(
-    _ number: UInt64, because text: String, retryAfter delay: Duration, now: BootInstant
+    _ number: UInt64, because text: String, mayLand: Bool, retryAfter delay: Duration, now: BootInstant
   ) -> [MirrorDirective] {
     guard let batch = inFlight, batch.number == number else { return [] }
     inFlight = nil
     problem = text
     batchLimit = MirrorBatch.usual
+    if mayLand, !timings.has(.strayBatchMayLand) { hasStray = true }
     uncertain.formUnion(batch.changes.map(\.client))
     if timings.has(.failedBatchIsForgotten) { for change in batch.changes { pending[change.client] = nil } }
     queue = batch.changes.map(\.client).filter { pending[$0] != nil } + queue
@@ -90,7 +96,8 @@ extension MirrorInstance {
     }
     guard !chosen.isEmpty else { return nil }
     defer { nextNumber += 1 }
-    return MirrorBatch(number: nextNumber, changes: chosen.values.sorted { $0.client < $1.client })
+    return MirrorBatch(
+      number: nextNumber, changes: chosen.values.sorted { $0.client < $1.client }, renewsOwner: hasStray)
   }
 
   var departureDelay: Duration { timings.has(.departureIsAtOnce) ? .zero : timings.departureDelay }

@@ -55,6 +55,24 @@ extension MirrorInstance {
     return directives(now: now)
   }
 
+  /// Of these clients, whose records sm-notify has retired, those of whom nothing is known here: nobody saw their record
+  /// before it was moved.
+  public func unknown(among clients: Set<ClientName>) -> Set<ClientName> {
+    clients.filter { !knows($0) && !departed.contains($0) }
+  }
+
+  /// The records of clients that were ``unknown(among:)``, as `sm.bak` has them: the kernel may go on with them as
+  /// monitored and won't register them again, so they reach the store as if they had been seen in time.
+  public mutating func onFoundRetired(_ records: [ClientName: [UInt8]], now: BootInstant) -> [MirrorDirective]
+  {
+    let unknown = unknown(among: Set(records.keys))
+    for client in unknown.sorted() {
+      guard let record = records[client], !record.isEmpty else { continue }
+      enqueue(client, record, since: now)
+    }
+    return directives(now: now)
+  }
+
   /// statd's callout says that these clients leave (`del-client`), just before it unlinks their files: if the files
   /// are missing afterwards, whether or not anybody saw them go, these are departures.
   ///
@@ -64,7 +82,7 @@ extension MirrorInstance {
       if present[client] != nil {
         leaving[client] = now
         recentDepartures.append(now)
-      } else if hasScanned, stored[client] != nil, !heldBack.contains(client) {
+      } else if hasScanned, stored[client] != nil || pending[client] != nil, !heldBack.contains(client) {
         departures[client] = now
         recentDepartures.append(now)
       }
@@ -87,6 +105,7 @@ extension MirrorInstance {
 
   /// statd renews a record by unlinking and creating it: coming back, it never left.
   mutating func comeBack(_ client: ClientName) {
+    departed.remove(client)
     if !timings.has(.returnIsIgnored), let left = departures.removeValue(forKey: client),
       let index = recentDepartures.firstIndex(of: left)
     {

@@ -70,8 +70,10 @@ extension MirrorInstance {
     return found
   }
 
-  /// The directory or the store has a record under this name.
-  public func knows(_ client: ClientName) -> Bool { present[client] != nil || stored[client] != nil }
+  /// The directory or the store has a record under this name, or will have.
+  public func knows(_ client: ClientName) -> Bool {
+    present[client] != nil || stored[client] != nil || pending[client] != nil
+  }
 
   /// Nothing is on its way: all of the directory is in the store.
   public var isSettled: Bool { hasScanned && pending.isEmpty && inFlight == nil }

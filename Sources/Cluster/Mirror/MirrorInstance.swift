@@ -20,6 +20,9 @@ public struct MirrorInstance: Sendable {
     case lockManagerDown
     /// A plan runs, or ended less than the departure delay ago.
     case plan
+    /// The lock manager's grace period runs: it has just started, whoever did that, and what left before may have been
+    /// unmonitored by its end.
+    case gracePeriod
   }
 
   struct Callout {
@@ -44,6 +47,8 @@ public struct MirrorInstance: Sendable {
   var queue: [ClientName] = []
   /// Seen to be unlinked, and when.
   var departures: [ClientName: BootInstant] = [:]
+  /// Deleted from the store since the mirror began, and not seen again.
+  var departed: Set<ClientName> = []
   /// Left, or were announced to leave, while deletions were frozen: kept until they come back or an operator thaws.
   var heldBack: Set<ClientName> = []
   var recentDepartures: [BootInstant] = []
@@ -61,6 +66,8 @@ public struct MirrorInstance: Sendable {
   var batchLimit = MirrorBatch.usual
   /// Of batches with an unknown end: what the store holds is not known until one of them ends well.
   var uncertain: Set<ClientName> = []
+  /// A batch of which nobody knows the end may still land.
+  var hasStray = false
   var retryAt: BootInstant?
   var nextNumber: UInt64 = 1
   var wakeAt: BootInstant?
@@ -143,6 +150,18 @@ public struct MirrorInstance: Sendable {
     } else {
       freezes.insert(.lockManagerDown)
       holdBackDepartures()
+    }
+    return directives(now: now)
+  }
+
+  /// Whether the lock manager's grace period runs. A departure waits longer than that period lasts, so that a restart that
+  /// no probe noticed shows itself here in time.
+  public mutating func onGracePeriod(isRunning: Bool, now: BootInstant) -> [MirrorDirective] {
+    if isRunning, !timings.has(.graceIsNoFreeze) {
+      freezes.insert(.gracePeriod)
+      holdBackDepartures()
+    } else {
+      freezes.remove(.gracePeriod)
     }
     return directives(now: now)
   }

@@ -276,6 +276,7 @@ extension NodeInstance {
     let ownership = Ownership(
       node: settings.node, epoch: plan.epoch, state: target, boot: settings.boot, reservedFor: reservedFor,
       isFailback: isFailback, unfenced: unfenced, tried: tried,
+      generation: plan.epoch == state.ownership?.epoch ? state.ownership?.generation ?? 0 : 0,
       automatic: automatic ?? state.ownership?.automatic ?? [])
     let comesHere = target == .adopting && state.ownership?.node != settings.node
     return [

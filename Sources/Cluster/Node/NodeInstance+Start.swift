@@ -18,9 +18,16 @@ extension NodeInstance {
     return []
   }
 
+  /// Of these services something stands on this machine, its address or the mark of an earlier daemon, as the machine
+  /// itself says: the store may have lost the beat that told of it. To be told before the first look.
+  public mutating func onStanding(_ services: Set<ServiceName>) {
+    standing = timings.has(.standingIsNotLookedAt) ? [] : services
+  }
+
   /// What a daemon before this one left running here and now belongs to another node must go.
   ///
-  /// Without a beat from this very place there was none since the boot, or it never served anything.
+  /// Where nothing stands here and there is no beat from this very place, there was no daemon since the boot, or it never
+  /// served anything.
   mutating func settleLeftOvers(_ view: NodeView) -> [NodeDirective] {
     if timings.has(.leftOversStay) || !services.values.contains(where: \.mayBeLeftOver) { return [] }
     let last = view.beats[settings.node].flatMap(Beat.init(bytes:))
@@ -33,15 +40,19 @@ extension NodeInstance {
         directives.append(.withdraw(name, because: "an earlier daemon has given it up"))
         continue
       }
-      let bytes = view.owners[name]
-      let ownership = bytes.flatMap(Ownership.init(bytes:))
-      if ranBefore, bytes != nil {
+      let stands = standing.contains(name)
+      if let bytes = view.owners[name], stands || ranBefore {
         // Where the key can't be read nobody can take it over: it may wait until somebody mends it.
-        guard let ownership else { continue }
+        guard let ownership = Ownership(bytes: bytes) else { continue }
         if ownership.node == settings.node, ownership.state.isOwned { continue }
-        if ownership.node != settings.node {
+        // What has left the cluster is the operator's own again.
+        if ownership.node != settings.node, ownership.state != .closed {
           directives.append(.withdraw(name, because: "it belongs to \(ownership.node) now"))
+          services[name]?.needsRecovery = true
         }
+      } else if stands {
+        // Nobody owns it by the store: it stays until somebody does.
+        continue
       }
       services[name]?.mayBeLeftOver = false
     }

@@ -36,6 +36,8 @@ public struct NodeInstance: Sendable {
   /// When this node last gave a service away because it was overloaded.
   var lastRelief: BootInstant?
   var services: [ServiceName: ServiceState] = [:]
+  /// What stood on this machine when the daemon began.
+  var standing: Set<ServiceName> = []
   /// A service is on its way, as of the look that is being judged: nobody counts all services for each of them.
   var hasServiceInMotion = false
   /// `config/pause`.
@@ -202,7 +204,15 @@ public struct NodeInstance: Sendable {
     }
     guard let bytes else { return true }
     if bytes == state.ownerBytes { return false }
-    return Ownership(bytes: bytes).map { $0.epoch < known.epoch } ?? false
+    return Ownership(bytes: bytes).map { $0.epoch < known.epoch || $0.isOlder(than: known) } ?? false
+  }
+
+  /// This node's mirror has written the key anew: from `before` to `after`, under the same epoch.
+  public mutating func onOwnerRenewed(_ name: ServiceName, from before: [UInt8], to after: [UInt8]) {
+    // Where a plan was faster, the next beat shows what holds.
+    guard services[name]?.ownerBytes == before, let ownership = Ownership(bytes: after) else { return }
+    services[name]?.ownerBytes = after
+    services[name]?.ownership = ownership
   }
 
   /// The probes' judgement.
@@ -232,6 +242,7 @@ public struct NodeInstance: Sendable {
       if state.ownership?.epoch != transition.ownership.epoch { state.epochSeenAt = now }
       state.ownership = transition.ownership
       state.activity = .plan(transition.plan.kind)
+      state.mayBeLeftOver = false
       state.hasWithdrawn = false
       state.needsRecovery = false
       state.planRequest = transition.plan.request
@@ -265,8 +276,11 @@ public struct NodeInstance: Sendable {
     state.changedAt = now
     switch outcome {
     case .done(let ownership):
-      state.ownership = ownership
-      state.ownerBytes = ownership.bytes
+      // The mirror may have written the key anew since the plan's last step.
+      if state.ownership.map({ ownership.isOlder(than: $0) && $0.state == ownership.state }) != true {
+        state.ownership = ownership
+        state.ownerBytes = ownership.bytes
+      }
       state.activity = ownership.state == .online ? .serving : .none
       state.servedSince = ownership.state == .online ? now : nil
       state.failing = nil

@@ -16,6 +16,8 @@ final class SimulatedClient {
   var knownState: Int32?
   /// Files that it believes to have locked.
   var locks: Set<Int> = []
+  /// Which start of the lock manager has granted each.
+  var granted: [Int: Int] = [:]
   /// What it has asked for and not been answered, by file.
   var requests: [Int: Request] = [:]
   /// It was cut off, slow or off at this moment or before.

@@ -9,7 +9,10 @@ extension SimulatedWorld {
     let pause = state.numbers.number(300_000...2_500_000)
     let file = state.numbers.number(0...shape.files - 1)
     let wants = state.numbers.number(0...99)
-    let rests = wants < 4 ? state.numbers.number(8_000_000...30_000_000) : 0
+    let rests =
+      shape.areClientsRestless
+      ? wants < 14 ? state.numbers.number(5_000_000...14_000_000) : 0
+      : wants < 4 ? state.numbers.number(8_000_000...30_000_000) : 0
     schedule(after: pause, onClient: client) { $0.live(client) }
     if rests > 0, state.restsUntil < now, !isCalm {
       note("\(client) gives everything back and rests")
@@ -75,7 +78,7 @@ extension SimulatedWorld {
 
   /// A lock manager's answer.
   mutating func send(
-    _ answer: LockAnswer, _ file: Int, _ token: Int, to client: ClientName, from node: NodeName
+    _ answer: LockAnswer, _ file: Int, _ token: Int, to client: ClientName, from node: NodeName, start: Int
   ) {
     let delay = machines[node]?.numbers.number(200...10_000) ?? 0
     schedule(after: delay, onClient: client) { world in
@@ -84,7 +87,9 @@ extension SimulatedWorld {
       else { return }
       switch (request.kind, answer) {
       case (.lock, .inGrace), (.reclaim, .inGrace): return
-      case (.lock, .granted), (.reclaim, .granted): world.clients[client]?.locks.insert(file)
+      case (.lock, .granted), (.reclaim, .granted):
+        world.clients[client]?.locks.insert(file)
+        world.clients[client]?.granted[file] = start
       case (.reclaim, _):
         // It is told that the lock is lost (fs/lockd/clntproc.c, nlmclnt_reclaim).
         world.note("\(client) has lost its lock on file \(file): \(answer)")

@@ -40,6 +40,9 @@ public struct Fault: Sendable, Equatable, CustomStringConvertible {
     case answersLate = "hears the store's answers late"
     case answersLost = "does not hear the store's answers"
     case callsTwice = "has its calls arrive twice"
+    // The network between nodes.
+    case cutFromPeers = "is cut off from the other nodes"
+    case isolated = "is cut off from the store and the other nodes"
     // The network between nodes and clients.
     case cutFromClients = "is cut off from the clients"
     case notificationsLost = "loses notifications"
@@ -72,6 +75,7 @@ public struct Fault: Sendable, Equatable, CustomStringConvertible {
     case failback = "a request to bring a service home"
     case offline = "a request to take a service offline"
     case online = "a request to bring a service online"
+    case cancel = "a request is taken back"
     case pause = "the cluster is paused"
     case drain = "is drained"
     case thaw = "an operator thaws"
@@ -105,7 +109,7 @@ public struct Fault: Sendable, Equatable, CustomStringConvertible {
     case .daemonDies: "\(daemon) dies on \(node)"
     case .daemonStaysDead: "\(daemon) dies on \(node), and can't be started\(length)"
     case .order, .forcedOrder: "\(kind.rawValue) \(service) to \(node)"
-    case .failback, .offline, .online, .thaw, .notifyAgain, .unhold, .ownerKeyDamaged, .journalLost:
+    case .failback, .offline, .online, .cancel, .thaw, .notifyAgain, .unhold, .ownerKeyDamaged, .journalLost:
       "\(kind.rawValue): \(service)"
     case .everyMachineLosesPower, .everyNodeCutFromStore, .everyBeatVanishes, .everyClientReboots,
       .storeStops,

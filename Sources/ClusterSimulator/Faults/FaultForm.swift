@@ -24,7 +24,9 @@ extension Fault.Kind {
   var form: FaultForm {
     switch self {
     case .powerCut, .machinePause, .guestPause, .daemonKill, .daemonStop, .daemonFreeze, .staleReads,
-      .cutFromStore, .cutFromClients, .notificationsTwice, .notificationsLate, .sick, .serverStops,
+      .cutFromStore, .cutFromPeers, .isolated, .cutFromClients, .notificationsTwice, .notificationsLate,
+      .sick,
+      .serverStops,
       .statusMonitorStops, .statusDirectoryVanishes, .hintsLost, .calloutMissing, .withdrawalFails,
       .fenceFails, .overload,
       .drain, .definitionsDiffer:
@@ -46,7 +48,7 @@ extension Fault.Kind {
     case .storeRestored: FaultForm(subject: .everything, hasPercent: true)
     case .everyBeatVanishes: FaultForm(subject: .everything)
     case .ownerKeyDamaged: FaultForm(subject: .service, hasLength: true)
-    case .journalLost, .failback, .offline, .online, .thaw, .notifyAgain, .unhold:
+    case .journalLost, .failback, .offline, .online, .cancel, .thaw, .notifyAgain, .unhold:
       FaultForm(subject: .service)
     case .order, .forcedOrder: FaultForm(subject: .service, hasTarget: true)
     case .clientReboots, .clientGone, .clientCut: FaultForm(subject: .client, hasLength: true)

@@ -42,11 +42,18 @@ extension SimulatedWorld {
     case .answersLate: during(length) { $0.machines[node]?.trouble.lateAnswers = $1 ? fault.amount : 0 }
     case .answersLost: during(length) { $0.machines[node]?.trouble.lostAnswers = $1 ? fault.amount : 0 }
     case .callsTwice: during(length) { $0.machines[node]?.trouble.twice = $1 ? fault.amount : 0 }
+    case .isolated:
+      during(length) {
+        $0.machines[node]?.isCutFromStore = $1
+        $0.machines[node]?.isCutFromPeers = $1
+      }
+    case .cutFromPeers: during(length) { $0.machines[node]?.isCutFromPeers = $1 }
     case .cutFromClients, .notificationsLost, .notificationsTwice, .notificationsLate, .clientReboots,
       .clientGone,
       .clientCut, .everyClientReboots:
       strikeClients(fault)
-    case .order, .forcedOrder, .failback, .offline, .online, .pause, .drain, .thaw, .notifyAgain, .unhold,
+    case .order, .forcedOrder, .failback, .offline, .online, .cancel, .pause, .drain, .thaw, .notifyAgain,
+      .unhold,
       .definitionsDiffer:
       operate(fault)
     default: strikeServer(fault)
@@ -169,6 +176,7 @@ extension SimulatedWorld {
     for node in shape.nodes {
       machines[node]?.staysOffUntil = 0
       machines[node]?.isCutFromStore = false
+      machines[node]?.isCutFromPeers = false
       machines[node]?.isCutFromClients = false
       machines[node]?.trouble = CallTrouble()
       machines[node]?.notices = NoticeTrouble()

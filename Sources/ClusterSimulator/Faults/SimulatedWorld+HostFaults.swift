@@ -34,10 +34,10 @@ extension SimulatedWorld {
   mutating func restartServer(_ node: NodeName, thenTell: Bool) {
     guard let machine = machines[node], machine.isOn else { return }
     for service in machine.lockManagers.keys.sorted() {
-      ledger.services[service]?.restartedOutside = true
       stopLockManager(service, on: node)
       let manager = SimulatedLockManager(
         start: nextNumber(), graceEnds: clock(node) + shape.mirror.gracePeriod)
+      ledger.services[service]?.outsideStart = manager.start
       machines[node]?.lockManagers[service] = manager
       guard thenTell else { continue }
       schedule(after: 1_000_000, for: node) { $0.notifyAgain(service, on: node) }
@@ -49,21 +49,6 @@ extension SimulatedWorld {
     machines[node]?.brokenDaemons.insert(name)
     endDaemon(name, on: node)
     schedule(after: length) { $0.mendDaemon(name, on: node) }
-  }
-
-  /// Somebody runs sm-notify on the live directory: it moves every record to `sm.bak`.
-  private mutating func retireRecords(_ node: NodeName) {
-    guard let files = machines[node]?.statusDirectory.files.keys, !files.isEmpty else { return }
-    let names = Set(files)
-    machines[node]?.statusDirectory.files = [:]
-    schedule(after: 2_000, for: node) { world in
-      // Where inotify's queue has run over, only the next scan shows it.
-      guard let machine = world.machines[node], machine.statusDirectory.isThere, !machine.hintsAreLost else {
-        return
-      }
-      let gone = names.filter { machine.statusDirectory.files[$0] == nil }
-      world.applyToAll(node) { $0.onRetired(gone, now: $1) }
-    }
   }
 
   // MARK: - Clients

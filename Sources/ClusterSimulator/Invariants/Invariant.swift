@@ -30,6 +30,8 @@ public enum Permission: String, Sendable, CaseIterable {
   case unfencedOwner = "an owner that could not stop in time, without a fence"
   /// A lock whose record had not reached the store when its server died.
   case notDurableYet = "the record had not reached the store"
+  /// A record that sm-notify told and removed while no daemon knew it and the store had none.
+  case retiredUnseen = "sm-notify had removed the record before anybody could mirror it"
   /// A client that could not be reached during the grace period.
   case clientAway = "the client could not be reached during the grace period"
   /// A server or status monitor that hung while clients reclaimed: no lock is granted before statd has its client.

@@ -8,10 +8,12 @@ struct Ledger {
     var toTell: Set<ClientName> = []
     /// When the lock manager last began a grace period.
     var graceBegan = -1
-    /// The NFS server was restarted by somebody else since.
-    var restartedOutside = false
+    /// The start of the lock manager that somebody else brought about since.
+    var outsideStart: Int?
     /// The daemon of a running adoption was last killed or stood still.
     var interruptedAt = -2
+    /// sm-notify has removed their records before anybody had mirrored them, and they have not registered since.
+    var goneUnseen: Set<ClientName> = []
     /// The NFS server or statd did not answer at this moment or before.
     var hungAt = -2
   }

@@ -74,7 +74,7 @@ extension SimulatedWorld {
 
   mutating func graceBegan(_ service: ServiceName, on node: NodeName) {
     ledger.services[service]?.graceBegan = now
-    ledger.services[service]?.restartedOutside = false
+    ledger.services[service]?.outsideStart = nil
   }
 
   /// A lock is about to be granted that is no reclaim.
@@ -91,7 +91,7 @@ extension SimulatedWorld {
     for (name, other) in clients.members where name != client {
       guard other.isOn, other.service == service, other.believesToHold(file)
       else { continue }
-      if let permission = permission(for: name, of: service, against: client) {
+      if let permission = permission(for: name, file, of: service, against: client) {
         permit(permission)
         continue
       }
@@ -100,15 +100,24 @@ extension SimulatedWorld {
     }
   }
 
-  /// Why `client` may have lost its locks without having been told.
+  /// Why `client` may have lost its lock on `file`, or where that is nil its record, without having been told.
   private func permission(
-    for client: ClientName, of service: ServiceName, against rival: ClientName? = nil
+    for client: ClientName, _ file: Int? = nil, of service: ServiceName, against rival: ClientName? = nil
   ) -> Permission? {
     guard let state = clients[client], let facts = ledger.services[service] else { return nil }
     if ledger.tainted.contains(client) || rival.map(ledger.tainted.contains) == true { return .unfencedOwner }
-    if facts.restartedOutside { return .restartedOutside }
+    if let start = facts.outsideStart, let granted = file.flatMap({ state.granted[$0] }), granted < start,
+      !state.heard.values.contains(start)
+    {
+      return .restartedOutside
+    }
     if !facts.toTell.contains(client) { return .notDurableYet }
     if state.isCut || state.lastAway >= facts.graceBegan { return .clientAway }
+    if let server = server(of: service).flatMap({ machines[$0] }),
+      server.isCutFromClients || server.notices != NoticeTrouble()
+    {
+      return .clientAway
+    }
     if facts.hungAt >= facts.graceBegan { return .serverHung }
     if facts.interruptedAt >= facts.graceBegan { return .adoptionInterrupted }
     return nil
@@ -117,9 +126,7 @@ extension SimulatedWorld {
   mutating func checkNumber(_ number: Int32, start: Int, told client: ClientName, _ service: ServiceName) {
     ledger.checks += 1
     ledger.clientsTold += 1
-    if let first = clients[client]?.heard[number], first != start,
-      !(ledger.services[service]?.restartedOutside ?? false)
-    {
+    if let first = clients[client]?.heard[number], first != start {
       violate(.newNumbers, "\(client) of \(service) is told \(number) again, for another start of the server")
     }
     clients[client]?.heard[number] = start
@@ -198,7 +205,7 @@ extension SimulatedWorld {
       guard ledger.violation == nil else { return }
       for orphan in orphans(of: service) {
         ledger.checks += 1
-        guard let permission = permission(for: orphan.client, of: service) else {
+        guard let permission = permission(for: orphan.client, orphan.file, of: service) else {
           violate(
             .toldInTheEnd,
             "\(orphan.client) believes to hold file \(orphan.file) of \(service), and its owner does not know it"
@@ -207,8 +214,18 @@ extension SimulatedWorld {
         }
         permit(permission)
       }
-      if let client = unrecorded(of: service) {
+      for client in unrecorded(of: service) {
+        ledger.checks += 1
+        if ledger.services[service]?.goneUnseen.contains(client) == true {
+          permit(.retiredUnseen)
+          continue
+        }
         violate(.recordIsKept, "\(client) is monitored for \(service), and the store has no record of it")
+      }
+      ledger.checks += 1
+      if let client = differing(of: service) {
+        violate(
+          .recordIsKept, "the store has not the record of \(client) for \(service) that statd has written")
       }
     }
   }
@@ -217,7 +234,8 @@ extension SimulatedWorld {
   var isWell: Bool {
     machines.members.allSatisfy { $0.member.plans.isEmpty && $0.member.withdrawing.isEmpty }
       && services.map(\.name).allSatisfy {
-        whyNotServed($0) == nil && orphans(of: $0).isEmpty && unrecorded(of: $0) == nil
+        whyNotServed($0) == nil && orphans(of: $0).isEmpty && unrecorded(of: $0).isEmpty
+          && differing(of: $0) == nil
       }
   }
 
@@ -258,10 +276,22 @@ extension SimulatedWorld {
   }
 
   /// A client that the lock manager has monitored, and of which the store has no record.
-  private func unrecorded(of service: ServiceName) -> ClientName? {
+  private func unrecorded(of service: ServiceName) -> [ClientName] {
     guard let owner = store.ownership(service)?.node, let manager = machines[owner]?.lockManagers[service]
+    else { return [] }
+    return manager.monitored.sorted().filter { store.records[service]?[$0] == nil }
+  }
+
+  /// Whose file in the owner's status directory is not in the store as it is, byte for byte.
+  private func differing(of service: ServiceName) -> ClientName? {
+    guard let owner = store.ownership(service)?.node, let directory = machines[owner]?.statusDirectory,
+      directory.isThere
     else { return nil }
-    return manager.monitored.sorted().first { store.records[service]?[$0] == nil }
+    return clients.names.first { client in
+      // What has just been written is on its way.
+      guard let at = clients[client]?.registeredAt, at < now - 1_000_000 else { return false }
+      return directory.files[client].map { store.records[service]?[client] != $0 } ?? false
+    }
   }
 }
 

@@ -16,6 +16,8 @@ final class SimulatedMachine {
 
   // The network.
   var isCutFromStore = false
+  /// Whoever asks it, or is asked by it, hears nothing.
+  var isCutFromPeers = false
   var isCutFromClients = false
   /// Percent of calls to the store that are lost, late, doubled, or whose answers are lost.
   var trouble = CallTrouble()
@@ -41,6 +43,9 @@ final class SimulatedMachine {
   /// What this node says of itself.
   var deaths: StandingReport?
   var overloads: StandingReport?
+  var mirrorKnowsGrace = false
+  /// Epochs that this daemon has claimed, until their first mirror begins.
+  var claimed: [ServiceName: UInt64] = [:]
   /// Who is being told, and the run that does it.
   var notifying: [ServiceName: Int] = [:]
 
@@ -93,6 +98,8 @@ struct CallTrouble: Equatable {
 /// `/var/lib/nfs`: records and the host's own state number.
 struct SimulatedStatusDirectory {
   var files: [ClientName: [UInt8]] = [:]
+  /// `sm.bak`: sm-notify has moved it there and not told its client yet.
+  var retired: [ClientName: [UInt8]] = [:]
   var isThere = true
   /// `state`, odd.
   var number: Int32 = 3

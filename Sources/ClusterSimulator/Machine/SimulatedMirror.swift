@@ -4,6 +4,8 @@ import StatusMonitor
 /// The mirror of one service on one node, as `MirrorShell` keeps it.
 struct SimulatedMirror {
   var epoch: UInt64
+  /// Nobody has sent a batch under this epoch yet.
+  var isFresh: Bool
   /// Nil until the store's records were read.
   var instance: MirrorInstance?
   var storedNumber: Int32?

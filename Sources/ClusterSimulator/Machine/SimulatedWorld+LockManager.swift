@@ -72,7 +72,7 @@ extension SimulatedWorld {
       machines[node]?.lockManagers[service]?.locks[file] = client
       answer = .granted
     }
-    send(answer, file, token, to: client, from: node)
+    send(answer, file, token, to: client, from: node, start: manager.start)
   }
 
   mutating func onUnlockRequest(
@@ -85,7 +85,7 @@ extension SimulatedWorld {
       machines[node]?.lockManagers[service]?.locks[file] = nil
       forgetIdleClient(client, service, start: manager.start, on: node)
     }
-    send(.granted, file, token, to: client, from: node)
+    send(.granted, file, token, to: client, from: node, start: manager.start)
   }
 
   /// The client has restarted and says so: whatever it held is free.

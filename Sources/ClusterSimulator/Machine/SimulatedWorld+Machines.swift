@@ -10,9 +10,8 @@ extension SimulatedWorld {
     machines[node]?.boot += 1
     machines[node]?.newestRead = now
     announce("\(node) boots")
-    // sm-notify retires every record of the live directory and tells in the host's own name, which no client of a
-    // service knows; the host's number goes up.
-    machines[node]?.statusDirectory.files = [:]
+    // sm-notify retires every record of the live directory; the host's number goes up.
+    retireRecords(node)
     machines[node]?.statusDirectory.number += 2
     startDaemonsOfHost(node)
     startDaemon(node)
@@ -36,6 +35,8 @@ extension SimulatedWorld {
     machines[node]?.plans = [:]
     machines[node]?.withdrawing = []
     machines[node]?.mirrors = [:]
+    for client in clients.names { noteIfUnseen(client, on: node) }
+    machines[node]?.claimed = [:]
     machines[node]?.notifying = [:]
     machines[node]?.daemonFrozenUntil = 0
     excuse(node, until: .max)
@@ -55,12 +56,14 @@ extension SimulatedWorld {
       boot: "\(node)-\(machine.boot)", timings: timings, staleness: shape.staleness, services: services,
       withdrawn: machine.withdrawn, adoption: shape.adoption)
     var instance = NodeInstance(settings: settings, now: clock(node))
+    instance.onStanding(Set(machine.addresses.keys))
     for service in services where service.hasChecks {
       instance.onChecks(of: service.name, problems: shape.checkProblems[node]?[service.name] ?? [])
     }
     machines[node]?.instance = instance
     machines[node]?.judge = HealthJudge(probes: 1, limit: shape.probeFailures ?? 1)
     machines[node]?.mirrorKnowsServerUp = false
+    machines[node]?.mirrorKnowsGrace = false
     // What an earlier daemon left is gone by the end of the lease, whatever this one can reach.
     let leaseEnds = max(now, machine.pausedUntil) + trueTime(timings.lease, on: node)
     machines[node]?.excusedUntil = leaseEnds
@@ -123,6 +126,11 @@ extension SimulatedWorld {
     if let verdict = machines[node]?.judge.verdict {
       input(node) { $0.onHealth(verdict, now: $1) }
       tellMirrors(node, serverIsUp: verdict == .healthy && !machine.isServerDown)
+    }
+    if !machine.isServerDown {
+      let own = clock(node)
+      tellMirrors(
+        node, graceRuns: machine.lockManagers.values.contains { $0.graceEnds.map { own < $0 } ?? false })
     }
     schedule(after: trueTime(shape.probeInterval, on: node), for: node) { $0.probe(node) }
   }

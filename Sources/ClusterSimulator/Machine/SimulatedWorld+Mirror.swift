@@ -9,7 +9,9 @@ extension SimulatedWorld {
   mutating func beginMirror(_ service: ServiceName, epoch: UInt64, planIsRunning: Bool, on node: NodeName) {
     guard machines[node]?.mirrors[service]?.epoch != epoch else { return }
     endMirror(service, on: node)
-    machines[node]?.mirrors[service] = SimulatedMirror(epoch: epoch, isPlanRunning: planIsRunning)
+    let isFresh = machines[node]?.claimed.removeValue(forKey: service) == epoch
+    machines[node]?.mirrors[service] = SimulatedMirror(
+      epoch: epoch, isFresh: isFresh, isPlanRunning: planIsRunning)
     loadMirror(service, epoch: epoch, on: node)
   }
 
@@ -22,7 +24,17 @@ extension SimulatedWorld {
   }
 
   private mutating func loadMirror(_ service: ServiceName, epoch: UInt64, on node: NodeName) {
-    guard machines[node]?.mirrors[service]?.epoch == epoch else { return }
+    guard let mirror = machines[node]?.mirrors[service], mirror.epoch == epoch else { return }
+    guard !mirror.isFresh, !timings.has(.strayBatchMayLand) else {
+      return readRecords(service, epoch: epoch, on: node)
+    }
+    write([], service, epoch: epoch, renewsOwner: true, on: node) { world, end in
+      if end == .done { return world.readRecords(service, epoch: epoch, on: node) }
+      world.schedule(after: 1_000_000, for: node) { $0.loadMirror(service, epoch: epoch, on: node) }
+    }
+  }
+
+  private mutating func readRecords(_ service: ServiceName, epoch: UInt64, on node: NodeName) {
     call(from: node, .read, within: batchLimit, { $0.seen(by: node).records[service] ?? [:] }) {
       world, records in
       guard let mirror = world.machines[node]?.mirrors[service], mirror.epoch == epoch else { return }
@@ -33,6 +45,9 @@ extension SimulatedWorld {
         timings: world.shape.mirror, stored: records)
       let isUp = world.machines[node]?.mirrorKnowsServerUp == true
       world.apply(service, on: node) { $0.onLockManager(isUp: isUp, now: $1) }
+      if world.machines[node]?.mirrorKnowsGrace == true {
+        world.apply(service, on: node) { $0.onGracePeriod(isRunning: true, now: $1) }
+      }
       if mirror.isPlanRunning { world.apply(service, on: node) { $0.onPlan(isRunning: true, now: $1) } }
       world.rescan(node)
     }
@@ -47,6 +62,12 @@ extension SimulatedWorld {
     guard machines[node]?.mirrorKnowsServerUp != serverIsUp else { return }
     machines[node]?.mirrorKnowsServerUp = serverIsUp
     applyToAll(node) { $0.onLockManager(isUp: serverIsUp, now: $1) }
+  }
+
+  mutating func tellMirrors(_ node: NodeName, graceRuns: Bool) {
+    guard machines[node]?.mirrorKnowsGrace != graceRuns else { return }
+    machines[node]?.mirrorKnowsGrace = graceRuns
+    applyToAll(node) { $0.onGracePeriod(isRunning: graceRuns, now: $1) }
   }
 
   mutating func thaw(_ service: ServiceName, on node: NodeName) {
@@ -65,6 +86,7 @@ extension SimulatedWorld {
     guard machine.statusDirectory.isThere else { return applyToAll(node) { $0.onDirectoryGone(now: $1) } }
     let files = machine.statusDirectory.files
     applyToAll(node) { $0.onScan(files, now: $1) }
+    takeUnknownRetired(node)
     for service in machine.mirrors.keys.sorted() { raiseStoredNumber(service, on: node) }
   }
 
@@ -147,32 +169,78 @@ extension SimulatedWorld {
 
   private mutating func commit(_ batch: MirrorBatch, _ service: ServiceName, epoch: UInt64, on node: NodeName)
   {
-    guard let guardBytes = machines[node]?.instance?.ownerBytes(of: service, epoch: epoch) else {
-      return schedule(after: 1, for: node) { $0.fail(batch, service, epoch: epoch, on: node) }
+    write(batch.changes, service, epoch: epoch, renewsOwner: batch.renewsOwner, on: node) { world, end in
+      guard world.machines[node]?.mirrors[service]?.epoch == epoch else { return }
+      world.apply(service, on: node) {
+        end == .done
+          ? $0.onCommitted(batch.number, now: $1)
+          : $0.onCommitFailed(
+            batch.number, because: "no answer", mayLand: end == .unknown, retryAfter: .milliseconds(500),
+            now: $1)
+      }
     }
+  }
+
+  private enum WriteEnd { case done, refused, unknown }
+
+  /// Under the epoch, and the owner key anew where that is wanted.
+  private mutating func write(
+    _ changes: [MirrorBatch.Change], _ service: ServiceName, epoch: UInt64, renewsOwner: Bool,
+    on node: NodeName, then: @escaping (inout SimulatedWorld, WriteEnd) -> Void
+  ) {
+    guard let owner = machines[node]?.instance?.ownerBytes(of: service, epoch: epoch) else {
+      return schedule(after: 1, for: node) { then(&$0, .refused) }
+    }
+    write(changes, service, owner: owner, renewsOwner: renewsOwner, tries: 4, on: node, then: then)
+  }
+
+  private mutating func write(
+    _ changes: [MirrorBatch.Change], _ service: ServiceName, owner: [UInt8], renewsOwner: Bool, tries: Int,
+    on node: NodeName, then: @escaping (inout SimulatedWorld, WriteEnd) -> Void
+  ) {
+    guard tries > 0 else { return then(&self, .refused) }
+    let renewed = renewsOwner ? Ownership(bytes: owner)?.renewed.bytes : nil
     let sentAt = now
     call(
       from: node, .write, within: batchLimit,
-      { $0.land(batch, service, guardBytes: guardBytes, sentAt: sentAt, from: node) }
-    ) { world, isStored in
-      guard world.machines[node]?.mirrors[service]?.epoch == epoch else { return }
-      guard isStored == true else { return world.fail(batch, service, epoch: epoch, on: node) }
-      world.apply(service, on: node) { $0.onCommitted(batch.number, now: $1) }
+      { $0.land(changes, service, owner: owner, renewed: renewed, sentAt: sentAt, from: node) }
+    ) { world, landing in
+      switch landing {
+      case nil: then(&world, .unknown)
+      case .stored:
+        if let renewed {
+          world.machines[node]?.instance?.onOwnerRenewed(service, from: owner, to: renewed)
+        }
+        then(&world, .done)
+      case .conflict(let found):
+        // A plan of this node's own writes the key as well.
+        guard let found, Ownership(bytes: found)?.isSameTenure(as: Ownership(bytes: owner)) == true else {
+          return then(&world, .refused)
+        }
+        world.write(
+          changes, service, owner: found, renewsOwner: renewsOwner, tries: tries - 1, on: node, then: then)
+      }
     }
   }
 
-  private mutating func fail(_ batch: MirrorBatch, _ service: ServiceName, epoch: UInt64, on node: NodeName) {
-    guard machines[node]?.mirrors[service]?.epoch == epoch else { return }
-    apply(service, on: node) {
-      $0.onCommitFailed(batch.number, because: "no answer", retryAfter: .milliseconds(500), now: $1)
-    }
+  private enum Landing {
+    case stored
+    case conflict([UInt8]?)
   }
 
   private mutating func land(
-    _ batch: MirrorBatch, _ service: ServiceName, guardBytes: [UInt8], sentAt: Int, from node: NodeName
-  ) -> Bool {
-    guard store.owners[service] == guardBytes || timings.has(.mirrorComparesNoOwner) else { return false }
-    for change in batch.changes {
+    _ changes: [MirrorBatch.Change], _ service: ServiceName, owner: [UInt8], renewed: [UInt8]?, sentAt: Int,
+    from node: NodeName
+  ) -> Landing {
+    guard store.owners[service] == owner || timings.has(.mirrorComparesNoOwner) else {
+      return .conflict(store.owners[service])
+    }
+    if let ownership = renewed.flatMap(Ownership.init(bytes:)) {
+      let before = store.ownership(service)
+      store.set(service, ownership)
+      ownerChanged(service, from: before)
+    }
+    for change in changes {
       if let record = change.record {
         recordReturns(record, change.client, service, sentAt: sentAt, from: node)
       } else {
@@ -180,7 +248,7 @@ extension SimulatedWorld {
       }
       store.records[service, default: [:]][change.client] = change.record
     }
-    return true
+    return .stored
   }
 
   /// The host's own number has been told to clients at its reboots: the service's must not fall behind it.

@@ -64,6 +64,9 @@ extension SimulatedWorld {
     case .transition(let transition):
       note("\(node) asks for \(transition.ownership.state) with epoch \(transition.ownership.epoch)")
       call(from: node, .write, { $0.land(transition, from: node) }) { world, outcome in
+        if outcome == .done, transition.ownership.state == .adopting {
+          world.machines[node]?.claimed[transition.service] = transition.ownership.epoch
+        }
         world.input(
           node, { $0.onTransition(transition, outcome ?? .failed("no answer"), now: $1) }, then: rest)
       }
@@ -104,14 +107,15 @@ extension SimulatedWorld {
     }
   }
 
-  /// An address that is on a running machine answers, whatever its daemon does.
+  /// An address that is on a running machine answers whoever reaches it, whatever its daemon does.
   private mutating func askWitness(_ service: ServiceName, _ owner: NodeName, from node: NodeName) {
     let delay = machines[node]?.numbers.number(500...1_000_000) ?? 0
     schedule(after: delay, for: node) { world in
       let serves =
         world.machines[owner].map {
           $0.isOn && $0.pausedUntil <= world.now && !$0.isServerDown && $0.holds(service)
-        } ?? false
+            && !$0.isCutFromPeers
+        } ?? false && world.machines[node]?.isCutFromPeers == false
       let answer: WitnessAnswer =
         world.shape.unwitnessed.contains(service) ? .nobodyToAsk : serves ? .seen("its address") : .notSeen
       world.input(node, { $0.onWitness(service, of: owner, answer, now: $1) })
@@ -149,7 +153,7 @@ extension SimulatedWorld {
     return outcome
   }
 
-  private mutating func end(_ end: RequestEnd, by node: NodeName) {
+  mutating func end(_ end: RequestEnd, by node: NodeName) {
     let before = store.ended[end.service]?.count ?? 0
     store.end(end)
     guard (store.ended[end.service]?.count ?? 0) > before else { return }

@@ -16,6 +16,7 @@ extension SimulatedWorld {
     }
     let registration = nextNumber()
     clients[client]?.registeredAt = now
+    ledger.services[service]?.goneUnseen.remove(client)
     let line = SimulatedRecord.line(registration: registration, client: client, server: node)
     // With another cookie statd removes the file and writes it anew; lines that others left stay where they are.
     let others =

@@ -16,6 +16,7 @@ extension SimulatedWorld {
     case .failback: ask(service, .failback)
     case .offline: ask(service, .offline)
     case .online: ask(service, .online)
+    case .cancel: cancel(service, fault.amount, by: node)
     case .pause: pauseCluster(for: fault.length)
     case .drain: drain(node, for: fault.length)
     case .definitionsDiffer:
@@ -65,6 +66,24 @@ extension SimulatedWorld {
     store.ask(request, service)
     note("an operator asks for \(service) (\(request.id)): \(request.action)")
     ledger.asked[service, default: []].append(request.id)
+  }
+
+  /// `lockferry service cancel`, as the daemon of `node` does it: under the queue and the owner key that it has read.
+  private mutating func cancel(_ service: ServiceName, _ choice: Int, by node: NodeName) {
+    guard machines[node]?.instance != nil else { return }
+    call(from: node, .read, { ($0.store.requests[service], $0.store.owners[service]) }) { world, seen in
+      guard let (bytes, owner) = seen, let queue = bytes.flatMap(RequestQueue.init(bytes:)),
+        !queue.requests.isEmpty
+      else { return }
+      let request = queue.requests[choice % queue.requests.count]
+      guard queue.whyNotCancel(request.id, owner.flatMap(Ownership.init(bytes:))) == nil else { return }
+      let end = RequestEnd(
+        service: service, request: request, owner: owner, outcome: .cancelled("an operator"))
+      world.call(
+        from: node, .write,
+        { if $0.store.requests[service] == bytes { $0.end(end, by: node) } }
+      ) { _, _ in }
+    }
   }
 
   private mutating func pauseCluster(for length: Int) {

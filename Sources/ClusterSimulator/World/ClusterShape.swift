@@ -49,6 +49,8 @@ public struct ClusterShape: Sendable, Equatable {
   public var hasCallout: Bool
   /// A stopping NFS server unmonitors every client, as Linux 6.4 and later do.
   public var unmonitorsOnStop: Bool
+  /// Clients come and go so often that records leave the store in every minute.
+  public var areClientsRestless = false
   /// Files of each service that clients lock.
   public var files: Int
   /// A daemon of every machine that is restarted once when it is dead.
@@ -177,6 +179,11 @@ public struct ClusterShape: Sendable, Equatable {
       overload = Overload(hold: .seconds(2), interval: .seconds(1), reportLasts: .seconds(6))
       adoption.reliefPause = .seconds(2)
     }
+    areClientsRestless = numbers.chance(35)
+    guard areClientsRestless else { return }
+    mirror = MirrorTimings(
+      gracePeriod: .seconds(3), departureDelay: .seconds(5), burst: 3, burstWindow: .seconds(4),
+      rescan: .seconds(6))
   }
 }
 

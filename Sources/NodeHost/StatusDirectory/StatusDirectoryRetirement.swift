@@ -72,6 +72,19 @@ extension StatusDirectory {
     return (records, refused)
   }
 
+  /// Reads the records of these clients from `sm.bak/`, those that are there and can be read.
+  ///
+  /// - Throws: ``NodeHostError`` where the folder can't be opened; `absent` where there is none.
+  public func retiredRecords(of clients: Set<ClientName>) throws(NodeHostError) -> [ClientName: [UInt8]] {
+    let directory = try open(.retired)
+    var records: [ClientName: [UInt8]] = [:]
+    for client in clients {
+      guard case .read(let bytes, _) = RecordFile(client: client).read(in: directory) else { continue }
+      records[client] = bytes
+    }
+    return records
+  }
+
   /// Removes records from `sm.bak/`: their clients have been told.
   ///
   /// Not flushed: after a crash some may be told again, with a number that they ignore then.

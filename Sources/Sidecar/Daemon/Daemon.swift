@@ -65,7 +65,8 @@ final class Daemon: Service {
       try MirrorShell(
         directory: directory, store: store, timings: configuration.mirror,
         storeTimeout: configuration.beats.storeTimeout, clock: clock, log: log,
-        ownerBytes: { await shell.ownerBytes($0, $1) })
+        ownerBytes: { await shell.ownerBytes($0, $1) },
+        onOwnerRenewed: { await shell.onOwnerRenewed($0, from: $1, to: $2) })
     }
     let isolated = try configuration.services.compactMap { service in
       try configuration.namespace(of: service).map {

@@ -12,6 +12,8 @@ extension MirrorShell {
   func load(_ service: ServiceName, epoch: UInt64) async {
     while entries[service]?.epoch == epoch, !Task.isCancelled {
       do {
+        // What an earlier daemon, or an earlier mirror of this one, had sent under this epoch must not land after this.
+        if entries[service]?.isFresh == false { try await renewOwner(service, epoch: epoch) }
         let prefix = try ClusterKeys.records(service)
         let values = try await store.list(below: prefix, within: limit)
         var stored: [ClientName: [UInt8]] = [:]
@@ -35,50 +37,73 @@ extension MirrorShell {
     entry.instance = MirrorInstance(timings: timings, stored: stored)
     entries[service] = entry
     apply(service) { [isLockManagerUp] in $0.onLockManager(isUp: isLockManagerUp, now: .now) }
+    if isGraceRunning { apply(service) { $0.onGracePeriod(isRunning: true, now: .now) } }
     if entry.isPlanRunning { apply(service) { $0.onPlan(isRunning: true, now: .now) } }
   }
 
   func commit(_ batch: MirrorBatch, _ service: ServiceName, epoch: UInt64) async {
     do {
-      guard var owner = await ownerBytes(service, epoch) else {
-        return failed(batch, service, epoch, "this node does not hold epoch \(epoch) now")
-      }
-      let ownerKey = try ClusterKeys.owner(service)
-      var transaction = StoreTransaction()
+      var writes: [StoreTransaction.Write] = []
       for change in batch.changes {
-        transaction.writes.append(.init(try ClusterKeys.record(service, change.client), change.record))
-        if change.record == nil {
-          transaction.writes.append(.init(try ClusterKeys.restart(service, change.client), nil))
-        }
+        writes.append(.init(try ClusterKeys.record(service, change.client), change.record))
+        if change.record == nil { writes.append(.init(try ClusterKeys.restart(service, change.client), nil)) }
       }
-      for _ in 0..<Self.ownChanges {
-        transaction.comparisons = [.init(ownerKey, equals: owner)]
-        switch try await store.commit(transaction, within: limit) {
-        case .committed:
-          guard entries[service]?.epoch == epoch else { return }
-          entries[service]?.commits += 1
-          entries[service]?.deletions += batch.changes.count { $0.record == nil }
-          apply(service) { $0.onCommitted(batch.number, now: .now) }
-          return
-        case .conflict(_, let found):
-          // A plan of this node's own writes the key as well. Whoever waits for this batch may be a client that reclaims
-          // its lock: with `refuse` it would lose it for that.
-          guard let found, Ownership(bytes: found)?.isSameTenure(as: Ownership(bytes: owner)) == true else {
-            return failed(batch, service, epoch, "the owner key has changed")
-          }
-          owner = found
-        }
+      if let problem = try await write(writes, service, epoch: epoch, renewsOwner: batch.renewsOwner) {
+        return failed(batch, service, epoch, problem, mayLand: false)
       }
-      failed(batch, service, epoch, "the owner key goes on changing")
+      guard entries[service]?.epoch == epoch else { return }
+      entries[service]?.commits += 1
+      apply(service) { $0.onCommitted(batch.number, now: .now) }
     } catch {
-      failed(batch, service, epoch, "\(error)")
+      failed(batch, service, epoch, "\(error)", mayLand: (error as? StoreError)?.code == .timedOut)
     }
   }
 
-  private func failed(_ batch: MirrorBatch, _ service: ServiceName, _ epoch: UInt64, _ problem: String) {
+  /// Writes under the epoch, and the owner key anew where that is wanted.
+  ///
+  /// - Returns: nil where it is done, else why nothing was written and nothing will be.
+  /// - Throws: ``StoreError``.
+  private func write(
+    _ writes: [StoreTransaction.Write], _ service: ServiceName, epoch: UInt64, renewsOwner: Bool
+  ) async throws -> String? {
+    guard var owner = await ownerBytes(service, epoch) else {
+      return "this node does not hold epoch \(epoch) now"
+    }
+    let ownerKey = try ClusterKeys.owner(service)
+    for _ in 0..<Self.ownChanges {
+      let renewed = renewsOwner ? Ownership(bytes: owner)?.renewed.bytes : nil
+      let transaction = StoreTransaction(
+        comparisons: [.init(ownerKey, equals: owner)],
+        writes: writes + (renewed.map { [.init(ownerKey, $0)] } ?? []))
+      switch try await store.commit(transaction, within: limit) {
+      case .committed:
+        if let renewed { await onOwnerRenewed(service, owner, renewed) }
+        return nil
+      case .conflict(_, let found):
+        // A plan of this node's own writes the key as well. Whoever waits for this batch may be a client that reclaims
+        // its lock: with `refuse` it would lose it for that.
+        guard let found, Ownership(bytes: found)?.isSameTenure(as: Ownership(bytes: owner)) == true else {
+          return "the owner key has changed"
+        }
+        owner = found
+      }
+    }
+    return "the owner key goes on changing"
+  }
+
+  private func renewOwner(_ service: ServiceName, epoch: UInt64) async throws {
+    if let problem = try await write([], service, epoch: epoch, renewsOwner: true) {
+      throw PlanError("\(problem); looking again")
+    }
+  }
+
+  private func failed(
+    _ batch: MirrorBatch, _ service: ServiceName, _ epoch: UInt64, _ problem: String, mayLand: Bool
+  ) {
     guard entries[service]?.epoch == epoch else { return }
     apply(service) {
-      $0.onCommitFailed(batch.number, because: problem, retryAfter: .milliseconds(500), now: .now)
+      $0.onCommitFailed(
+        batch.number, because: problem, mayLand: mayLand, retryAfter: .milliseconds(500), now: .now)
     }
   }
 

@@ -12,8 +12,13 @@ actor MirrorShell {
   /// Where the guard of every write comes from: the owner key's bytes while this node holds the epoch.
   typealias OwnerBytes = @Sendable (ServiceName, UInt64) async -> [UInt8]?
 
+  /// Told that the mirror has written the owner key anew: what it was, and what it is.
+  typealias OwnerRenewed = @Sendable (ServiceName, [UInt8], [UInt8]) async -> Void
+
   struct Entry {
     var epoch: UInt64
+    /// Nobody has sent a batch under this epoch yet.
+    var isFresh: Bool
     var instance: MirrorInstance?
     var storedState: StateNumber?
     var isPlanRunning: Bool
@@ -30,14 +35,18 @@ actor MirrorShell {
   let timings: MirrorTimings
   let limit: Duration
   let ownerBytes: OwnerBytes
+  let onOwnerRenewed: OwnerRenewed
   let clock: any Clock<Duration>
   let log: Logger
   let jobs = JobQueue()
   let watch: StatusDirectoryWatch
   var entries: [ServiceName: Entry] = [:]
+  /// Epochs that this daemon has claimed, until their first mirror begins.
+  private var claimed: [ServiceName: UInt64] = [:]
   private var lastScan: StatusDirectoryScan?
   private var isDirectoryThere = false
   private(set) var isLockManagerUp = false
+  private(set) var isGraceRunning = false
   private(set) var isReading = false
   /// What callouts told while the directory was being read: newer than what that reading gives.
   var toldMeanwhile: [ClientName: [UInt8]] = [:]
@@ -50,7 +59,8 @@ actor MirrorShell {
 
   init(
     directory: StatusDirectory, store: any SharedStore, timings: MirrorTimings, storeTimeout: Duration,
-    clock: some Clock<Duration>, log: Logger, ownerBytes: @escaping OwnerBytes
+    clock: some Clock<Duration>, log: Logger, ownerBytes: @escaping OwnerBytes,
+    onOwnerRenewed: @escaping OwnerRenewed
   ) throws {
     self.directory = directory
     self.store = store
@@ -60,6 +70,7 @@ actor MirrorShell {
     self.clock = clock
     self.log = log
     self.ownerBytes = ownerBytes
+    self.onOwnerRenewed = onOwnerRenewed
     watch = try StatusDirectoryWatch(directory: directory)
   }
 
@@ -76,12 +87,16 @@ actor MirrorShell {
     }
   }
 
+  /// This daemon has claimed `epoch` of `service`: no batch was ever sent under it.
+  func onClaimed(_ service: ServiceName, epoch: UInt64) { claimed[service] = epoch }
+
   /// This node owns `service` under `epoch` from now on.
   func begin(_ service: ServiceName, epoch: UInt64, planIsRunning: Bool) {
     guard entries[service]?.epoch != epoch else { return }
     endFlushes(service)
     endCallouts(service, because: "\(service) begins a new epoch")
-    entries[service] = Entry(epoch: epoch, isPlanRunning: planIsRunning)
+    let isFresh = claimed.removeValue(forKey: service) == epoch
+    entries[service] = Entry(epoch: epoch, isFresh: isFresh, isPlanRunning: planIsRunning)
     jobs.start { await self.load(service, epoch: epoch) }
   }
 
@@ -103,6 +118,13 @@ actor MirrorShell {
     guard isUp != isLockManagerUp else { return }
     isLockManagerUp = isUp
     applyToAll { $0.onLockManager(isUp: isUp, now: .now) }
+  }
+
+  /// The lock manager's grace period is known to run, or not.
+  func onGracePeriod(isRunning: Bool) {
+    guard isRunning != isGraceRunning else { return }
+    isGraceRunning = isRunning
+    applyToAll { $0.onGracePeriod(isRunning: isRunning, now: .now) }
   }
 
   /// An operator lets `service` delete again.
@@ -213,7 +235,7 @@ actor MirrorShell {
       }
     }
     if !gone.isEmpty { applyToAll { $0.onRemoved(gone, now: .now) } }
-    if !hints.retired.isEmpty { applyToAll { $0.onRetired(hints.retired, now: .now) } }
+    if !hints.retired.isEmpty { await takeRetired(hints.retired) }
   }
 
   private func read(_ clients: Set<ClientName>) async -> [ClientName: RecordReading] {
@@ -248,6 +270,7 @@ actor MirrorShell {
       }
       let records = scan.records.merging(toldMeanwhile) { $1 }
       applyToAll { $0.onScan(records, now: .now) }
+      await takeUnknown(among: scan.retired)
       for (service, entry) in entries { raiseStoredState(service, epoch: entry.epoch) }
     } catch {
       if isDirectoryThere || lastScan == nil {
@@ -269,7 +292,7 @@ actor MirrorShell {
 
   // MARK: - Directives
 
-  private func applyToAll(_ body: (inout MirrorInstance) -> [MirrorDirective]) {
+  func applyToAll(_ body: (inout MirrorInstance) -> [MirrorDirective]) {
     for service in entries.keys { apply(service, body) }
   }
 
@@ -315,6 +338,7 @@ extension MirrorInstance.Freeze {
     case .burst: "many records left at once; they are kept. If that was real: lockferry thaw SERVICE"
     case .directoryGone: "the status directory is not there"
     case .lockManagerDown: "the NFS server is not known to be up"
+    case .gracePeriod: "the lock manager's grace period runs: it was restarted"
     case .plan: "an adoption or release runs, or clients may still be reclaiming after one"
     }
   }

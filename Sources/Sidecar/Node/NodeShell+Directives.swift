@@ -186,6 +186,10 @@ extension NodeShell {
         "epoch": "\(transition.ownership.epoch)", "because": "\(transition.plan.because)",
         "outcome": "\(outcome)",
       ])
+    if outcome == .done, transition.ownership.state == .adopting {
+      await mirrors?.of(transition.service).onClaimed(
+        transition.service, epoch: transition.ownership.epoch)
+    }
     // The plan that is started here is the journal's, claim included.
     for directive in instance.onTransition(transition, outcome, now: .now) {
       if case .run = directive { start(journal) } else { await carryOut(directive) }
@@ -259,6 +263,7 @@ extension NodeShell {
       onStepFailed: { await self.onStepFailed($0, $1, failures: $2) }, log: log)
     jobs.start {
       await self.waitForRoom(name)
+      await self.noteBroughtUp(name, by: journal.plan.kind)
       await run.stop.whileNotStopped {
         await self.waitUntilFenced()
         // An adoption's mirror begins when the records are merged into the directory, see its step.
@@ -276,6 +281,19 @@ extension NodeShell {
         await self.planEnded(name, run, journal.plan.kind, outcome)
       }
       await self.leaveRoom(name)
+    }
+  }
+
+  /// Before anything of it stands here. A daemon that can't write this serves all the same: the address tells as well.
+  private func noteBroughtUp(_ service: ServiceName, by kind: Plan.Kind) async {
+    guard [.adoption, .opening, .resumption].contains(kind) else { return }
+    let marks = marks
+    do {
+      try await OwnThread.run("lf-mark") { try marks.put(.broughtUp, service) }
+    } catch {
+      log.warning(
+        "that the service is here could not be noted; make room in run_directory",
+        metadata: ["service": "\(service)", "error": "\(error)"])
     }
   }
 
@@ -307,7 +325,10 @@ extension NodeShell {
       "a plan has ended",
       metadata: ["service": "\(service)", "plan": "\(kind.rawValue)", "outcome": "\(outcome)"])
     let directives = instance.onPlanEnded(service, outcome, now: .now)
-    if case .done = outcome { marks.remove(service) }
+    if case .done(let ownership) = outcome {
+      marks.remove(.givenUp, service)
+      if ownership.state != .online { marks.remove(.broughtUp, service) }
+    }
     if case .done(let ownership) = outcome, ownership.state == .online {
       if kind != .resumption { await mirrors?.of(service).onPlan(service, isRunning: false) }
     } else {

@@ -30,10 +30,11 @@ extension NodeShell {
     while !Task.isCancelled {
       do {
         let marks = marks
-        try await OwnThread.run("lf-mark") { try marks.put(service.name) }
+        try await OwnThread.run("lf-mark") { try marks.put(.givenUp, service.name) }
         if !isHere { isHere = try await service.mayBeHere(in: configuration.namespace(of: service)) }
-        guard isHere else { return }
+        guard isHere else { return marks.remove(.broughtUp, service.name) }
         try await withdrawOnce(service)
+        marks.remove(.broughtUp, service.name)
         log.error("the service is given up", metadata: ["service": "\(service.name)"])
         return
       } catch {
@@ -72,6 +73,29 @@ extension NodeShell {
       return try await namespace.tearDown(within: max(deadline - .now, .milliseconds(500)))
     }
     if let command = service.serverWithdrawal { try await run(command) }
+  }
+
+  /// What an earlier daemon, or somebody, has left on this machine: looked at here, since the store may have lost every
+  /// trace of it.
+  func standingHere() async -> Set<ServiceName> {
+    let names = configuration.services.map(\.name)
+    var found = marks.marked(.broughtUp, names)
+    for service in configuration.services where !found.contains(service.name) {
+      let namespace = configuration.namespace(of: service)
+      // Without an address that lockferry itself moves only the mark tells.
+      var canTell = namespace != nil
+      if case .interface? = service.address { canTell = true }
+      guard canTell else { continue }
+      do {
+        if try await service.mayBeHere(in: namespace) { found.insert(service.name) }
+      } catch {
+        log.warning(
+          "the kernel does not tell whether an address is here; it is looked at again if it must go",
+          metadata: ["service": "\(service.name)", "error": "\(error)"])
+        found.insert(service.name)
+      }
+    }
+    return found
   }
 
   private func servesAgain(_ service: ServiceName) -> Bool { instance.isServing(service) }

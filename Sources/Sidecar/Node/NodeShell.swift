@@ -35,7 +35,7 @@ actor NodeShell {
   let server = ServerWatch()
   /// Of each isolated service's own server.
   let ownServers: [ServiceName: ServerWatch]
-  let marks: WithdrawalMarks
+  let marks: ServiceMarks
   var mirrors: Mirrors?
   /// One run of a plan: an old run that is still ending must not be taken for a new one of the same epoch.
   struct PlanRun {
@@ -97,14 +97,15 @@ actor NodeShell {
     judge = HealthJudge(
       probes: configuration.health.probes.count + namespaces.count, limit: configuration.health.failures)
     definitions = PeerDefinitions(configuration: configuration, store: store)
-    marks = WithdrawalMarks(runDirectory: configuration.runDirectory)
+    marks = ServiceMarks(runDirectory: configuration.runDirectory)
     startedAt = .now
     lastTick = .now
     self.instance = NodeInstance(
       settings: NodeInstance.Settings(
         node: configuration.node, instance: instance, boot: boot, timings: configuration.beats,
         staleness: configuration.storeStaleness, services: configuration.services.map(\.coreDefinition),
-        withdrawn: marks.marked(configuration.services.map(\.name)), adoption: configuration.adoption.policy),
+        withdrawn: marks.marked(.givenUp, configuration.services.map(\.name)),
+        adoption: configuration.adoption.policy),
       now: startedAt)
     _ = self.instance.onHealth(judge.verdict, now: startedAt)
   }
@@ -115,6 +116,7 @@ actor NodeShell {
     await notifications.connect(
       revise: { await self.revise($0, $1, $2, epoch: $3) }, publish: { await self.publish($0, $1, epoch: $2) }
     )
+    instance.onStanding(await standingHere())
     await tellMirrorsOfServers()
   }
 
@@ -219,10 +221,14 @@ actor NodeShell {
     let facts = server.facts(noOlderThan: configuration.health.interval * 5)
     let isUp = judge.verdict == .healthy && facts != nil && facts?.threads != 0
     await mirrors?.shared.onLockManager(isUp: isUp)
+    // A kernel that does not answer has not said that it is over.
+    if let facts { await mirrors?.shared.onGracePeriod(isRunning: facts.graceEnded == false) }
     for (service, own) in ownServers {
       own.ask()
-      let isServing = own.facts(noOlderThan: configuration.health.interval * 5)?.isServing == true
-      await mirrors?.own[service]?.onLockManager(isUp: isServing && judge.verdict == .healthy)
+      let facts = own.facts(noOlderThan: configuration.health.interval * 5)
+      await mirrors?.own[service]?.onLockManager(
+        isUp: facts?.isServing == true && judge.verdict == .healthy)
+      if let facts { await mirrors?.own[service]?.onGracePeriod(isRunning: facts.graceEnded == false) }
     }
   }
 
@@ -240,6 +246,11 @@ actor NodeShell {
   /// The owner key's bytes while this node holds `epoch` of `service`.
   func ownerBytes(_ service: ServiceName, _ epoch: UInt64) -> [UInt8]? {
     instance.ownerBytes(of: service, epoch: epoch)
+  }
+
+  /// The mirror has written the owner key anew.
+  func onOwnerRenewed(_ service: ServiceName, from before: [UInt8], to after: [UInt8]) {
+    instance.onOwnerRenewed(service, from: before, to: after)
   }
 
   /// A plan read the owner key and found it changed.
