@@ -1,5 +1,16 @@
 /// What the node knows, for `lockferry status` and for messages.
 extension NodeInstance {
+  /// Some service is served here, or is being brought here.
+  public var servesAnything: Bool {
+    services.values.contains { $0.activity.isServing && !$0.hasWithdrawn }
+  }
+
+  /// What a daemon before this one may have left running here has not all been looked at.
+  public var mayHaveLeftovers: Bool { services.values.contains(where: \.mayBeLeftOver) }
+
+  /// A beat of this daemon has reached the store.
+  public var hasBeaten: Bool { lease.giveUpAt != nil }
+
   /// Why this node can serve nothing now; empty when it can.
   public func whyUnable(now: BootInstant) -> [String] {
     var reasons: [String] = []

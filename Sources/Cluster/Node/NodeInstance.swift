@@ -342,17 +342,6 @@ public struct NodeInstance: Sendable {
 extension NodeInstance {
   var orderedServices: [ServiceName] { settings.services.map(\.name) }
 
-  /// Some service is served here, or is being brought here.
-  public var servesAnything: Bool {
-    services.values.contains { $0.activity.isServing && !$0.hasWithdrawn }
-  }
-
-  /// What a daemon before this one may have left running here has not all been looked at.
-  public var mayHaveLeftovers: Bool { services.values.contains(where: \.mayBeLeftOver) }
-
-  /// A beat of this daemon has reached the store.
-  public var hasBeaten: Bool { lease.giveUpAt != nil }
-
   var isBeating: Bool { phase == .running && health == .healthy }
 
   /// Unhealthy means: no beat, and so no lease.
