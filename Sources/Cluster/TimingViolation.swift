@@ -29,6 +29,13 @@ public struct TimingViolation: Error, Sendable, Equatable, CustomStringConvertib
 
   /// ``message``.
   public var description: String { message }
+
+  /// The watchdog's time is at fault, or the lease for it.
+  public var isOfWatchdog: Bool {
+    [.watchdogTooEarly, .watchdogTooLate, .range(key: Self.watchdogKey)].contains(rule)
+  }
+
+  static let watchdogKey = "timeout"
 }
 
 extension BeatTimings {
@@ -78,7 +85,8 @@ extension BeatTimings {
     let text = DurationText.text
     var found: [TimingViolation] = []
     if watchdog <= .zero || watchdog.components.attoseconds != 0 {
-      found.append(.outOfRange("timeout", watchdog, "must be whole seconds: devices count those"))
+      found.append(
+        .outOfRange(TimingViolation.watchdogKey, watchdog, "must be whole seconds: devices count those"))
     }
     if neededBeforeExpiry > watchdog {
       let message =

@@ -29,6 +29,16 @@ struct SelfFenceTests {
         == [.feed(renewedAt: at(milliseconds: 1_500))])
   }
 
+  /// Its beats reach the store, and still another node may serve what it can't let go of.
+  @Test func whatIsNotGivenUpInTimeIsAReasonNotToFeed() {
+    var fence = SelfFence(timings: timings, isArmed: true)
+    #expect(fence.onRenewed(sentAt: at(.zero), isOverdue: true, now: at(.zero)) == [])
+    #expect(fence.onOwning(true, now: at(.zero)) == [])
+    // It is gone in the end, and other services are served on.
+    #expect(
+      fence.onRenewed(sentAt: at(.seconds(1)), now: at(.seconds(1))) == [.feed(renewedAt: at(.seconds(1)))])
+  }
+
   @Test func itWaitsForARenewalThatIsYoungEnough() {
     var fence = SelfFence(timings: timings)
     // Never renewed, then renewed 1.8 s ago: 1.8 + 2 × 4 > 9.7.

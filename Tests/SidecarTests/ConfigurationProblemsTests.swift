@@ -207,12 +207,12 @@ struct ConfigurationProblemsTests {
     .adding("    address: []\n    interface: eth0", "9:14: services[0].address: is empty"),
     .adding(
       "self_fence: {watchdog: /dev/watchdog}",
-      "9:13: self_fence: store_timeout + 2 × self_fence.timeout ≤ lease × 0.99 − margin does not hold: 1s + 2 × 4s = 9s"
+      "9:1: self_fence: store_timeout + 2 × self_fence.timeout ≤ lease × 0.99 − margin does not hold: 1s + 2 × 4s = 9s"
     ),
     .adding("self_fence: {timeout: 4s}", "9:13: self_fence: `watchdog` is missing"),
     .adding(
       "self_fence: {watchdog: /dev/watchdog, timeout: 4500ms}\nbeats: {lease: 20s}",
-      "10:8: beats: timeout: 4500ms must be whole seconds"),
+      "9:1: self_fence: timeout: 4500ms must be whole seconds"),
     .adding("addresses: {probe: never}", "9:20: addresses.probe: `never` must be none"),
     .adding(
       "addresses: {probe: {count: 0}}", "9:28: addresses.probe.count: 0 is out of range: must be a whole"),

@@ -38,7 +38,13 @@ public struct SelfFence: Sendable, Equatable {
   }
 
   /// A renewal that was sent at `sentAt` has reached the store.
-  public mutating func onRenewed(sentAt: BootInstant, now: BootInstant) -> [Directive] {
+  ///
+  /// - Parameter isOverdue: something that had to be given up is still here after the time that is allowed for that;
+  ///   another node may serve it already, and nothing but a reset is sure to end it here.
+  public mutating func onRenewed(sentAt: BootInstant, isOverdue: Bool = false, now: BootInstant)
+    -> [Directive]
+  {
+    guard !isOverdue else { return [] }
     renewedAt = max(renewedAt ?? sentAt, sentAt)
     return isArmed ? [.feed(renewedAt: sentAt)] : settle(now: now)
   }

@@ -25,7 +25,7 @@ enum NodeFileTimings {
 
   private static func checked(_ timings: BeatTimings, _ file: NodeFileSection) -> BeatTimings {
     for violation in timings.violations {
-      let key = file.has("beats") ? "beats" : "self_fence"
+      let key = violation.isOfWatchdog ? "self_fence" : "beats"
       file.context.report(file.position(of: key), "\(key): \(violation.message)")
     }
     return timings

@@ -9,6 +9,7 @@ extension NodeShell {
     guard let configured = configuration.services.first(where: { $0.name == service }),
       withdrawals.insert(service).inserted
     else { return }
+    withdrawalsDue[service] = .now + configuration.beats.stopTime
     log.notice("stops serving", metadata: ["service": "\(service)", "because": "\(because)"])
     jobs.start {
       await self.withdrawUntilGone(configured)
@@ -104,6 +105,7 @@ extension NodeShell {
 
   private func endWithdrawal(_ service: ServiceName) async {
     withdrawals.remove(service)
+    withdrawalsDue[service] = nil
     // Now, whatever the beats wait for: nobody feeds the watchdog any more.
     await tendSelfFence()
   }

@@ -50,6 +50,8 @@ actor NodeShell {
   var planCounts = PlanCounts()
   /// Services that are being given up.
   var withdrawals: Set<ServiceName> = []
+  /// By when each of them has to be gone.
+  var withdrawalsDue: [ServiceName: BootInstant] = [:]
   /// Isolated services whose programs are being looked after.
   var restarting: Set<ServiceName> = []
   /// Services whose plan has not ended its last step.

@@ -20,7 +20,14 @@ extension NodeShell {
   /// A renewal has reached the store.
   func feedSelfFence(renewedAt sentAt: BootInstant) async {
     guard selfFence != nil else { return }
-    await carryOut(selfFence?.onRenewed(sentAt: sentAt, now: .now) ?? [])
+    let now = BootInstant.now
+    let overdue = withdrawalsDue.filter { $0.value < now }.keys.sorted()
+    if selfFence?.isArmed == true, !overdue.isEmpty {
+      log.critical(
+        "the watchdog is not fed: what had to be given up is still here",
+        metadata: ["services": "\(overdue.map(\.text).joined(separator: ", "))"])
+    }
+    await carryOut(selfFence?.onRenewed(sentAt: sentAt, isOverdue: !overdue.isEmpty, now: now) ?? [])
   }
 
   /// Nothing of a service runs here before the machine would be reset for it.
