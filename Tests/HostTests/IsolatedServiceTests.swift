@@ -117,7 +117,11 @@ extension HostTests {
         }
         _ = try await Self.settle(sites)
         #expect(!FileManager.default.fileExists(atPath: store + ".detached-too-soon"))
-        for site in sites { #expect(site.killed > 2, "\(site.host.name)") }
+        let detached = try String(contentsOfFile: store + ".detached", encoding: .utf8).split(separator: "\n")
+        for site in sites {
+          #expect(site.killed > 2, "\(site.host.name)")
+          #expect(detached.contains { $0 == site.host.name }, "a release runs to its end")
+        }
         try Self.loseStore(store)
         for site in sites { try await Self.waitUntilGone(site.host) }
       }
@@ -299,6 +303,7 @@ private final class KilledSite {
       "detach",
       """
       #!/bin/sh
+      echo \(name) >> \(store).detached
       if [ -e /run/netns/lockferry-home ] || [ -e /run/lockferry/isolated/home.mounts ] \\
         || [ "$(pgrep -cx rpc.statd)" != 1 ]; then
         echo \(name) >> \(store).detached-too-soon

@@ -63,15 +63,6 @@ struct IsolationTests {
     #expect(!escapedPath(path).contains(" ") && !escapedPath(path).contains("\t"))
   }
 
-  @Test("Kernels are told apart by their first two numbers")
-  func kernels() throws {
-    let debian = try #require(KernelVersion(release: "6.1.0-56-amd64"))
-    #expect(debian < KernelVersion(6, 4) && KernelVersion(5, 15) < debian)
-    #expect(KernelVersion(release: "6.12.107+deb13") == KernelVersion(6, 12))
-    #expect(KernelVersion(release: "7.0-rc1") == KernelVersion(7, 0))
-    #expect(KernelVersion(release: "next") == nil)
-  }
-
   @Test("Exported paths are found in exports(5) as written by people")
   func exports() throws {
     let lines = try ExportLines(

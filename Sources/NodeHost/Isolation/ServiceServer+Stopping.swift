@@ -43,7 +43,7 @@ extension ServiceServer {
       let mounted = lfh_mount("nfsd", "/proc/fs/nfsd", nil)
       if mounted != 0 { throw NodeHostError(-mounted, "can't mount nfsd on /proc/fs/nfsd") }
     }
-    if KernelVersion.running < KernelVersion(6, 4) { try dropLocks(of: namespace.service, below: exports) }
+    try dropLocks(of: namespace.service, below: exports)
     guard NFSServerFacts.read().isServing else { return }
     let file = try Descriptor.open("/proc/fs/nfsd/threads", O_WRONLY)
     if let failure = file.write(Array("0\n".utf8)) { throw NodeHostError(failure, "/proc/fs/nfsd/threads") }
@@ -62,10 +62,8 @@ extension ServiceServer {
     let table = try MountTable.read()
     let points = table.points(reachedBy: exports)
     for point in points {
-      // One write for each opening (fs/libfs.c, `simple_transaction_get`). The file is not there before anything was served.
-      guard let file = try? Descriptor.open("/proc/fs/nfsd/unlock_filesystem", O_WRONLY) else { return }
-      // A file system that is not served has no locks: whether any is left is seen below.
-      _ = file.write(Array((escapedPath(point) + "\n").utf8))
+      // A file system that is not served may be refused, and has no locks: whether any is left is seen below.
+      if (try? FileSystemLocks.drop(at: point)) == false { return }
     }
     let devices = Set(points.compactMap(table.device))
     // Where lockferry is in a process namespace of its own the kernel does not say.

@@ -17,7 +17,7 @@ public enum FileSystemLocks {
     }
     let file = try Descriptor.open(path, O_WRONLY)
     // Without the line feed the kernel refuses it (fs/nfsd/nfsctl.c).
-    if let failure = file.write(Array((mount + "\n").utf8)) {
+    if let failure = file.write(Array((escapedPath(mount) + "\n").utf8)) {
       throw NodeHostError(failure, "\(path), for \(mount)")
     }
     return true
