@@ -34,6 +34,18 @@ struct ServerTests {
     }
   }
 
+  @Test("A program that has ended is gone also where nobody has asked for its end yet")
+  func ended() throws {
+    #expect(!NFSService.hasEnded(getpid()))
+    var child: pid_t = 0
+    var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("/bin/true"), nil]
+    defer { free(arguments[0]) }
+    try mustSucceed(posix_spawn(&child, "/bin/true", nil, nil, &arguments, nil), "posix_spawn")
+    try eventuallyHere("it has ended") { NFSService.hasEnded(child) }
+    #expect(waitpid(child, nil, 0) == child)
+    #expect(NFSService.hasEnded(child))
+  }
+
   @Test("systemd runs the NFS service where it runs the machine and has the unit")
   func systemd() throws {
     let folder = try TemporaryFolder()

@@ -50,31 +50,45 @@ public struct NFSService: Sendable {
       try await run([try HostPrograms.find("systemctl", package: "systemd"), "restart", "rpc-statd.service"])
       return "rpc-statd is restarted by systemd"
     }
-    guard let monitor = StatusMonitorProcess.find() else { return "no status monitor runs here" }
+    guard let monitor = StatusMonitorProcess.find() else {
+      throw NodeHostError(
+        .absent, "no status monitor runs here, and without one no client gets a lock: start it")
+    }
     // Who watches over it starts it again.
     if monitor.isLockferry { return "lockferry statd is left alone" }
-    var arguments = monitor.arguments
-    if !arguments.contains("--no-notify"), !arguments.contains("-L") { arguments.append("--no-notify") }
+    let isQuiet = monitor.arguments.contains { $0 == "--no-notify" || $0 == "-L" }
+    let arguments = monitor.arguments + (isQuiet ? [] : ["--no-notify"])
     guard access(arguments[0], X_OK) == 0 else {
       throw NodeHostError(
         errno, arguments[0], remedy: "rpc.statd is left alone: it could not be started again")
     }
-    guard kill(monitor.process, SIGTERM) == 0 || errno == ESRCH else {
-      throw NodeHostError(errno, "rpc.statd, process \(monitor.process), can't be ended")
-    }
-    try await waitUntilGone(monitor.process)
-    try await run(arguments)
+    // Once it has been told to end it is started again, whatever happens: nobody would know later how.
+    let service = self
+    try await Task {
+      await service.end(monitor.process)
+      try await service.run(arguments)
+    }.value
     return "\(arguments.joined(separator: " ")) is restarted"
   }
 
-  private func waitUntilGone(_ process: Int32) async throws {
-    let end = BootClock.now + .seconds(10)
-    while kill(process, 0) == 0 {
-      guard BootClock.now < end else {
-        throw NodeHostError(.held, "rpc.statd, process \(process), does not end")
+  /// Asks a process to end, and makes it end where that takes long.
+  private func end(_ process: Int32) async {
+    for signal in [SIGTERM, SIGKILL] {
+      kill(process, signal)
+      let end = BootClock.now + .seconds(5)
+      while BootClock.now < end {
+        if Self.hasEnded(process) { return }
+        try? await Task.sleep(for: .milliseconds(10))
       }
-      try await Task.sleep(for: .milliseconds(10))
     }
+  }
+
+  /// It is gone, or nothing of it is left but that its parent has not asked for its end: `Z` behind the name (proc(5)).
+  static func hasEnded(_ process: Int32) -> Bool {
+    guard let bytes = try? contentsOfFile("/proc/\(process)/stat", limit: 4096) else { return true }
+    let text = String(decoding: bytes, as: UTF8.self)
+    guard let name = text.lastIndex(of: ")") else { return true }
+    return text[name...].dropFirst(2).first == "Z"
   }
 
   private func systemctl(_ verb: String) throws(NodeHostError) -> [String] {
