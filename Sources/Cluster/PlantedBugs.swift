@@ -43,6 +43,7 @@ public enum PlantedBug: String, Sendable, CaseIterable {
   case graceIsNoFreeze = "a grace period that somebody else began does not freeze deletions"
   case missingIsDeparted = "what a scan misses counts as departed"
   case directoryGoneIsDeparture = "a directory that vanished counts as empty"
+  case departureIsNotLookedFor = "a departure is deleted without another look for its file"
   case departureIsAtOnce = "a departure is deleted at once"
   case returnIsIgnored = "a record that comes back is deleted all the same"
   case answerComesFirst = "a callout is answered before its record is stored"

@@ -10,6 +10,8 @@ struct MirrorProbe {
   var batches: [MirrorBatch] = []
   /// What callouts were told, by ticket.
   var answers: [UInt64: CalloutVerdict] = [:]
+  /// Files that are there again, and of which nobody has told the mirror.
+  var returned: [ClientName: [UInt8]] = [:]
   /// The wake-up that counts.
   var wakeAt: BootInstant?
 
@@ -21,6 +23,10 @@ struct MirrorProbe {
     for directive in directives {
       switch directive {
       case .commit(let batch): batches.append(batch)
+      // What is gone stays gone, but for what a test says otherwise.
+      case .lookFor(let clients):
+        for (client, record) in returned where clients.contains(client) { written(client, record) }
+        take(instance.onAbsent(clients.subtracting(returned.keys), now: now))
       case .answer(let ticket, let verdict):
         if answers.updateValue(verdict, forKey: ticket) != nil { Issue.record("\(ticket) is answered twice") }
       case .wake(let moment):

@@ -61,6 +61,13 @@ private struct MirrorWorld {
         if batch != nil { violations.append("two batches are under way") }
         batch = next
         for change in next.changes where change.record == nil { judgeDeletion(change.client) }
+      case .lookFor(let clients):
+        guard isDirectoryThere, numbers.chance(90) else { return take(mirror.onUnseen(clients, now: now)) }
+        for name in clients.sorted() {
+          guard let record = files[name] else { continue }
+          take(mirror.onWritten(name, record, now: now))
+        }
+        take(mirror.onAbsent(clients.filter { files[$0] == nil }, now: now))
       case .answer(let ticket, let verdict): judgeAnswer(ticket, verdict)
       }
     }

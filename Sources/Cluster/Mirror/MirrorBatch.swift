@@ -39,6 +39,9 @@ public struct MirrorBatch: Sendable, Equatable {
 public enum MirrorDirective: Sendable, Equatable {
   /// Commit this batch and report its end; there is one at a time.
   case commit(MirrorBatch)
+  /// Look now whether these have a file, and report each by ``MirrorInstance/onWritten(_:_:now:)`` or all others by
+  /// ``MirrorInstance/onAbsent(_:now:)``: they are to be deleted.
+  case lookFor(Set<ClientName>)
   /// Call ``MirrorInstance/onTimer(now:)`` at this moment; an earlier wake-up is void.
   case wake(at: BootInstant)
   /// Tell the callout that waits with this ticket.

@@ -88,16 +88,21 @@ extension MirrorInstance {
     }
     // What is taken stays pending until it is committed; a failed batch is queued again.
     queue.removeFirst(taken)
-    if freezes.isEmpty, hasScanned {
-      let due = departures.filter { now - $0.value >= departureDelay }.keys.sorted()
-      for client in due.prefix(batchLimit - chosen.count) where chosen[client] == nil {
-        chosen[client] = MirrorBatch.Change(client, nil)
-      }
+    let due = dueDepartures(now: now).intersection(
+      timings.has(.departureIsNotLookedFor) ? Set(departures.keys) : absent)
+    for client in due.sorted().prefix(batchLimit - chosen.count) where chosen[client] == nil {
+      chosen[client] = MirrorBatch.Change(client, nil)
     }
     guard !chosen.isEmpty else { return nil }
     defer { nextNumber += 1 }
     return MirrorBatch(
       number: nextNumber, changes: chosen.values.sorted { $0.client < $1.client }, renewsOwner: hasStray)
+  }
+
+  /// Who has been away for long enough, where anybody may be deleted at all.
+  func dueDepartures(now: BootInstant) -> Set<ClientName> {
+    guard freezes.isEmpty, hasScanned, !departures.isEmpty else { return [] }
+    return Set(departures.lazy.filter { now - $0.value >= self.departureDelay }.map(\.key))
   }
 
   var departureDelay: Duration { timings.has(.departureIsAtOnce) ? .zero : timings.departureDelay }

@@ -16,6 +16,24 @@ extension MirrorInstance {
     return directives(now: now)
   }
 
+  /// These have no file, as a look that began after ``MirrorDirective/lookFor(_:)`` has seen: whoever has come back while
+  /// this daemon stood still, or while events were lost, has one. Where nobody could look, none is told here, and
+  /// ``onUnseen(_:now:)`` is.
+  public mutating func onAbsent(_ clients: Set<ClientName>, now: BootInstant) -> [MirrorDirective] {
+    absent = clients.intersection(lookedFor)
+    lookedFor.subtract(clients)
+    return directives(now: now)
+  }
+
+  /// Nobody could look whether these have a file; they are looked for again when the directory was read.
+  public mutating func onUnseen(_ clients: Set<ClientName>, now: BootInstant) -> [MirrorDirective] {
+    for client in clients where lookedFor.contains(client) && departures[client] != nil {
+      departures[client] = now
+    }
+    lookedFor.subtract(clients)
+    return directives(now: now)
+  }
+
   mutating func depart(_ client: ClientName, now: BootInstant) {
     // One that was announced is counted once, and now.
     forgetAnnouncement(client)
@@ -106,6 +124,7 @@ extension MirrorInstance {
   /// statd renews a record by unlinking and creating it: coming back, it never left.
   mutating func comeBack(_ client: ClientName) {
     departed.remove(client)
+    lookedFor.remove(client)
     if !timings.has(.returnIsIgnored), let left = departures.removeValue(forKey: client),
       let index = recentDepartures.firstIndex(of: left)
     {

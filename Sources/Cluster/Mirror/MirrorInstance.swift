@@ -47,6 +47,10 @@ public struct MirrorInstance: Sendable {
   var queue: [ClientName] = []
   /// Seen to be unlinked, and when.
   var departures: [ClientName: BootInstant] = [:]
+  /// Their departures are due, and the shell looks whether they have come back.
+  var lookedFor: Set<ClientName> = []
+  /// Were looked for just now and have no file.
+  var absent: Set<ClientName> = []
   /// Deleted from the store since the mirror began, and not seen again.
   var departed: Set<ClientName> = []
   /// Left, or were announced to leave, while deletions were frozen: kept until they come back or an operator thaws.
@@ -216,11 +220,19 @@ public struct MirrorInstance: Sendable {
       freezes.remove(.plan)
     }
     if let retryAt, now >= retryAt { self.retryAt = nil }
-    if inFlight == nil, retryAt == nil, let batch = nextBatch(now: now) {
-      inFlight = batch
-      sentAt = now
-      directives.append(.commit(batch))
+    if inFlight == nil, retryAt == nil {
+      if let batch = nextBatch(now: now) {
+        inFlight = batch
+        sentAt = now
+        directives.append(.commit(batch))
+      } else {
+        let unseen = dueDepartures(now: now).subtracting(lookedFor)
+        lookedFor.formUnion(unseen)
+        if !unseen.isEmpty { directives.append(.lookFor(unseen)) }
+      }
     }
+    // What was seen counts for this moment.
+    absent = []
     if let moment = nextMoment, moment != wakeAt {
       wakeAt = moment
       directives.append(.wake(at: moment))
@@ -233,7 +245,9 @@ public struct MirrorInstance: Sendable {
     if let retryAt { moments.append(retryAt) }
     if let planFreezeEnds { moments.append(planFreezeEnds) }
     // What is due already goes with the next batch that may go.
-    if freezes.isEmpty, hasScanned, inFlight == nil, retryAt == nil, let first = departures.values.min() {
+    if freezes.isEmpty, hasScanned, inFlight == nil, retryAt == nil,
+      let first = departures.lazy.filter({ [lookedFor] in !lookedFor.contains($0.key) }).map(\.value).min()
+    {
       moments.append(first + departureDelay)
     }
     return moments.min()

@@ -7,6 +7,8 @@ import StatusMonitor
 final class SimulatedClient {
   let service: ServiceName
   var numbers: SeededNumbers
+  /// It holds what it has for long and asks for nothing else: nothing brings its record back.
+  let isSteady: Bool
   var life = 0
   var isOn = true
   var isCut = false
@@ -33,8 +35,10 @@ final class SimulatedClient {
     var token: Int
   }
 
-  init(service: ServiceName, numbers: SeededNumbers) {
+  init(service: ServiceName, numbers: SeededNumbers, mayBeSteady: Bool) {
     self.service = service
+    var numbers = numbers
+    isSteady = mayBeSteady && numbers.chance(50)
     self.numbers = numbers
   }
 }

@@ -10,7 +10,7 @@ extension SimulatedWorld {
     let file = state.numbers.number(0...shape.files - 1)
     let wants = state.numbers.number(0...99)
     let rests =
-      shape.areClientsRestless
+      shape.areClientsRestless && !state.isSteady
       ? wants < 14 ? state.numbers.number(5_000_000...14_000_000) : 0
       : wants < 4 ? state.numbers.number(8_000_000...30_000_000) : 0
     schedule(after: pause, onClient: client) { $0.live(client) }
@@ -21,6 +21,7 @@ extension SimulatedWorld {
       return
     }
     guard state.requests[file] == nil else { return }
+    if state.isSteady, !state.locks.isEmpty, wants < 98 { return }
     if state.locks.contains(file) {
       if wants > 70 || state.restsUntil > now { ask(client, file, .unlock) }
     } else if state.restsUntil <= now {

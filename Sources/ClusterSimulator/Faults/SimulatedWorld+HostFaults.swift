@@ -34,10 +34,14 @@ extension SimulatedWorld {
   mutating func restartServer(_ node: NodeName, thenTell: Bool) {
     guard let machine = machines[node], machine.isOn else { return }
     for service in machine.lockManagers.keys.sorted() {
+      let locks = machines[node]?.lockManagers[service]?.locks ?? [:]
+      let before = ledger.services[service]?.restartOutside?.locks ?? [:]
       stopLockManager(service, on: node)
       let manager = SimulatedLockManager(
         start: nextNumber(), graceEnds: clock(node) + shape.mirror.gracePeriod)
-      ledger.services[service]?.outsideStart = manager.start
+      if store.ownership(service)?.node == node {
+        ledger.services[service]?.restartOutside = (manager.start, before.merging(locks) { $1 })
+      }
       machines[node]?.lockManagers[service] = manager
       guard thenTell else { continue }
       schedule(after: 1_000_000, for: node) { $0.notifyAgain(service, on: node) }

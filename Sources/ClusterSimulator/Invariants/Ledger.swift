@@ -4,12 +4,12 @@ import StatusMonitor
 /// What is true in a run, as only the simulation knows it.
 struct Ledger {
   struct Service {
-    /// Whose records the store held when the last claim was made: these have to be told.
+    /// Whose records the store held when the last claim was made, or the last grace period began: these have to be told.
     var toTell: Set<ClientName> = []
     /// When the lock manager last began a grace period.
     var graceBegan = -1
-    /// The start of the lock manager that somebody else brought about since.
-    var outsideStart: Int?
+    /// The start of the lock manager that somebody else brought about since, and who held what until then.
+    var restartOutside: (start: Int, locks: [Int: ClientName])?
     /// The daemon of a running adoption was last killed or stood still.
     var interruptedAt = -2
     /// sm-notify has removed their records before anybody had mirrored them, and they have not registered since.

@@ -74,20 +74,24 @@ extension SimulatedWorld {
 
   mutating func graceBegan(_ service: ServiceName, on node: NodeName) {
     ledger.services[service]?.graceBegan = now
-    ledger.services[service]?.outsideStart = nil
+    ledger.services[service]?.toTell.formUnion((store.records[service] ?? [:]).keys)
+    ledger.services[service]?.restartOutside = nil
+  }
+
+  /// Nobody grants a lock, or says once more that it is granted, but the owner.
+  mutating func checkServer(of service: ServiceName, grants client: ClientName, on node: NodeName) {
+    guard let owner = store.ownership(service)?.node, owner != node else { return }
+    ledger.tainted.insert(client)
+    guard machines[node].map({ $0.excusedUntil >= now }) == true else {
+      return violate(.oneServer, "\(node) grants a lock of \(service), which \(owner) owns")
+    }
+    permit(.unfencedOwner)
   }
 
   /// A lock is about to be granted that is no reclaim.
   mutating func checkGrant(of file: Int, to client: ClientName, service: ServiceName, on node: NodeName) {
     ledger.checks += 1
     ledger.locksGranted += 1
-    if let owner = store.ownership(service)?.node, owner != node {
-      ledger.tainted.insert(client)
-      guard machines[node].map({ $0.excusedUntil >= now }) == true else {
-        return violate(.oneServer, "\(node) grants a lock of \(service), which \(owner) owns")
-      }
-      permit(.unfencedOwner)
-    }
     for (name, other) in clients.members where name != client {
       guard other.isOn, other.service == service, other.believesToHold(file)
       else { continue }
@@ -106,11 +110,7 @@ extension SimulatedWorld {
   ) -> Permission? {
     guard let state = clients[client], let facts = ledger.services[service] else { return nil }
     if ledger.tainted.contains(client) || rival.map(ledger.tainted.contains) == true { return .unfencedOwner }
-    if let start = facts.outsideStart, let granted = file.flatMap({ state.granted[$0] }), granted < start,
-      !state.heard.values.contains(start)
-    {
-      return .restartedOutside
-    }
+    if let file, wasLostOutside(file, client, of: service) { return .restartedOutside }
     if !facts.toTell.contains(client) { return .notDurableYet }
     if state.isCut || state.lastAway >= facts.graceBegan { return .clientAway }
     if let server = server(of: service).flatMap({ machines[$0] }),
@@ -121,6 +121,14 @@ extension SimulatedWorld {
     if facts.hungAt >= facts.graceBegan { return .serverHung }
     if facts.interruptedAt >= facts.graceBegan { return .adoptionInterrupted }
     return nil
+  }
+
+  /// The client's lock was gone with a restart that was nobody's plan, and nobody has told the client since.
+  private func wasLostOutside(_ file: Int, _ client: ClientName, of service: ServiceName) -> Bool {
+    guard let restart = ledger.services[service]?.restartOutside, restart.locks[file] == client,
+      let state = clients[client], let granted = state.granted[file], granted < restart.start
+    else { return false }
+    return !state.heard.values.contains(restart.start)
   }
 
   mutating func checkNumber(_ number: Int32, start: Int, told client: ClientName, _ service: ServiceName) {
@@ -161,7 +169,10 @@ extension SimulatedWorld {
     guard let state = clients[client], state.service == service, state.isOn else { return }
     let held = state.locks.filter(state.believesToHold)
     guard !held.isEmpty, state.registeredAt < sentAt else { return }
-    if let permission = permission(for: client, of: service) { return permit(permission) }
+    let locks = machines[node]?.lockManagers[service]?.locks ?? [:]
+    // What its server has forgotten it may have lost before, with permission; but not because somebody restarted it.
+    let isHeld = held.contains { locks[$0] == client || wasLostOutside($0, client, of: service) }
+    if !isHeld, let permission = permission(for: client, of: service) { return permit(permission) }
     violate(.recordIsKept, "\(node) deletes the record of \(client), which holds locks of \(service)")
   }
 

@@ -66,8 +66,9 @@ extension SimulatedWorld {
     } else if let holder = manager.locks[file], holder != client {
       answer = .denied
     } else {
-      if manager.locks[file] == nil, !isReclaim {
-        checkGrant(of: file, to: client, service: service, on: node)
+      if !isReclaim {
+        checkServer(of: service, grants: client, on: node)
+        if manager.locks[file] == nil { checkGrant(of: file, to: client, service: service, on: node) }
       }
       machines[node]?.lockManagers[service]?.locks[file] = client
       answer = .granted

@@ -90,6 +90,20 @@ extension SimulatedWorld {
     for service in machine.mirrors.keys.sorted() { raiseStoredNumber(service, on: node) }
   }
 
+  private mutating func lookFor(
+    _ clients: Set<ClientName>, _ service: ServiceName, epoch: UInt64, on node: NodeName
+  ) {
+    guard machines[node]?.mirrors[service]?.epoch == epoch, let directory = machines[node]?.statusDirectory
+    else { return }
+    guard directory.isThere else { return apply(service, on: node) { $0.onUnseen(clients, now: $1) } }
+    for client in clients.sorted() {
+      guard let record = directory.files[client] else { continue }
+      apply(service, on: node) { $0.onWritten(client, record, now: $1) }
+    }
+    let absent = clients.filter { directory.files[$0] == nil }
+    apply(service, on: node) { $0.onAbsent(absent, now: $1) }
+  }
+
   mutating func takeHint(_ client: ClientName, wasRemoved: Bool, on node: NodeName) {
     guard let directory = machines[node]?.statusDirectory, directory.isThere else { return }
     if let record = directory.files[client] {
@@ -149,6 +163,9 @@ extension SimulatedWorld {
           guard world.machines[node]?.mirrors[service]?.epoch == epoch else { return }
           world.apply(service, on: node) { $0.onTimer(now: $1) }
         }
+      case .lookFor(let clients):
+        let epoch = mirror.epoch
+        schedule(after: 1_000, for: node) { $0.lookFor(clients, service, epoch: epoch, on: node) }
       case .answer(let ticket, let verdict): answer(ticket, verdict, service, on: node)
       }
     }

@@ -61,7 +61,8 @@ struct SimulatedWorld {
       clients.add(
         client.name,
         SimulatedClient(
-          service: client.service, numbers: SeededNumbers(seed: seed &* 37 &+ index &+ 1001)))
+          service: client.service, numbers: SeededNumbers(seed: seed &* 37 &+ index &+ 1001),
+          mayBeSteady: shape.areClientsRestless))
     }
   }
 

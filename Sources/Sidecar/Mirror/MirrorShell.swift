@@ -208,6 +208,22 @@ actor MirrorShell {
     if !waitingToRead.isEmpty { waitingToRead.removeFirst().resume() }
   }
 
+  /// Whoever is to be deleted and has come back has a file.
+  private func lookFor(_ clients: Set<ClientName>, _ service: ServiceName, epoch: UInt64) async {
+    let readings = await read(clients)
+    guard entries[service]?.epoch == epoch else { return }
+    var (absent, unseen): (Set<ClientName>, Set<ClientName>) = ([], [])
+    for client in clients {
+      switch readings[client] {
+      case .record(let bytes): apply(service) { $0.onWritten(client, bytes, now: .now) }
+      case .absent: absent.insert(client)
+      case .refused, nil: unseen.insert(client)
+      }
+    }
+    if !unseen.isEmpty { apply(service) { $0.onUnseen(unseen, now: .now) } }
+    if !absent.isEmpty { apply(service) { $0.onAbsent(absent, now: .now) } }
+  }
+
   func take(_ hints: StatusDirectoryHints) async {
     guard !hints.rescan else {
       let reasons = hints.rescanReasons.map(\.rawValue).sorted().joined(separator: ", ")
@@ -312,6 +328,8 @@ actor MirrorShell {
           try? await clock.sleep(for: max(moment - .now, .zero))
           await self.wake(service, epoch: epoch)
         }
+      case .lookFor(let clients):
+        jobs.start { await self.lookFor(clients, service, epoch: epoch) }
       case .answer(let ticket, let verdict):
         callouts.answer(ticket, verdict)
       }
