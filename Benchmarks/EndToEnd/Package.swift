@@ -4,8 +4,12 @@ import PackageDescription
 // Looks at the daemon from outside only, so it depends on nothing of lockferry.
 let package = Package(
   name: "EndToEnd",
-  products: [.executable(name: "end-to-end", targets: ["EndToEnd"])],
+  products: [
+    .executable(name: "end-to-end", targets: ["EndToEnd"]),
+    .executable(name: "bare-mirror", targets: ["BareMirror"]),
+  ],
   targets: [
+    .executableTarget(name: "BareMirror"),
     .executableTarget(
       name: "EndToEnd",
       swiftSettings: [
@@ -15,7 +19,7 @@ let package = Package(
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
         .enableUpcomingFeature("InferIsolatedConformances"),
         .treatAllWarnings(as: .error),
-      ])
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

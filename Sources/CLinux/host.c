@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -227,6 +228,22 @@ void lfh_wait_for_event(int event, int64_t nanoseconds) {
   struct pollfd polled = {.fd = event, .events = POLLIN};
   struct timespec limit = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
   (void)ppoll(&polled, 1, nanoseconds < 0 ? NULL : &limit, NULL);
+}
+
+int lfh_timer(void) {
+  int descriptor = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+  return descriptor < 0 ? -errno : descriptor;
+}
+
+void lfh_set_timer(int timer, int64_t nanoseconds) {
+  struct itimerspec setting = {0};
+  if (nanoseconds >= 0) {
+    // All zeros would unset it.
+    if (nanoseconds == 0) nanoseconds = 1;
+    setting.it_value.tv_sec = nanoseconds / 1000000000;
+    setting.it_value.tv_nsec = nanoseconds % 1000000000;
+  }
+  (void)timerfd_settime(timer, 0, &setting, NULL);
 }
 
 int lfh_pipe(int *reading, int *writing) {

@@ -107,7 +107,8 @@ public final class DirectoryStore: SharedStore {
   public func commit(
     _ transaction: StoreTransaction, within limit: Duration
   ) async throws(StoreError) -> StoreOutcome {
-    try transaction.checkWrites()
+    let isSmall = transaction.writes.count <= Self.smallTransaction
+    if isSmall { try transaction.checkWrites() }
     let deadline = Self.deadline(limit)
     do throws(StoreError) {
       if transaction.writes.count == 1 && transaction.comparisons.isEmpty {
@@ -117,9 +118,23 @@ public final class DirectoryStore: SharedStore {
         }
         if let atOnce { return atOnce }
       }
-      let lane = transaction.writes.count > Self.smallTransaction ? bulk : transactions
-      return try await runInRoot(on: lane, until: deadline) { (root, progress) throws(StoreFailure) in
-        try DirectoryCommit(root: root, progress: progress, transaction: transaction).run()
+      if isSmall {
+        return try await runInRoot(on: transactions, until: deadline) {
+          (root, progress) throws(StoreFailure) in
+          try DirectoryCommit(root: root, progress: progress, transaction: transaction).run()
+        }
+      }
+      let (path, steps) = (path, steps)
+      return try await run(on: bulk, until: deadline) { (progress) throws(StoreFailure) in
+        // Not on the caller's thread, which may have beats to send.
+        do throws(StoreError) {
+          try transaction.checkWrites()
+        } catch {
+          throw StoreFailure(error)
+        }
+        return try DirectoryCommit(
+          root: try StoreRoot(path, steps: steps), progress: progress, transaction: transaction
+        ).run()
       }
     } catch {
       // What dead writers left may be what fills the disk.

@@ -109,6 +109,7 @@ final class PreparedBatch {
   private let progress: CallProgress
   private var names = TemporaryNames()
   private var folders: [ArraySlice<String>: StoreFile] = [:]
+  private var lastFolder: (components: ArraySlice<String>, folder: StoreFile)?
   private var drafts: [StoreDraft] = []
   private var journal = StoreJournal(entries: [])
   private var journalDraft: StoreDraft?
@@ -147,9 +148,15 @@ final class PreparedBatch {
   }
 
   private func folder(of key: StoreKey) throws(StoreFailure) -> StoreFile {
-    if let folder = folders[key.folder] { return folder }
-    let folder = try root.makeFolder(for: key, durably: true)
-    folders[key.folder] = folder
+    if let lastFolder, lastFolder.components == key.folder { return lastFolder.folder }
+    let folder: StoreFile
+    if let known = folders[key.folder] {
+      folder = known
+    } else {
+      folder = try root.makeFolder(for: key, durably: true)
+      folders[key.folder] = folder
+    }
+    lastFolder = (key.folder, folder)
     return folder
   }
 
@@ -216,10 +223,14 @@ extension StoreRoot {
   /// so that it may end anywhere.
   func apply(_ journal: StoreJournal) throws(StoreFailure) {
     var folders: [ArraySlice<String>: StoreFile] = [:]
+    var last: (place: ArraySlice<String>, folder: StoreFile?)?
     for entry in journal.entries {
       let place = entry.key.folder
-      if folders[place] == nil { folders[place] = try folder(at: place) }
-      guard let folder = folders[place] else { continue }
+      if last?.place != place {
+        if folders[place] == nil { folders[place] = try folder(at: place) }
+        last = (place, folders[place])
+      }
+      guard let folder = last?.folder else { continue }
       steps.reached("apply \(entry.key)")
       do throws(StoreFailure) {
         switch entry {

@@ -24,8 +24,13 @@ extension StoreTransaction {
             + "\(StoreLimits.valueBytes); nothing was written")
       }
     }
-    for key in set {
-      for folder in key.foldersAbove where set.contains(folder) { throw .nested(folder, and: key) }
+    // Of the many keys in one folder the first speaks for all.
+    var seen: ArraySlice<String>?
+    for write in writes where write.value != nil && write.key.folder != seen {
+      seen = write.key.folder
+      for folder in write.key.foldersAbove where set.contains(folder) {
+        throw .nested(folder, and: write.key)
+      }
     }
   }
 }

@@ -12,6 +12,8 @@ final class StoreRoot {
   let folder: StoreFile
   /// Told before each system call that changes something; tests end the process there.
   let steps: StoreSteps
+  /// Folders that this call has opened.
+  private var opened = OpenedFolders()
 
   var location: String { "directory:" + path }
 
@@ -55,43 +57,52 @@ final class StoreRoot {
 
   /// The folder with these components, or nil where it doesn't exist.
   func folder(at components: ArraySlice<String>) throws(StoreFailure) -> StoreFile? {
-    var folder = self.folder
-    for component in components {
-      do throws(StoreFailure) {
-        folder = try StoreFile(component, in: folder, flags: O_RDONLY | O_DIRECTORY)
-      } catch {
-        // A file on the way: a key above this one, so this one is absent.
-        if error.number == ENOENT || error.number == ENOTDIR { return nil }
-        throw error
-      }
+    guard let name = components.last else { return folder }
+    if let known = opened[components] { return known }
+    guard let parent = try folder(at: components.dropLast()) else { return nil }
+    do throws(StoreFailure) {
+      let found = try StoreFile(name, in: parent, flags: O_RDONLY | O_DIRECTORY)
+      opened[components] = found
+      return found
+    } catch {
+      // A file on the way: a key above this one, so this one is absent.
+      if error.number == ENOENT || error.number == ENOTDIR { return nil }
+      throw error
     }
-    return folder
   }
 
   /// The folder that holds `key`, made where it is missing.
   func makeFolder(for key: StoreKey, durably: Bool) throws(StoreFailure) -> StoreFile {
     do throws(StoreFailure) {
-      var folder = self.folder
-      for component in key.folder {
-        do throws(StoreFailure) {
-          folder = try StoreFile(component, in: folder, flags: O_RDONLY | O_DIRECTORY)
-          continue
-        } catch {
-          guard error.number == ENOENT else { throw error }
-        }
-        steps.reached("make folder \(component)")
-        try folder.makeFolder(component)
-        steps.reached("sync parent of \(component)")
-        if durably { try folder.sync() }
-        folder = try StoreFile(component, in: folder, flags: O_RDONLY | O_DIRECTORY)
-      }
-      return folder
+      return try makeFolder(key.folder, durably: durably)
     } catch {
       if error.number == ENOTDIR, let above = keyHoldingValue(above: key) {
         throw StoreFailure(.nested(key, and: above))
       }
       throw error
     }
+  }
+
+  private func makeFolder(
+    _ components: ArraySlice<String>, durably: Bool
+  ) throws(StoreFailure) -> StoreFile {
+    guard let name = components.last else { return folder }
+    if let known = opened[components] { return known }
+    let parent = try makeFolder(components.dropLast(), durably: durably)
+    do throws(StoreFailure) {
+      let found = try StoreFile(name, in: parent, flags: O_RDONLY | O_DIRECTORY)
+      opened[components] = found
+      return found
+    } catch {
+      guard error.number == ENOENT else { throw error }
+    }
+    steps.reached("make folder \(name)")
+    try parent.makeFolder(name)
+    steps.reached("sync parent of \(name)")
+    if durably { try parent.sync() }
+    let made = try StoreFile(name, in: parent, flags: O_RDONLY | O_DIRECTORY)
+    opened[components] = made
+    return made
   }
 
   private func keyHoldingValue(above key: StoreKey) -> StoreKey? {
@@ -147,6 +158,23 @@ final class StoreRoot {
         damage: "is larger than the \(StoreLimits.valueBytes) bytes of a value", of: file.path)
     }
     return (bytes, version)
+  }
+}
+
+/// The folders that one call opened last. Few: a look at hundreds of nodes is not to keep as many files open.
+private struct OpenedFolders {
+  private static let most = 8
+  private var folders: [(components: ArraySlice<String>, folder: StoreFile)] = []
+  private var oldest = 0
+
+  subscript(components: ArraySlice<String>) -> StoreFile? {
+    get { folders.first { $0.components == components }?.folder }
+    set {
+      guard let newValue else { return }
+      if folders.count < Self.most { return folders.append((components, newValue)) }
+      folders[oldest] = (components, newValue)
+      oldest = (oldest + 1) % Self.most
+    }
   }
 }
 

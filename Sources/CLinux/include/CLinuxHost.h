@@ -92,6 +92,13 @@ void lfh_signal_event(int event);
 /// Waits until an eventfd is not zero, for so long at most; for ever where that is negative.
 void lfh_wait_for_event(int event, int64_t nanoseconds);
 
+/// A timerfd on CLOCK_BOOTTIME that is not set, non-blocking and closed on exec.
+int lfh_timer(void);
+
+/// Lets a timerfd become readable once, so many nanoseconds from now (0: at once); never where that is negative.
+/// Wakes nobody, whatever it changes.
+void lfh_set_timer(int timer, int64_t nanoseconds);
+
 /// A pipe, both ends closed on exec; the end for reading does not block.
 int lfh_pipe(int *reading, int *writing);
 

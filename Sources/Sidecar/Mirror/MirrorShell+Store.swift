@@ -53,6 +53,7 @@ extension MirrorShell {
       }
       guard entries[service]?.epoch == epoch else { return }
       entries[service]?.commits += 1
+      entries[service]?.deletions += batch.changes.count { $0.record == nil }
       apply(service) { $0.onCommitted(batch.number, now: .now) }
     } catch {
       failed(batch, service, epoch, "\(error)", mayLand: (error as? StoreError)?.code == .timedOut)
