@@ -82,7 +82,11 @@ public struct TwoServers: Sendable {
     try await eventually(
       within: .seconds(60), "the servers see each other's beats, and b could adopt the service"
     ) {
-      guard try await primary.status().peer(adoptive.name)?.beat == "alive" else { return false }
+      // What b says of itself reaches the primary some time after b itself knows it.
+      let seen = try await primary.status()
+      guard seen.peer(adoptive.name)?.beat == "alive",
+        seen.service(Self.service)?.reasons(against: adoptive.name).isEmpty == true
+      else { return false }
       let status = try await adoptive.status()
       return status.peer(primary.name)?.beat == "alive" && status.service(Self.service)?.candidate == true
     }
