@@ -39,6 +39,8 @@ import Testing
       defer { group.cancelAll() }
       await mirror.onClaimed(service, epoch: 2)
       await mirror.begin(service, epoch: 2, planIsRunning: false)
+      // A registration waits five seconds at most, which a busy machine may need to begin.
+      while await mirror.records(service) == nil { try await Task.sleep(for: .milliseconds(10)) }
       let names = try CalloutRequest.Names(monName: Array("10.0.0.11".utf8), myName: Array("nfs".utf8))
       let addition = await mirror.add(names, fresh: nil)
       let key = try ClusterKeys.record(service, ClientName("10.0.0.11"))
@@ -98,6 +100,8 @@ import Testing
       defer { group.cancelAll() }
       if isFresh { await mirror.onClaimed(service, epoch: 2) }
       await mirror.begin(service, epoch: 2, planIsRunning: false)
+      // A registration waits five seconds at most, which a busy machine may need to begin.
+      while await mirror.records(service) == nil { try await Task.sleep(for: .milliseconds(10)) }
       let client = try ClientName("10.0.0.11")
       let names = try CalloutRequest.Names(monName: Array("10.0.0.11".utf8), myName: Array("nfs".utf8))
       try await body(store) { cookie in
