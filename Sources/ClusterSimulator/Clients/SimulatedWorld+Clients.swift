@@ -11,7 +11,7 @@ extension SimulatedWorld {
     let wants = state.numbers.number(0...99)
     let rests =
       shape.areClientsRestless && !state.isSteady
-      ? wants < 14 ? state.numbers.number(5_000_000...14_000_000) : 0
+      ? wants < 14 ? state.numbers.number(8_000_000...20_000_000) : 0
       : wants < 4 ? state.numbers.number(8_000_000...30_000_000) : 0
     schedule(after: pause, onClient: client) { $0.live(client) }
     if rests > 0, state.restsUntil < now, !isCalm {
