@@ -137,14 +137,16 @@ extension SimulatedWorld {
   }
 
   /// Its own SM_NOTIFY: said until it is heard.
-  private mutating func sayRestarted(_ client: ClientName) {
+  private mutating func sayRestarted(_ client: ClientName, isLate: Bool = false) {
     guard let service = clients[client]?.service else { return }
     if let node = server(of: service), reaches(client, node), machines[node]?.lockManagers[service] != nil,
       machines[node]?.isStatusMonitorDown == false
     {
       schedule(after: 1_000, onMachine: node) { $0.onClientRestarted(client, service: service, on: node) }
+      // Its server frees what it holds, and what it has taken or reclaimed since its restart is among that.
+      if isLate { clients[client]?.lastAway = now }
     } else {
-      schedule(after: 1_000_000, onClient: client) { $0.sayRestarted(client) }
+      schedule(after: 1_000_000, onClient: client) { $0.sayRestarted(client, isLate: true) }
     }
   }
 }
