@@ -15,6 +15,8 @@ struct PlantedBugTests {
     .fenceDebtIsForgotten, .withdrawnIsForgotten, .burstIsNoFreeze, .planIsNoFreeze, .missingIsDeparted,
     .directoryGoneIsDeparture, .departureIsAtOnce, .retirementIsDeparture,
     .thawTakesMissing, .deposedPlanGoesOn, .mirrorComparesNoOwner, .numberIsToldFirst,
+    .standingIsNotLookedAt, .strayBatchMayLand, .graceIsNoFreeze, .departureIsNotLookedFor, .turnNeverComes,
+    .lostBidIsAwaited, .everyBidCounts, .lateBidIsPlaced, .ownLookIsBelieved, .graceIsNotWatched,
   ]
 
   @Test(arguments: PlantedBug.allCases.filter { !PlantedBugTests.unseen.contains($0) })

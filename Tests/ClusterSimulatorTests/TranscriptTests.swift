@@ -48,7 +48,10 @@ struct TranscriptTests {
   private func play(_ script: String) throws -> String {
     var shape = ClusterShape.plain
     // Shorter than in life, so that clients hold locks soon.
-    shape.mirror = ClusterShape(seed: 1).mirror
+    // Shorter than in life, in the same proportions.
+    shape.mirror = MirrorTimings(
+      gracePeriod: .seconds(8), departureDelay: .seconds(14), burst: 3, burstWindow: .seconds(10),
+      rescan: .seconds(12))
     var (until, seed) = (Duration.seconds(60), 1)
     var events: [String] = []
     for line in script.split(separator: "\n") where !line.hasPrefix("#") {

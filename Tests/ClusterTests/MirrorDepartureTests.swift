@@ -27,33 +27,6 @@ struct MirrorDepartureTests {
     #expect(mirror.instance.isSettled)
   }
 
-  /// Found by the simulator: the daemon stood still, and its timer came before the event that the client was back.
-  @Test func whoeverHasAFileAgainWhenTheDelayIsOverStays() {
-    var mirror = settled()
-    mirror.removed(["client3", "client4"])
-    mirror.returned = ["client3": bytes("record 3\n")]
-    mirror.pass(.seconds(120))
-    #expect(mirror.deleted == ["client4"])
-    mirror.committed()
-    #expect(mirror.state("client3") == .mirrored)
-    mirror.pass(.seconds(600))
-    #expect(mirror.deleted == ["client4"])
-  }
-
-  @Test func whomNobodyCouldLookForWaitsOnceMore() {
-    var mirror = settled()
-    mirror.removed(["client3"])
-    mirror.now = mirror.now + .seconds(120)
-    #expect(mirror.instance.onTimer(now: mirror.now) == [.lookFor(["client3"])])
-    let later = mirror.now + .seconds(120)
-    #expect(mirror.instance.onUnseen(["client3"], now: mirror.now) == [.wake(at: later)])
-    #expect(mirror.instance.onTimer(now: later) == [.lookFor(["client3"])])
-    // It comes back while somebody looks.
-    #expect(mirror.instance.onWritten("client3", bytes("record 3\n"), now: later) == [])
-    #expect(mirror.instance.onAbsent(["client3"], now: later) == [])
-    #expect(mirror.state("client3") == .mirrored)
-  }
-
   @Test func unlinkAndCreateIsARenewalAndNoDeparture() {
     var mirror = settled()
     mirror.removed(["client3"])
@@ -437,64 +410,5 @@ struct MirrorDepartureTests {
     mirror.now = mirror.now + .seconds(10)
     mirror.take(mirror.instance.onTimer(now: mirror.now))
     #expect(mirror.deleted == ["client2"])
-  }
-
-  // MARK: - sm.bak
-
-  /// Found by the simulator (seed 17819): sm-notify retired a record that a full store had not taken yet, and the next
-  /// daemon did not look there.
-  @Test func whatWasRetiredBeforeAnybodyMirroredItReachesTheStore() {
-    var mirror = settled(3)
-    let found: [ClientName: [UInt8]] = [
-      "client1": bytes("old\n"), "client7": bytes("record 7\n"), "client8": [],
-    ]
-    #expect(mirror.instance.unknown(among: Set(found.keys)) == ["client7", "client8"])
-    mirror.take(mirror.instance.onFoundRetired(found, now: mirror.now))
-    #expect(mirror.lastChanges == ["client7": bytes("record 7\n")])
-    mirror.committed()
-    #expect(mirror.state("client7") == .retained)
-    #expect(mirror.instance.isSettled)
-    mirror.take(mirror.instance.onFoundRetired(found, now: mirror.now))
-    #expect(mirror.batches.count == 1)
-  }
-
-  @Test func whatWasSeenAndRetiredIsNotForgottenBeforeItIsStored() {
-    var mirror = settled(3)
-    mirror.written("client7", bytes("record 7\n"))
-    mirror.failed()
-    mirror.retired(["client7"])
-    mirror.scan(clients(0..<3))
-    mirror.pass(.seconds(1))
-    #expect(mirror.lastChanges == ["client7": bytes("record 7\n")])
-    mirror.committed()
-    #expect(mirror.state("client7") == .retained)
-  }
-
-  @Test func whoeverHasDepartedDoesNotComeBackFromThere() {
-    var mirror = settled(3)
-    mirror.retired(["client1"])
-    mirror.leaving(["client1"])
-    mirror.pass(.seconds(120))
-    #expect(mirror.deleted == ["client1"])
-    mirror.committed()
-    #expect(mirror.instance.unknown(among: ["client1"]) == [])
-    mirror.take(mirror.instance.onFoundRetired(["client1": bytes("old\n")], now: mirror.now))
-    #expect(mirror.instance.isSettled)
-    // It has come and was retired again.
-    mirror.settle(clients(0..<2))
-    mirror.retired(["client1"])
-    #expect(mirror.state("client1") == .retained)
-  }
-
-  @Test func whoeverLeavesBeforeItsRetiredRecordIsStoredDepartsLikeAnyOther() {
-    var mirror = settled(3)
-    mirror.written("client7", bytes("record 7\n"))
-    mirror.failed()
-    mirror.retired(["client7"])
-    mirror.leaving(["client7"])
-    mirror.pass(.seconds(1))
-    mirror.committed()
-    mirror.pass(.seconds(120))
-    #expect(mirror.deleted == ["client7"])
   }
 }

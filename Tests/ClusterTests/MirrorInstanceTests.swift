@@ -356,4 +356,33 @@ struct MirrorPutTests {
     mirror.committed()
     #expect(mirror.instance.isSettled)
   }
+
+  /// Found by the simulator: the daemon stood still, and its timer came before the event that the client was back.
+  @Test func whoeverHasAFileAgainWhenTheDelayIsOverStays() {
+    var mirror = MirrorProbe()
+    mirror.settle(clients(0..<10))
+    mirror.removed(["client3", "client4"])
+    mirror.returned = ["client3": bytes("record 3\n")]
+    mirror.pass(.seconds(120))
+    #expect(mirror.deleted == ["client4"])
+    mirror.committed()
+    #expect(mirror.state("client3") == .mirrored)
+    mirror.pass(.seconds(600))
+    #expect(mirror.deleted == ["client4"])
+  }
+
+  @Test func whomNobodyCouldLookForWaitsOnceMore() {
+    var mirror = MirrorProbe()
+    mirror.settle(clients(0..<10))
+    mirror.removed(["client3"])
+    mirror.now = mirror.now + .seconds(120)
+    #expect(mirror.instance.onTimer(now: mirror.now) == [.lookFor(["client3"])])
+    let later = mirror.now + .seconds(120)
+    #expect(mirror.instance.onUnseen(["client3"], now: mirror.now) == [.wake(at: later)])
+    #expect(mirror.instance.onTimer(now: later) == [.lookFor(["client3"])])
+    // It comes back while somebody looks.
+    #expect(mirror.instance.onWritten("client3", bytes("record 3\n"), now: later) == [])
+    #expect(mirror.instance.onAbsent(["client3"], now: later) == [])
+    #expect(mirror.state("client3") == .mirrored)
+  }
 }

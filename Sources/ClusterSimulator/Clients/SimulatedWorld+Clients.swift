@@ -11,7 +11,7 @@ extension SimulatedWorld {
     let wants = state.numbers.number(0...99)
     let rests =
       shape.areClientsRestless && !state.isSteady
-      ? wants < 14 ? state.numbers.number(5_000_000...14_000_000) : 0
+      ? wants < 14 ? state.numbers.number(8_000_000...20_000_000) : 0
       : wants < 4 ? state.numbers.number(8_000_000...30_000_000) : 0
     schedule(after: pause, onClient: client) { $0.live(client) }
     if rests > 0, state.restsUntil < now, !isCalm {
@@ -137,14 +137,16 @@ extension SimulatedWorld {
   }
 
   /// Its own SM_NOTIFY: said until it is heard.
-  private mutating func sayRestarted(_ client: ClientName) {
+  private mutating func sayRestarted(_ client: ClientName, isLate: Bool = false) {
     guard let service = clients[client]?.service else { return }
     if let node = server(of: service), reaches(client, node), machines[node]?.lockManagers[service] != nil,
       machines[node]?.isStatusMonitorDown == false
     {
       schedule(after: 1_000, onMachine: node) { $0.onClientRestarted(client, service: service, on: node) }
+      // Its server frees what it holds, and what it has taken or reclaimed since its restart is among that.
+      if isLate { clients[client]?.lastAway = now }
     } else {
-      schedule(after: 1_000_000, onClient: client) { $0.sayRestarted(client) }
+      schedule(after: 1_000_000, onClient: client) { $0.sayRestarted(client, isLate: true) }
     }
   }
 }

@@ -40,7 +40,7 @@ extension SimulatedWorld {
       let manager = SimulatedLockManager(
         start: nextNumber(), graceEnds: clock(node) + shape.mirror.gracePeriod)
       if store.ownership(service)?.node == node {
-        ledger.services[service]?.restartOutside = (manager.start, before.merging(locks) { $1 })
+        ledger.services[service]?.restartOutside = (manager.start, now, before.merging(locks) { $1 })
       }
       machines[node]?.lockManagers[service] = manager
       guard thenTell else { continue }

@@ -170,9 +170,12 @@ extension SimulatedWorld {
     let held = state.locks.filter(state.believesToHold)
     guard !held.isEmpty, state.registeredAt < sentAt else { return }
     let locks = machines[node]?.lockManagers[service]?.locks ?? [:]
-    // What its server has forgotten it may have lost before, with permission; but not because somebody restarted it.
-    let isHeld = held.contains { locks[$0] == client || wasLostOutside($0, client, of: service) }
-    if !isHeld, let permission = permission(for: client, of: service) { return permit(permission) }
+    // What its server has forgotten it may have lost before, with permission; but not because somebody restarted it, unless
+    // it has come and gone since.
+    let lost = held.first { wasLostOutside($0, client, of: service) }
+    let hasNotComeSince = state.registeredAt < ledger.services[service]?.restartOutside?.at ?? 0
+    let isHeld = held.contains { locks[$0] == client } || lost != nil && hasNotComeSince
+    if !isHeld, let permission = permission(for: client, lost, of: service) { return permit(permission) }
     violate(.recordIsKept, "\(node) deletes the record of \(client), which holds locks of \(service)")
   }
 

@@ -182,7 +182,7 @@ public struct ClusterShape: Sendable, Equatable {
     areClientsRestless = numbers.chance(35)
     guard areClientsRestless else { return }
     mirror = MirrorTimings(
-      gracePeriod: .seconds(3), departureDelay: .seconds(5), burst: 3, burstWindow: .seconds(4),
+      gracePeriod: .seconds(8), departureDelay: .seconds(9), burst: 3, burstWindow: .seconds(4),
       rescan: .seconds(6))
   }
 }
