@@ -6,7 +6,7 @@ import Testing
 
 @Suite("A simulator that finds nothing proves nothing: mistakes that others have made are found (B5)")
 struct PlantedBugTests {
-  /// Within so many seeds; the most that one needs is 1685. docs/simulator.md has the table.
+  /// Within so many seeds; the most that one needs is 213. docs/simulator.md has the table.
   private static let bound = 2000
 
   /// Planted, and not claimed to be found: docs/simulator.md says why.
