@@ -38,7 +38,8 @@ struct SeedTests {
     #expect(deletions > 0)
   }
 
-  @Test("What these seeds have broken once is mended", arguments: [319, 1684, 3566, 8410, 11722, 16194, 17819])
+  @Test(
+    "What these seeds have broken once is mended", arguments: [319, 1684, 3566, 8410, 11722, 16194, 17819])
   func mended(seed: Int) {
     #expect(Ordeal.run(Schedule(seed: seed)).violation == nil)
   }
