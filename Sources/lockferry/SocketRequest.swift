@@ -74,10 +74,14 @@ struct SocketRequest: Sendable {
         headers.add(name: "Content-Type", value: "application/json")
         headers.add(name: "Content-Length", value: "\(body.readableBytes)")
       }
-      try await outbound.write(
-        .head(HTTPRequestHead(version: .http1_1, method: method, uri: uri, headers: headers)))
-      if let body { try await outbound.write(.body(.byteBuffer(body))) }
-      try await outbound.write(.end(nil))
+      var parts: [HTTPClientRequestPart] = [
+        .head(HTTPRequestHead(version: .http1_1, method: method, uri: uri, headers: headers))
+      ]
+      if let body { parts.append(.body(.byteBuffer(body))) }
+      parts.append(.end(nil))
+      // At once: without a body the head is all that a server waits for, and it may have answered and closed before a second
+      // write, which would then fail.
+      try await outbound.write(contentsOf: parts)
       var answer = Answer(status: 0, body: ByteBuffer())
       for try await part in inbound {
         switch part {

@@ -306,9 +306,9 @@ extension HostTests {
   @Suite("Pause") struct Pause {
     @Test func aPausedClusterAdoptsNothingUntilItIsResumed() async throws {
       try await withTwoServers { site in
-        let daemons = try await site.startDaemons()
+        try await site.startDaemons()
         _ = try await site.adoptive.lockferry("pause", "--because", "store work").orThrow()
-        try await daemons.primary.kill()
+        try await site.primary.powerCut()
         try await always(for: .seconds(8), "nobody adopts while the cluster is paused") {
           try await site.adoptive.status().service(TwoServers.service)?.owner == "a"
         }

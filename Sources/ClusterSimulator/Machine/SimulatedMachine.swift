@@ -126,4 +126,7 @@ struct SimulatedLockManager {
   var locks: [Int: ClientName] = [:]
   /// Whom it has asked statd to monitor.
   var monitored: Set<ClientName> = []
+  /// How many requests of a client wait for statd's answer: as long as one does, the client is no idle host
+  /// (fs/lockd/host.c, nlm_gc_hosts, looks at h_count).
+  var waiting: [ClientName: Int] = [:]
 }

@@ -43,8 +43,11 @@ extension SimulatedWorld {
     }
     let start = manager.start
     guard manager.monitored.contains(client) else {
+      machines[node]?.lockManagers[service]?.waiting[client, default: 0] += 1
       return monitor(client, service: service, on: node) { world, isMonitored in
-        guard isMonitored, world.machines[node]?.lockManagers[service]?.start == start else { return }
+        guard world.machines[node]?.lockManagers[service]?.start == start else { return }
+        world.machines[node]?.lockManagers[service]?.waiting[client, default: 1] -= 1
+        guard isMonitored else { return }
         world.machines[node]?.lockManagers[service]?.monitored.insert(client)
         world.forgetIdleClient(client, service, start: start, on: node)
         world.decideLock(client, file, isReclaim: isReclaim, token: token, service: service, on: node)
@@ -106,7 +109,7 @@ extension SimulatedWorld {
       guard let manager = world.machines[node]?.lockManagers[service], manager.start == start,
         manager.monitored.contains(client), !manager.locks.values.contains(client)
       else { return }
-      guard world.machines[node]?.isStatusMonitorDown == false else {
+      guard manager.waiting[client, default: 0] == 0, world.machines[node]?.isStatusMonitorDown == false else {
         return world.forgetIdleClient(client, service, start: start, on: node)
       }
       world.machines[node]?.lockManagers[service]?.monitored.remove(client)
