@@ -109,7 +109,8 @@ extension SimulatedWorld {
       guard let manager = world.machines[node]?.lockManagers[service], manager.start == start,
         manager.monitored.contains(client), !manager.locks.values.contains(client)
       else { return }
-      guard manager.waiting[client, default: 0] == 0, world.machines[node]?.isStatusMonitorDown == false else {
+      guard manager.waiting[client, default: 0] == 0, world.machines[node]?.isStatusMonitorDown == false
+      else {
         return world.forgetIdleClient(client, service, start: start, on: node)
       }
       world.machines[node]?.lockManagers[service]?.monitored.remove(client)
