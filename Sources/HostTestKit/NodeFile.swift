@@ -57,8 +57,8 @@ public struct NodeFile: Sendable {
     public var detachStorage: Command?
     /// `storage.check`
     public var storageCheck: Command?
-    /// `recovery.server`
-    public var serverRecovery: Command?
+    /// `recovery.server`; nothing begins a grace period unless it says so, or ``isolatedExports``.
+    public var serverRecovery = Command.none
     /// `recovery.server.isolated.exports`, one line each; the service is isolated unless there is none.
     public var isolatedExports: [String] = []
     /// `recovery.withdraw`
@@ -172,15 +172,15 @@ extension NodeFile.Service {
       lines += command("check", storageCheck)
     }
     let notify = notification?.text ?? (notifiesBySmNotify ? "sm-notify" : nil)
-    let isolated =
+    let server =
       isolatedExports.isEmpty
-      ? [] : ["      server: {isolated: {exports: [\(isolatedExports.map(quoted).joined(separator: ", "))]}}"]
+      ? command("server", serverRecovery)
+      : ["      server: {isolated: {exports: [\(isolatedExports.map(quoted).joined(separator: ", "))]}}"]
     let recovery =
-      isolated + command("server", serverRecovery) + command("withdraw", serverWithdrawal)
+      server + command("withdraw", serverWithdrawal)
       + (leavesOwnClients ? ["      own_clients: leave"] : [])
       + (notify.map { ["      notify: \($0)"] } ?? [])
-    if !recovery.isEmpty { lines += ["    recovery:"] + recovery }
-    return lines
+    return lines + ["    recovery:"] + recovery
   }
 
   private func command(_ key: String, _ command: NodeFile.Command?) -> [String] {

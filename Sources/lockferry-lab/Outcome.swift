@@ -12,6 +12,8 @@ struct Outcome: Sendable {
   var problems: [String] = []
   /// What not even the failure that is expected of the scenario explains.
   var unexplained: [String] = []
+  /// Nobody was to open the service, and nobody has.
+  var isRefusal = false
   /// What the table is to say besides.
   var remarks: [String] = []
 
@@ -65,6 +67,8 @@ struct Row: Sendable {
     case (false, .some) where !isAsExpected: return "FAILED, in more than is expected"
     case (true, nil): return "ok"
     case (true, .some): return "PASSES, though expected to fail: remove the mark"
+    case (false, .some(let subject)) where outcome?.isRefusal == true:
+      return "refused, as must be: \(subject)"
     case (false, .some(let subject)): return "lost, as expected until: \(subject)"
     case (false, nil): return "FAILED"
     }

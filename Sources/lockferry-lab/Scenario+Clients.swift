@@ -4,7 +4,8 @@ import HostTestKit
 extension Scenario {
   /// 8
   static let clientReboots = Scenario(
-    name: "client-reboots", what: "a client reboots while the primary is down: its locks must be free again"
+    name: "client-reboots", what: "a client reboots while the primary is down: its locks must be free again",
+    recoversInEveryWay: true
   ) { site in
     _ = try await site.begin()
     let own = Locks.Lock(name: "own", file: "own.dat", isExclusive: true, start: 0, length: 0)
@@ -35,7 +36,7 @@ extension Scenario {
   static let ownClients = Scenario(
     name: "own-clients",
     what: "the adoptive server has a client of its own, whose lock must survive the adoption",
-    canBeIsolated: true, isCompared: true
+    recoversInEveryWay: true, isCompared: true
   ) { site in
     let held = try await site.begin()
     try await site.b.run(
@@ -88,7 +89,7 @@ extension Scenario {
   static let pinned = Scenario(
     name: "pinned-lockd",
     what: "an NFSv3 mount on the adoptive server keeps its lockd up, so that no grace period begins",
-    expectedToFail: "adoption in a network namespace of the service's own", canBeIsolated: true,
+    expectedToFail: "adoption in a network namespace of the service's own", recoversInEveryWay: true,
     isCompared: true
   ) { site in
     let held = try await site.begin()

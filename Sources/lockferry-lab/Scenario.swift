@@ -39,8 +39,8 @@ struct Scenario: Sendable {
   let what: String
   /// The subject of the issue that will make it pass; nil for what must pass today.
   var expectedToFail: String?
-  /// It can be played with `--recovery isolated`, too.
-  var canBeIsolated = false
+  /// It can be played with whatever `--recovery` says.
+  var recoversInEveryWay = false
   /// What is otherwise than usual.
   var setting = Setting()
   /// Its locks must be lost: it shows that the lab would notice.
@@ -64,7 +64,7 @@ struct Scenario: Sendable {
 extension Scenario {
   /// 1
   static let crash = Scenario(
-    name: "crash", what: "the primary's power is cut", canBeIsolated: true, isCompared: true
+    name: "crash", what: "the primary's power is cut", recoversInEveryWay: true, isCompared: true
   ) { site in
     let held = try await site.begin()
     try await site.a.powerCut()
@@ -75,7 +75,7 @@ extension Scenario {
   /// 2a
   static let hang = Scenario(
     name: "hang", what: "the primary hangs; the fence cuts its power; later it is started again",
-    canBeIsolated: true
+    recoversInEveryWay: true
   ) { site in
     let held = try await site.begin()
     try await site.a.pause()
@@ -88,8 +88,9 @@ extension Scenario {
   }
 
   /// 3
-  static let cutOff = Scenario(name: "cut-off", what: "the primary's network is cut, and healed later") {
-    site in
+  static let cutOff = Scenario(
+    name: "cut-off", what: "the primary's network is cut, and healed later", recoversInEveryWay: true
+  ) { site in
     let held = try await site.begin()
     try await site.a.setCable(up: false)
     site.note("the network of a is cut")
@@ -104,7 +105,7 @@ extension Scenario {
   /// 4
   static let serverStops = Scenario(
     name: "nfsd-stops", what: "nfsd on the primary stops for good, and the node gives the service up",
-    canBeIsolated: true
+    recoversInEveryWay: true
   ) { site in
     let held = try await site.begin()
     try await site.a.run("in_service $lab_bin/rpc.nfsd 0")
@@ -114,7 +115,7 @@ extension Scenario {
 
   /// 5
   static let migrate = Scenario(
-    name: "migrate", what: "lockferry migrate to b, and back to a", canBeIsolated: true, isCompared: true
+    name: "migrate", what: "lockferry migrate to b, and back to a", recoversInEveryWay: true, isCompared: true
   ) { site in
     let held = try await site.begin()
     for (from, to) in [(site.a, site.b), (site.b, site.a)] {
@@ -144,7 +145,8 @@ extension Scenario {
   static let daemonDies = Scenario(
     name: "daemon-dies",
     what:
-      "lockferry on the primary dies while NFS goes on, and is started again; later the primary's power is cut"
+      "lockferry on the primary dies while NFS goes on, and is started again; later the primary's power is cut",
+    recoversInEveryWay: true
   ) { site in
     let held = try await site.begin()
     try await site.a.run("kill -9 $(cat /run/lockferry.pid)")
@@ -179,7 +181,7 @@ extension Scenario {
   /// 7
   static let adopterDies = Scenario(
     name: "adopter-dies", what: "lockferry on the adoptive server is killed in the middle of an adoption",
-    canBeIsolated: true
+    recoversInEveryWay: true
   ) { site in
     let held = try await site.begin()
     try await site.a.powerCut()
@@ -198,15 +200,15 @@ extension Scenario {
   static let gracefulStop = Scenario(
     name: "graceful-stop",
     what: "rpc.nfsd 0 on the primary, which empties sm/ from Linux 6.4 on, then its power is cut",
-    isCompared: true
+    recoversInEveryWay: true, isCompared: true
   ) { site in
     let held = try await site.begin()
     // rpc.statd works through the removals one by one.
     let left = try await site.a.run(
       """
-      $lab_bin/rpc.nfsd 0
-      wait_for 20 sh -c '[ -z "$(ls /var/lib/nfs/sm)" ]'
-      ls /var/lib/nfs/sm | wc -l
+      in_service $lab_bin/rpc.nfsd 0
+      wait_for 20 in_service sh -c '[ -z "$(ls /var/lib/nfs/sm)" ]'
+      in_service ls /var/lib/nfs/sm | wc -l
       """)
     try await site.a.powerCut()
     let records = left.split(separator: "\n").last.map(String.init) ?? "?"

@@ -82,6 +82,33 @@ extension HostTests {
       }
     }
 
+    @Test("B3 a node says beforehand what stands against an isolated service, and takes it when that is mended")
+    func ineligible() async throws {
+      try await withTestNetwork { network in
+        let host = try await network.addHost("a")
+        try await host.becomeServer()
+        let exports = host.disk + "/home.exports"
+        var service = NodeFile.Service(
+          name: "home", home: "a", candidates: ["a"], names: ["nfs.demo.test"], address: "10.77.0.10/24")
+        service.interface = "br0"
+        service.serverRecovery = .word("{isolated: {exports: \(exports)}}")
+        var file = NodeFile(
+          node: "a", store: network.sharedPath("lockferry"), stateDirectory: host.disk + "/state",
+          services: [service])
+        file.adoption = "{check_interval: 1s}"
+        try host.write(file)
+        let daemon = try await Self.start(host)
+        try await eventually(within: .seconds(60), "the node is not eligible since its exports are not there") {
+          let reasons = try? await host.status().service("home")?.reasons(against: "a")
+          return reasons?.contains { $0.contains(exports) && $0.hasPrefix("isolated: ") } == true
+        }
+        #expect(try await host.status().service("home")?.epoch == 0, "nobody has opened it")
+        try "/srv *(ro,fsid=77)\n".write(toFile: exports, atomically: true, encoding: .utf8)
+        try await Self.waitUntilServerFails(host)
+        _ = daemon
+      }
+    }
+
     /// Every program that a step runs is a moment at which a daemon may die; what it has begun by then is there.
     @Test(
       "B3 a daemon that is killed at any program of an adoption or release leaves nothing behind, and the next one goes on"
@@ -259,13 +286,18 @@ private enum Isolated {
 
 extension TestHost {
   /// Whatever an isolated service finds on a node. This kernel may have no macvlan: a bridge, as hosts of virtual machines
-  /// have it.
+  /// have it. This machine may have no /etc/exports: a copy of /etc that has one, with what the host has mounted there.
   fileprivate func becomeServer() async throws {
     try await run([
       "bash", "-ec",
       """
       ip link add br0 type bridge; ip link set eth0 master br0; ip address flush dev eth0
       ip address add \(address)/24 dev br0; ip link set br0 up
+      if [ ! -e /etc/exports ]; then
+        cp -a /etc "\(disk)/etc"; : > "\(disk)/etc/exports"
+        for file in hosts nsswitch.conf; do mount --bind "/etc/$file" "\(disk)/etc/$file"; done
+        mount --rbind "\(disk)/etc" /etc
+      fi
       """,
     ]).orThrow()
     try await startPortMapper()

@@ -14,8 +14,8 @@ import Testing
     (["--kernel-deb", "/etc/hostname", "--kernel", "6.1"], "either --kernel or --kernel-deb"),
     (["--compare-only", "--scenario", "hang"], "nothing to compare in hang"),
     (
-      ["--recovery", "restart-nfs", "--scenario", "daemon-dies"],
-      "nothing to play with restart-nfs in daemon-dies"
+      ["--recovery", "restart-nfs", "--scenario", "untold"],
+      "nothing to play with restart-nfs in untold"
     ),
     (["--recovery", "restart-all"], "restart-all"),
   ])

@@ -95,6 +95,18 @@ import Testing
     }
   }
 
+  @Test func aServiceThatNobodyMayOpenIsRefused() {
+    var row = Self.row {
+      ($0.heldBefore, $0.heldAfter, $0.isRefusal) = (0, 0, true)
+    }
+    #expect(!row.isAsExpected)
+    row.expectedToFail = "this kernel can't"
+    #expect(row.isAsExpected)
+    #expect(row.verdict == "refused, as must be: this kernel can't")
+    row.outcome?.unexplained = ["the service has had an owner"]
+    #expect(!row.isAsExpected)
+  }
+
   @Test func anExpectedFailureThatPassesIsAnError() {
     var row = Self.row()
     row.expectedToFail = "the work that mends it"

@@ -28,6 +28,22 @@ struct MachineTests {
     #expect(identity.split(separator: "-").map(\.utf8.count) == [8, 4, 4, 4, 12])
   }
 
+  @Test("A kernel has a module that is built in or could be loaded, whatever it is packed with")
+  func modules() throws {
+    let folder = try TemporaryFolder()
+    #expect(KernelModules.has("nfsd", in: folder.path) == nil, "nothing tells")
+    try writeFile(folder.path + "/modules.builtin", "kernel/fs/ext4/ext4.ko\n".utf8)
+    try writeFile(
+      folder.path + "/modules.dep",
+      "kernel/fs/nfs/nfsv3.ko.xz: kernel/net/sunrpc/sunrpc.ko.xz\nkernel/fs/lockd/lockd.ko:\n".utf8)
+    for name in ["ext4", "nfsv3", "sunrpc", "lockd"] {
+      #expect(KernelModules.has(name, in: folder.path) == true, "\(name)")
+    }
+    for name in ["nfsd", "nfs", "v3"] {
+      #expect(KernelModules.has(name, in: folder.path) == false, "\(name)")
+    }
+  }
+
   @Test("The kernel's own form of its files is understood: lockd's ends with a line feed and a NUL")
   func serverFacts() throws {
     let folder = try TemporaryFolder()

@@ -64,7 +64,7 @@ struct ConfigurationProblemsTests {
       "9:31: services[0].recovery.without_grace: `yes` must be refuse or tell"),
     .adding(
       "    recovery: {server: restart-nfsd}",
-      "9:24: services[0].recovery.server: `restart-nfsd` must be restart-nfs or restart-lockd or isolated; did you mean "
+      "9:24: services[0].recovery.server: `restart-nfsd` must be restart-nfs or restart-lockd or isolated or none; did you mean "
         + "`restart-nfs`?"),
     .adding(
       "    storage: {mounts: [srv]}",
@@ -105,7 +105,7 @@ struct ConfigurationProblemsTests {
       "9:24: services[0].recovery.server: an isolated service needs `address` with a prefix length"),
     .isolated(
       "isolatd",
-      "11:24: services[0].recovery.server: `isolatd` must be restart-nfs or restart-lockd or isolated; did you mean `isolated`?"
+      "11:24: services[0].recovery.server: `isolatd` must be restart-nfs or restart-lockd or isolated or none; did you mean `isolated`?"
     ),
     .isolated(
       "{isolated: {thread: 8}}",
@@ -130,6 +130,16 @@ struct ConfigurationProblemsTests {
     .isolated(
       "isolated, own_clients: leave",
       "11:47: services[0].recovery.own_clients: this node's own clients notice nothing"),
+    BadNodeFile(
+      "    fence: none",
+      "    fence: none\n    address: 10.0.0.10/24\n    interface: eth0\n    recovery: {withdraw: {command: [/bin/x]}}",
+      "11:26: services[0].recovery.withdraw: an isolated service, which a service is unless `server` says otherwise, is"
+    ),
+    BadNodeFile(
+      "    fence: none",
+      "    fence: none\n    address: 10.0.0.10/24\n    interface: eth0\n    recovery: {without_grace: tell}",
+      "11:31: services[0].recovery.without_grace: has no meaning beside `server: isolated`, which is the default"
+    ),
     .isolated(
       "{isolated: {}, command: [/bin/x]}",
       "11:48: services[0].recovery.server.command: an isolated service is started by lockferry"),

@@ -221,6 +221,24 @@ struct ConfigurationTests {
     #expect(configuration.health.probes.isEmpty)
   }
 
+  @Test("B3 a service that can have a link of its own is isolated unless something else is said")
+  func isolatedByDefault() throws {
+    let withLink = smallNodeFile + "\n    address: 10.0.0.10/24\n    interface: eth0"
+    let service = try NodeFile.parse(withLink, file: "x.yaml").services[0]
+    #expect(try service == isolated("isolated").services[0])
+    // Whether it can be done here is known beforehand.
+    #expect(service.coreDefinition.hasChecks)
+    #expect(try isolated("none").services[0].serverRecovery == nil)
+    #expect(try isolated("restart-nfs").services[0].serverRecovery == .restart(.nfs))
+    // Nothing says where its link could be.
+    let commands = "{address: 10.0.0.10, take: {command: [/t]}, release: {command: [/r]}}"
+    for text in [smallNodeFile, smallNodeFile + "\n    address: \(commands)"] {
+      #expect(try NodeFile.parse(text, file: "x.yaml").services[0].serverRecovery == nil)
+    }
+    let insists = withLink + "\n    recovery: {server: none, without_grace: tell}"
+    #expect(try NodeFile.parse(insists, file: "x.yaml").services[0].tellsWithoutGrace)
+  }
+
   @Test("B3 what an isolated service exports, by how many threads and through which router, can be said")
   func isolatedInDetail() throws {
     let lines =

@@ -111,6 +111,13 @@ public struct ServiceServer: Sendable {
     ])
   }
 
+  /// Whether this kernel has an NFS server, loaded or as a module; nil where that can't be seen.
+  ///
+  /// - Parameter modules: `/lib/modules/RELEASE`.
+  public static func hasKernelServer(modules: String) -> Bool? {
+    knowsFileSystem("nfsd") ? true : KernelModules.has("nfsd", in: modules)
+  }
+
   /// Loads the kernel's NFS server, where it is a module.
   ///
   /// - Throws: ``NodeHostError`` (`absent`) where this kernel has none.

@@ -102,6 +102,7 @@ extension ServiceConfiguration {
         problems = ["\(restart.rawValue): \(error)"]
       }
     }
+    if let facts = await isolationFacts() { problems += facts.refusals.map { "isolated: \($0)" } }
     for (key, check) in checks {
       let outcome = await HostCommand.run(
         check.arguments,

@@ -29,9 +29,11 @@ enum NodeFileIsolation {
         "an isolated service needs `address` with a prefix length, and `interface`: it gets a link of its own there"
       )
     }
-    recovery.optional("withdraw")?.report("an isolated service is withdrawn by lockferry: leave it out")
+    let why = recovery.optional("server") == nil ? ", which a service is unless `server` says otherwise," : ""
+    recovery.optional("withdraw")?.report(
+      "an isolated service\(why) is withdrawn by lockferry: leave it out")
     recovery.optional("own_clients")?.report(
-      "this node's own clients notice nothing of an isolated service: leave it out")
+      "this node's own clients notice nothing of an isolated service\(why): leave it out")
   }
 
   private static func exports(_ value: NodeFileValue) -> IsolationConfiguration.Exports? {

@@ -103,16 +103,18 @@ enum NodeFileServices {
     let storageCheck = storage?.optional("check").flatMap(NodeFileCommands.command)
     let mounts = storage?.optional("mounts").map(mounts) ?? []
     let recoveryCheck = recovery?.optional("check").flatMap(NodeFileCommands.command)
-    let server = recovery?.optional("server").flatMap {
-      NodeFileRecovery.server($0, of: claims.name?.name ?? "SERVICE")
-    }
+    let server = server(recovery, claims)
     if case .isolated = server, let recovery {
       NodeFileIsolation.check(recovery, claims.addressConfiguration)
     }
     let withdraw = recovery?.optional("withdraw").flatMap(NodeFileCommands.command)
     let tellsWithoutGrace =
       recovery?.optional("without_grace").map { value -> Bool? in
-        if server != nil { value.report("has no meaning beside `server`, which begins a grace period") }
+        if server != nil {
+          let words =
+            recovery?.optional("server") == nil ? "`server: isolated`, which is the default" : "`server`"
+          value.report("has no meaning beside \(words), which begins a grace period")
+        }
         return value.word(["refuse", "tell"], "refuse or tell").map { $0 == "tell" }
       } ?? false
     let tellsOwnClients =
@@ -141,6 +143,15 @@ enum NodeFileServices {
       tellsWithoutGrace: tellsWithoutGrace,
       serverWithdrawal: withdraw, tellsOwnClients: tellsOwnClients, recoveryCheck: recoveryCheck,
       notification: notify, failback: failback, election: election, priority: priority)
+  }
+
+  /// What is written, or what is best where nothing is.
+  private static func server(_ recovery: NodeFileSection?, _ claims: ServiceClaims) -> ServerRecovery? {
+    let name = claims.name?.name ?? "SERVICE"
+    guard let written = recovery?.optional("server") else {
+      return NodeFileRecovery.preset(of: name, at: claims.addressConfiguration)
+    }
+    return NodeFileRecovery.server(written, of: name)
   }
 
   private static func mounts(_ value: NodeFileValue) -> [String]? {

@@ -10,14 +10,14 @@ extension NodeControl {
   ) async throws(ControlError) -> RequestStatus {
     let picture = await daemon.shell.picture(of: [service])
     let forecast = try await play { Forecast.of(request, for: service, in: picture) }
-    let restart = try await restart(of: service)
+    let server = try await server(of: service)
     let steps = forecast.entries.compactMap(\.plan).flatMap { plan -> [RequestStatus.PlannedStep] in
       plan.steps.flatMap { step -> [RequestStatus.PlannedStep] in
         let line = RequestStatus.PlannedStep(
           node: plan.node, step: step.kind.rawValue, detail: step.why,
           state: step.isSkipped ? "skipped" : "planned", milliseconds: nil)
         guard step.kind == .server, !step.isSkipped, plan.kind == .adoption else { return [line] }
-        return [line] + (restart?.lines(on: plan.node) ?? [])
+        return [line] + (server?.lines(on: plan.node) ?? [])
       }
     }
     return RequestStatus(
@@ -25,14 +25,16 @@ extension NodeControl {
       problem: Self.problem(forecast, request))
   }
 
-  /// How this node would restart what `service` asks for; nil where it asks for nothing of that kind.
-  private func restart(of service: ServiceName) async throws(ControlError) -> PlannedRestart? {
+  /// How this node would begin the grace period of `service`; nil where a command does that, or nothing.
+  private func server(of service: ServiceName) async throws(ControlError) -> PlannedServer? {
     let definition = daemon.configuration.services.first { $0.name == service }
+    let node = daemon.configuration.node.text
+    if let facts = await definition?.isolationFacts() { return PlannedServer(isolatedOn: node, facts) }
     guard let restart = definition?.restart else { return nil }
-    let (node, directory) = (daemon.configuration.node.text, daemon.directory)
+    let directory = daemon.directory
     do {
       let facts = try await OwnThread.run("lf-facts") { try RecoveryFacts.read(for: restart, directory) }
-      return PlannedRestart(restart, on: node, facts)
+      return PlannedServer(restart, on: node, facts)
     } catch {
       throw ControlError(.failed, "what \(restart.rawValue) would do here is not known: \(error)")
     }

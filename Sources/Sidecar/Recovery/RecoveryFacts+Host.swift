@@ -23,5 +23,5 @@ extension ServiceConfiguration {
   }
 
   /// Whether something tells, beforehand, that this node could not adopt it.
-  var isChecked: Bool { !checks.isEmpty || restart != nil }
+  var isChecked: Bool { !checks.isEmpty || restart != nil || isolation != nil }
 }

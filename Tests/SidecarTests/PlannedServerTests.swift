@@ -3,12 +3,12 @@ import Testing
 
 @testable import Sidecar
 
-/// M7: `--dry-run` shows how the adoptive server would be restarted, and why so.
-@Suite("A restart that is planned (M7)")
-struct PlannedRestartTests {
+/// M7: `--dry-run` shows how the adoptive server would get into its grace period, and why so.
+@Suite("How a grace period would be begun (M7)")
+struct PlannedServerTests {
   @Test func theNodeItselfShowsEveryStepWithItsReason() {
     let facts = RecoveryFacts(kernel: KernelVersion(6, 12), clients: 2)
-    let lines = PlannedRestart(.nfs, on: "b", facts).lines(on: "b")
+    let lines = PlannedServer(.nfs, on: "b", facts).lines(on: "b")
     #expect(
       lines.map(\.step) == [
         "server: stop-nfs", "server: expect-lockd-down", "server: set-grace", "server: export",
@@ -19,14 +19,22 @@ struct PlannedRestartTests {
   }
 
   @Test func whatTheNodeRefusesIsShownInstead() {
-    let lines = PlannedRestart(.lockManager, on: "b", RecoveryFacts(kernel: KernelVersion(6, 12))).lines(
+    let lines = PlannedServer(.lockManager, on: "b", RecoveryFacts(kernel: KernelVersion(6, 12))).lines(
       on: "b")
     #expect(lines.map(\.state) == ["failed"])
     #expect(lines.first?.detail.contains("lockd takes no signal") == true)
   }
 
+  @Test func whatStandsAgainstAnIsolatedServiceIsShown() {
+    let fine = PlannedServer(isolatedOn: "b", IsolationFacts())
+    #expect(fine.lines(on: "b").isEmpty, "the step's own reason says what is done")
+    let lines = PlannedServer(isolatedOn: "b", IsolationFacts(missingInterfaces: ["eth7"])).lines(on: "b")
+    #expect(lines.map(\.state) == ["failed"])
+    #expect(lines.first?.detail.contains("no interface eth7") == true)
+  }
+
   @Test func whatAnotherNodeWouldDoItsOwnDaemonSays() {
-    let lines = PlannedRestart(.nfs, on: "a", RecoveryFacts(kernel: KernelVersion(6, 1))).lines(on: "b")
+    let lines = PlannedServer(.nfs, on: "a", RecoveryFacts(kernel: KernelVersion(6, 1))).lines(on: "b")
     #expect(lines.count == 1 && lines.first?.detail.contains("b decides") == true)
   }
 }
