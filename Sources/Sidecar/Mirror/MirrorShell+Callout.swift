@@ -47,9 +47,7 @@ extension MirrorShell {
   /// statd is about to forget a client. False where that can't be noted now.
   func leave(_ names: CalloutRequest.Names) -> Bool {
     guard isReady else { return false }
-    for service in entries.keys {
-      apply(service) { $0.onLeaving($0.clients(monName: names.monName), now: .now) }
-    }
+    applyToAll { $0.onLeaving($0.clients(monName: names.monName), now: .now) }
     return true
   }
 

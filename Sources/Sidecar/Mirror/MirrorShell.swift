@@ -309,7 +309,8 @@ actor MirrorShell {
   // MARK: - Directives
 
   func applyToAll(_ body: (inout MirrorInstance) -> [MirrorDirective]) {
-    for service in entries.keys { apply(service, body) }
+    // An array: a view of the keys would keep a second reference to every mirror, and each change would copy all of it.
+    for service in Array(entries.keys) { apply(service, body) }
   }
 
   func apply(_ service: ServiceName, _ body: (inout MirrorInstance) -> [MirrorDirective]) {
