@@ -155,6 +155,11 @@ struct Lab: AsyncParsableCommand {
       clusterTools: clusterTools, cache: cache)
     let deadline = ContinuousClock.now + Self.limitOfAll
     for scenario in chosen {
+      if let obstacle = scenario.obstacle {
+        guard chosen.count > 1 else { throw Obstacle(description: obstacle + ".") }
+        await played.append(Row(scenario: scenario.name, kernel: "-", obstacle: obstacle))
+        continue
+      }
       let recoveries = (recovery.isEmpty ? [scenario.setting.recovery] : recovery).filter(
         scenario.recoveries.contains)
       for recovery in compareOnly ? [] : recoveries {

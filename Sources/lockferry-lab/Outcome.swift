@@ -41,6 +41,8 @@ struct Row: Sendable {
   var outcome: Outcome?
   /// Why it could not.
   var failure: String?
+  /// Why this machine can't play it.
+  var obstacle: String?
   /// The subject of the issue that will make it pass.
   var expectedToFail: String?
 
@@ -52,7 +54,7 @@ struct Row: Sendable {
 
   /// Whether the exit status may be 0.
   var isAsExpected: Bool {
-    guard let outcome else { return false }
+    guard let outcome else { return obstacle != nil }
     if isByHand { return true }
     if isControl { return outcome.showsLoss }
     return expectedToFail == nil ? outcome.holds : !outcome.holds && outcome.unexplained.isEmpty
@@ -60,6 +62,7 @@ struct Row: Sendable {
 
   /// The last column.
   var verdict: String {
+    if obstacle != nil { return "NOT PLAYED" }
     guard let holds = outcome?.holds else { return "FAILED, not played to its end" }
     if isControl { return isAsExpected ? "ok: lost, as must be seen" : "FAILED: no loss was seen" }
     if isByHand { return holds ? "nfs-utils alone: ok" : "nfs-utils alone: lost" }
@@ -96,7 +99,7 @@ struct Row: Sendable {
     for row in rows {
       // A failure's further lines, logs, have been printed when it happened.
       let failure = row.failure?.split(separator: "\n").first.map(String.init)
-      for problem in (row.outcome?.faults ?? []) + [failure].compactMap(\.self) {
+      for problem in (row.outcome?.faults ?? []) + [failure, row.obstacle].compactMap(\.self) {
         lines.append("\(row.scenario) (\(row.kernel)): \(problem)")
       }
       for remark in row.outcome?.remarks ?? [] {

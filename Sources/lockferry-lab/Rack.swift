@@ -62,6 +62,7 @@ struct Rack: Sendable {
       lab_exports=\([.restart, .isolated].contains(setting.recovery) ? "" : "/srv/home")
       lab_isolated=\(setting.recovery == .isolated)
       lab_watchdog=\(setting.hasWatchdog)
+      lab_systemd=\(setting.isUnderSystemd)
       lab_status_monitor=\(setting.statusMonitor.rawValue)
       lab_shares_disk=\(setting.sharesDisk)
       lab_cluster_tools=/host\(place.clusterTools ?? "")

@@ -8,6 +8,8 @@ struct Setting: Sendable {
   var hasWatchdog = false
   /// Both servers mount the service's disk, all the time, by a cluster file system.
   var sharesDisk = false
+  /// systemd is the servers' first program and starts everything there.
+  var isUnderSystemd = false
   /// Who keeps the records.
   var statusMonitor = StatusMonitor.statd
   /// `recovery.notify` of the node files.
@@ -57,6 +59,7 @@ struct Scenario: Sendable {
     clientReboots,
     ownClients,
     pinned, gracefulStop, notifyAlone, untold, mirroredUntilTheCut, refusedUntilMirrored, ownStatusMonitor,
+    underSystemd,
   ]
 
 }

@@ -42,6 +42,8 @@ extension HostTests {
         let within = try await host.run(Self.inside + ["rpcinfo", "-p"]).orThrow().output
         #expect(Self.port(of: "status", in: outside) != Self.port(of: "status", in: within))
 
+        // It goes on trying what can not succeed here, and starts them anew each time.
+        daemon.pause()
         let before = try await Self.processes(host)
         try await daemon.kill()
         #expect(try await Self.processes(host) == before, "what it started goes on without it")
@@ -82,7 +84,8 @@ extension HostTests {
       }
     }
 
-    @Test("B3 a node says beforehand what stands against an isolated service, and takes it when that is mended")
+    @Test(
+      "B3 a node says beforehand what stands against an isolated service, and takes it when that is mended")
     func ineligible() async throws {
       try await withTestNetwork { network in
         let host = try await network.addHost("a")
@@ -98,7 +101,8 @@ extension HostTests {
         file.adoption = "{check_interval: 1s}"
         try host.write(file)
         let daemon = try await Self.start(host)
-        try await eventually(within: .seconds(60), "the node is not eligible since its exports are not there") {
+        try await eventually(within: .seconds(60), "the node is not eligible since its exports are not there")
+        {
           let reasons = try? await host.status().service("home")?.reasons(against: "a")
           return reasons?.contains { $0.contains(exports) && $0.hasPrefix("isolated: ") } == true
         }

@@ -44,6 +44,11 @@ import Testing
     #expect(Scenario.pinned.recovering(by: .nfs, on: old).expectedToFail != nil)
     #expect(Scenario.pinned.recovering(by: .lockManager, on: old).expectedToFail == nil)
     #expect(Scenario.pinned.recovering(by: .isolated, on: new).expectedToFail == nil)
+    #expect(Scenario.underSystemd.recovering(by: .nfs, on: old).setting.isUnderSystemd)
+    #expect(Scenario.underSystemd.setting.recovery == .isolated)
+    #expect(
+      Scenario.underSystemd.recoveries.contains(.nfs)
+        && Scenario.underSystemd.recoveries.contains(.lockManager))
   }
 
   @Test func everyScenarioHasANameOfItsOwnAndCanBeChosen() throws {

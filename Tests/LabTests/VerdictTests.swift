@@ -136,6 +136,13 @@ import Testing
     }
   }
 
+  @Test func whatThisMachineCanNotPlayIsSaidAndNoFailure() {
+    let row = Row(scenario: "crash-under-systemd", kernel: "-", obstacle: "this machine has no systemd")
+    #expect(row.isAsExpected)
+    #expect(Row.table([row]).contains("NOT PLAYED"))
+    #expect(Row.table([row]).contains("this machine has no systemd"))
+  }
+
   @Test func theControlMustLoseAllAndGiveItAway() {
     for (after, granted, isAsExpected) in [(0, 3, true), (0, 0, false), (1, 3, false), (5, 0, false)] {
       var row = Self.row { ($0.heldAfter, $0.wronglyGranted) = (after, granted) }

@@ -59,10 +59,10 @@ struct ServerTests {
     }
     try make("usr/lib/systemd/system")
     try writeFile(folder.path + "/usr/lib/systemd/system/" + unit, "[Unit]\n".utf8)
-    #expect(!NFSService.isKnownToSystemd(unit, root: folder.path))
+    #expect(!Systemd.knows(unit, root: folder.path))
     try make("run/systemd/system")
-    #expect(NFSService.isKnownToSystemd(unit, root: folder.path))
-    #expect(!NFSService.isKnownToSystemd("other.service", root: folder.path))
+    #expect(Systemd.knows(unit, root: folder.path))
+    #expect(!Systemd.knows("other.service", root: folder.path))
   }
 
   @Test(

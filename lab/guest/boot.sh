@@ -1,6 +1,5 @@
 #!/bin/sh
-# Second program of every guest: names, mounts, network; starts what the guest's role asks for (roles are the other
-# scripts here) and then runs the commands that the lab sends.
+# Second program of every guest: names, mounts, network. Goes on with agent.sh, on servers that systemd runs with systemd.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root
 # The lab's settings: scripts, tools, modules, programs, service address and names.
 . /lab/settings
@@ -41,21 +40,5 @@ ip link set eth0 up
 ip address add "$address/24" dev eth0
 
 export name role address
-. "$lab_scripts/common.sh"
-(. "$lab_scripts/$role.sh") > "/lab/$name/role.log" 2>&1
-status=$?
-
-# Each line that the lab writes to the second serial port is the number of a script; its output and exit status
-# become files beside it. What is written before the port is open is lost.
-exec 3< /dev/ttyS1
-stty -F /dev/ttyS1 raw -echo
-echo "$status" > "/lab/$name/started.new"
-mv "/lab/$name/started.new" "/lab/$name/started"
-while read -r number <&3; do
-    (
-        exec 3<&-
-        /bin/sh "/lab/$name/command-$number" > "/lab/$name/output-$number" 2>&1 < /dev/null
-        echo "$?" > "/lab/$name/status-$number.new"
-        mv "/lab/$name/status-$number.new" "/lab/$name/status-$number"
-    ) &
-done
+if $lab_systemd && [ "$role" = server ]; then exec /bin/sh "$lab_scripts/systemd.sh"; fi
+exec /bin/sh "$lab_scripts/agent.sh"

@@ -3,8 +3,8 @@ import Glibc
 
 /// The NFS server of one service, in its own namespaces: rpcbind, rpc.statd, nfsdcld, rpc.mountd, and the threads of nfsd.
 ///
-/// Nothing of it is a child of ours that would end with us: the programs go into the background by themselves, and who
-/// runs is asked of the kernel.
+/// Nothing of it is a child of ours that would end with us: the programs go into the background by themselves, where systemd
+/// runs the machine in units of their own, and who runs is asked of the kernel.
 public struct ServiceServer: Sendable {
   /// Where it runs.
   public let namespace: ServiceNamespace
@@ -61,6 +61,8 @@ public struct ServiceServer: Sendable {
   ///
   /// - Throws: ``NodeHostError`` (`absent`) that says which package is missing.
   public static func programs() throws(NodeHostError) -> [String] {
+    // What starts them is not run within.
+    if Systemd.runsThisMachine() { _ = try ProgramScope.Programs.ofThisMachine() }
     var paths: [String] = []
     for program in Program.allCases {
       paths.append(try HostPrograms.find(program.rawValue, package: program.package))
@@ -82,7 +84,12 @@ public struct ServiceServer: Sendable {
   /// - Throws: ``NodeHostError`` with what it said.
   public func start(_ program: Program) async throws {
     if program == .recoveryDaemon { try await mount("rpc_pipefs", on: ServiceNamespace.pipes) }
-    try await run([try HostPrograms.find(program.rawValue, package: program.package)] + program.arguments)
+    let arguments = [try HostPrograms.find(program.rawValue, package: program.package)] + program.arguments
+    let scope = try ProgramScope.ofThisMachine(
+      for: arguments, named: "\(namespace.name)-\(program.rawValue)",
+      description: "\(program.rawValue) of NFS service \(namespace.service)", in: namespace)
+    guard let scope else { return try await run(arguments) }
+    try check(await scope.start(within: Self.commandLimit), of: arguments)
   }
 
   /// Has the kernel and rpc.mountd know the exports.
@@ -146,7 +153,10 @@ public struct ServiceServer: Sendable {
   }
 
   private func run(_ arguments: [String]) async throws {
-    let outcome = await namespace.run(arguments, within: Self.commandLimit)
+    try check(await namespace.run(arguments, within: Self.commandLimit), of: arguments)
+  }
+
+  private func check(_ outcome: CommandOutcome, of arguments: [String]) throws(NodeHostError) {
     guard outcome.succeeded else {
       throw NodeHostError(
         .failed, "\(arguments.joined(separator: " ")): \(Self.told(outcome))")

@@ -7,6 +7,7 @@ public struct NFSService: Sendable {
   /// Longer than nfsd takes to let go of a disk that is slow.
   private static let limit = Duration.seconds(120)
   private static let unit = "nfs-server.service"
+  private static let monitorUnit = "rpc-statd.service"
   private static let package = "nfs-kernel-server (nfs-utils)"
 
   /// systemd runs it.
@@ -14,25 +15,25 @@ public struct NFSService: Sendable {
 
   /// Looks who runs it.
   public init() {
-    isUnderSystemd = Self.isKnownToSystemd(Self.unit)
-  }
-
-  /// systemd runs this machine (sd_booted(3)), and has the unit (systemd.unit(5), the paths of the system manager).
-  static func isKnownToSystemd(_ unit: String, root: String = "") -> Bool {
-    guard access(root + "/run/systemd/system", F_OK) == 0 else { return false }
-    return ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"].contains {
-      access("\(root)\($0)/systemd/system/\(unit)", F_OK) == 0
-    }
+    isUnderSystemd = Systemd.knows(Self.unit)
   }
 
   /// Takes all its locks along.
   public func stop() async throws {
-    try await run(isUnderSystemd ? systemctl("stop") : server("rpc.nfsd", "0"))
+    if isUnderSystemd {
+      try await run(Systemd.call("stop", Self.unit))
+      // Where nfsd was started without it, the unit has nothing to stop.
+      guard try await Self.isServing() else { return }
+    }
+    try await run(server("rpc.nfsd", "0"))
   }
 
   /// With the threads, versions and ports of nfs.conf; under systemd with everything in exports(5).
   public func start() async throws {
-    try await run(isUnderSystemd ? systemctl("start") : server("rpc.nfsd"))
+    guard isUnderSystemd else { return try await run(server("rpc.nfsd")) }
+    try await forgetStarts()
+    // The unit stays active where somebody has stopped nfsd without it, and would not be started then.
+    try await run(Systemd.call(try await Self.isServing() ? "start" : "restart", Self.unit))
   }
 
   /// Everything in exports(5), besides what is exported already.
@@ -45,17 +46,22 @@ public struct NFSService: Sendable {
   ///
   /// - Returns: what was done, for the history.
   public func restartStatusMonitor() async throws -> String {
-    if Self.isKnownToSystemd("rpc-statd.service") {
+    let monitor = StatusMonitorProcess.find()
+    // Who watches over it starts it again.
+    if monitor?.isLockferry == true { return "lockferry statd is left alone" }
+    // One that runs without its unit would have a second one beside it.
+    if Systemd.knows(Self.monitorUnit),
+      monitor.map({ Systemd.runs($0.process, as: Self.monitorUnit) }) ?? true
+    {
+      try await forgetStarts()
       // That unit's environment keeps it from notifying (RPC_STATD_NO_NOTIFY).
-      try await run([try HostPrograms.find("systemctl", package: "systemd"), "restart", "rpc-statd.service"])
+      try await run(Systemd.call("restart", Self.monitorUnit))
       return "rpc-statd is restarted by systemd"
     }
-    guard let monitor = StatusMonitorProcess.find() else {
+    guard let monitor else {
       throw NodeHostError(
         .absent, "no status monitor runs here, and without one no client gets a lock: start it")
     }
-    // Who watches over it starts it again.
-    if monitor.isLockferry { return "lockferry statd is left alone" }
     let isQuiet = monitor.arguments.contains { $0 == "--no-notify" || $0 == "-L" }
     let arguments = monitor.arguments + (isQuiet ? [] : ["--no-notify"])
     guard access(arguments[0], X_OK) == 0 else {
@@ -66,7 +72,7 @@ public struct NFSService: Sendable {
     let service = self
     try await Task {
       await service.end(monitor.process)
-      try await service.run(arguments)
+      try await service.startInBackground(arguments)
     }.value
     return "\(arguments.joined(separator: " ")) is restarted"
   }
@@ -91,8 +97,24 @@ public struct NFSService: Sendable {
     return text[name...].dropFirst(2).first == "Z"
   }
 
-  private func systemctl(_ verb: String) throws(NodeHostError) -> [String] {
-    [try HostPrograms.find("systemctl", package: "systemd"), verb, Self.unit]
+  private static func isServing() async throws -> Bool {
+    try await OwnThread.run("lf-nfsd") { NFSServerFacts.read().isServing }
+  }
+
+  /// systemd refuses to start a unit for the sixth time within ten seconds (systemd.unit(5), `StartLimitBurst=`), as when
+  /// several services come to a node one after the other. A unit that it does not know is no matter.
+  private func forgetStarts() async throws {
+    _ = await HostCommand.run(
+      try Systemd.call(
+        "reset-failed", Self.unit, "nfs-mountd.service", "nfsdcld.service", Self.monitorUnit),
+      within: .seconds(10))
+  }
+
+  private func startInBackground(_ arguments: [String]) async throws {
+    let scope = try ProgramScope.ofThisMachine(
+      for: arguments, named: "lockferry-rpc.statd", description: "rpc.statd of this node")
+    guard let scope else { return try await run(arguments) }
+    try check(await scope.start(within: Self.limit), of: arguments)
   }
 
   private func server(_ program: String, _ arguments: String...) throws(NodeHostError) -> [String] {
@@ -100,7 +122,10 @@ public struct NFSService: Sendable {
   }
 
   private func run(_ arguments: [String]) async throws {
-    let outcome = await HostCommand.run(arguments, within: Self.limit)
+    try check(await HostCommand.run(arguments, within: Self.limit), of: arguments)
+  }
+
+  private func check(_ outcome: CommandOutcome, of arguments: [String]) throws(NodeHostError) {
     guard outcome.succeeded else {
       let printed = outcome.output.split(separator: "\n").suffix(3).joined(separator: " / ")
       throw NodeHostError(
