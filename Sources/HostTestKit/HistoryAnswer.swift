@@ -39,11 +39,13 @@ public struct HistoryAnswer: Decodable, Sendable {
   /// Every client, as `lockferry history show` names them; empty in a list.
   public var clients: [Client] { everybody ?? [] }
   private let everybody: [Client]?
+  /// What became of the clients' locks.
+  public let recovery: RecoveryAnswer?
 
   private enum CodingKeys: String, CodingKey {
     case number, service, kind, from, to, epoch, because, startedAt, milliseconds, outcome, problem, request,
       stateNumber
-    case steps, names, clientCount, untoldCount
+    case steps, names, clientCount, untoldCount, recovery
     case everybody = "clients"
   }
 
@@ -79,6 +81,14 @@ public struct HistoryAnswer: Decodable, Sendable {
     public let firstAnswerMilliseconds: Int?
     /// Until its last.
     public let toldMilliseconds: Int?
+    /// When its record had reached the store.
+    public let mirroredAt: String?
+    /// `registered`, `safe`, `pending`, `possibly_lost` or `lost`.
+    public let outcome: String?
+    /// Until its record was written again.
+    public let registeredMilliseconds: Int?
+    /// What is known of its locks.
+    public let why: String?
   }
 
   /// ``startedAt`` as a date; nil where it is not ISO 8601.
@@ -92,4 +102,22 @@ public struct HistoryAnswer: Decodable, Sendable {
     }
     return nil
   }
+}
+
+/// What became of the clients' locks, in the history and in `lockferry status -o json`.
+public struct RecoveryAnswer: Decodable, Sendable {
+  /// `open`, `closed` or `abandoned`.
+  public let state: String
+  /// How it ended.
+  public let ended: String?
+  /// Clients whose record was written again in time.
+  public let registered: Int
+  /// Clients that had nothing to lose.
+  public let safe: Int
+  /// Clients that may have lost something.
+  public let possiblyLost: Int
+  /// Clients that have lost what they held.
+  public let lost: Int
+  /// Clients of which nothing is known.
+  public let pending: Int
 }

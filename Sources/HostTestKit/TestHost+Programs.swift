@@ -129,13 +129,13 @@ extension TestHost {
       of: "lockferry \(arguments.joined(separator: " ")) on \(name)")
   }
 
-  /// `lockferry history show N`
+  /// `lockferry history show N`, whose exit status says what became of the clients' locks.
   public func historyEntry(_ number: Int, of service: String) async throws -> HistoryAnswer {
-    try answer(
-      HistoryAnswer.self,
-      from: try await lockferry("history", "show", "\(number)", "--service", service, "-o", "json")
-        .orThrow().output,
-      of: "lockferry history show on \(name)")
+    let result = try await lockferry("history", "show", "\(number)", "--service", service, "-o", "json")
+    guard [0, 112, 115].contains(where: { result.end == .exited($0) }) else {
+      throw HostTestError("\(result.command): \(result.end): \(result.errors)")
+    }
+    return try answer(HistoryAnswer.self, from: result.output, of: "lockferry history show on \(name)")
   }
 
   /// `lockferry records SERVICE`
@@ -212,10 +212,15 @@ extension TestHost {
   // nsm-peer: the lock manager's side of the status monitor's protocol
 
   /// Asks the host's status monitor to monitor `peer`, as the lock manager does with the first lock.
+  ///
+  /// - Parameter cookie: 32 hexadecimal digits; Linux' lock manager has others after each of its starts.
   @discardableResult
-  public func monitor(_ peer: String, as myName: String) async throws -> MonitorAnswer {
+  public func monitor(
+    _ peer: String, as myName: String, cookie: String = String(repeating: "0", count: 32)
+  ) async throws -> MonitorAnswer {
     let result = try await run([
-      HostTestKit.builtProgram("nsm-peer"), "monitor", "--mon-name", peer, "--my-name", myName,
+      HostTestKit.builtProgram("nsm-peer"), "monitor", "--mon-name", peer, "--my-name", myName, "--private",
+      cookie,
     ])
     return try answer(MonitorAnswer.self, from: try result.orThrow().output, of: result.command)
   }

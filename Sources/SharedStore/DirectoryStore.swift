@@ -102,6 +102,16 @@ public final class DirectoryStore: SharedStore {
     return values
   }
 
+  /// When each key below `prefix` was last written: seconds since 1970, by the clock of its file system. For people:
+  /// other stores don't know.
+  public func written(
+    below prefix: StoreKey, within limit: Duration
+  ) async throws(StoreError) -> [StoreKey: Int] {
+    try await runInRoot(on: bulk, until: Self.deadline(limit)) { (root, progress) throws(StoreFailure) in
+      try StoreScan.written(root, progress, below: prefix)
+    }
+  }
+
   /// Commits all of `transaction` or nothing of it. Several writes are made durable even where they need only be
   /// visible.
   public func commit(

@@ -30,6 +30,20 @@ struct StoreScan {
     }
   }
 
+  /// When each value was last written, seconds since 1970.
+  static func written(
+    _ root: StoreRoot, _ progress: CallProgress, below prefix: StoreKey
+  ) throws(StoreFailure) -> [StoreKey: Int] {
+    var scan = StoreScan(root, progress, below: prefix)
+    var written: [StoreKey: Int] = [:]
+    try scan.visit { (_, key, folder) throws(StoreFailure) in
+      if let version = try folder.version(of: key.name), version.isRegular {
+        written[key] = version.modifiedSeconds
+      }
+    }
+    return written
+  }
+
   private mutating func readAll() throws(StoreFailure) {
     try visit { (scan, key, folder) throws(StoreFailure) in
       if let value = try scan.root.value(of: key, in: folder) { scan.found[key] = value }

@@ -15,6 +15,7 @@ enum ExitStatus: Int32, CaseIterable {
   case exists = 108
   case indeterminate = 112
   case preconditionFailed = 113
+  case locksLost = 115
   case timedOut = 124
 
   /// The status for a refusal of the daemon.

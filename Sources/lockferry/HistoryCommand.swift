@@ -23,7 +23,8 @@ enum HistoryTable {
     guard !entries.isEmpty else { return "nothing has happened yet\n" }
     var table = TextTable(
       ("SERVICE", .left), ("NO", .right), ("STARTED", .left), ("WHAT", .left), ("FROM", .left), ("TO", .left),
-      ("EPOCH", .right), ("TOOK", .right), ("TOLD", .right), ("OUTCOME", .left), ("BECAUSE", .left))
+      ("EPOCH", .right), ("TOOK", .right), ("TOLD", .right), ("BACK", .right),
+      ("OUTCOME", .left), ("BECAUSE", .left))
     for entry in entries {
       let all = entry.clientCount
       let told = all - entry.untoldCount
@@ -33,6 +34,9 @@ enum HistoryTable {
         .init(Elapsed.text(milliseconds: entry.milliseconds)),
         .init(
           all == 0 ? "" : "\(told)/\(all)", told == all ? .plain : .doubtful),
+        .init(
+          entry.recovery.map { "\($0.registered)/\($0.all)" } ?? "",
+          entry.recovery?.hasLoss == true ? .bad : .plain),
         .init(entry.outcome, entry.outcome == "done" ? .good : .bad), .init(entry.because))
     }
     return table.render(coloured: coloured) + notes(entries).map { Terminal.printable($0) + "\n" }.joined()
@@ -46,7 +50,8 @@ enum HistoryTable {
       }
       let more = entry.untoldCount - untold.count
       let rest = more > 0 ? ["\(name): \(more) more, see `lockferry history show \(entry.number)`"] : []
-      return (entry.problem.map { ["\(name): \($0)"] } ?? []) + untold + rest
+      let locks = entry.recovery.map { $0.hasLoss || $0.isUndecided ? ["\(name): \($0.text)"] : [] } ?? []
+      return (entry.problem.map { ["\(name): \($0)"] } ?? []) + locks + untold + rest
     }
   }
 }

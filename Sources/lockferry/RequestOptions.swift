@@ -39,6 +39,10 @@ struct RequestOptions: ParsableArguments {
         status.problem
           ?? "\(RequestTable.noun(body.action)) of \(body.service) failed; see `lockferry history`")
     }
+    // What is not known yet is no failure of the request: the service is served.
+    if let recovery = status.recovery, recovery.hasLoss, let entry = status.recoveryEntry {
+      try recovery.judge(service: body.service, entry: entry)
+    }
   }
 
   private func end(of started: RequestStatus, _ connection: DaemonConnection) async throws -> RequestStatus {
@@ -112,6 +116,12 @@ enum RequestTable {
     let noun = noun(status.action ?? "request")
     var text = Terminal.printable("\(noun)\(name) of service \(status.service): \(status.state)") + "\n"
     if let problem = status.problem { text += Terminal.printable("problem: \(problem)") + "\n" }
+    if let recovery = status.recovery {
+      text += Terminal.printable("locks: \(recovery.text)") + "\n"
+      if let entry = status.recoveryEntry, recovery.isUndecided {
+        text += "`lockferry history show \(entry) --service \(status.service) --wait` tells the end of it\n"
+      }
+    }
     guard !status.steps.isEmpty else { return text }
     var table = TextTable(
       ("NO", .right), ("NODE", .left), ("STEP", .left), ("STATE", .left), ("TOOK", .right), ("WHAT", .left))

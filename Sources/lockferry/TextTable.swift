@@ -32,11 +32,15 @@ struct TextTable {
   private var columns: [(title: String, alignment: Alignment)]
   private var rows: [[Cell]] = []
 
-  init(_ columns: (String, Alignment)...) {
+  init(_ columns: (String, Alignment)...) { self.init(columns) }
+
+  init(_ columns: [(String, Alignment)]) {
     self.columns = columns.map { (title: $0.0, alignment: $0.1) }
   }
 
   mutating func add(_ cells: Cell...) { rows.append(cells) }
+
+  mutating func add(_ cells: [Cell]) { rows.append(cells) }
 
   /// Lines without trailing spaces.
   func render(coloured: Bool = false) -> String {

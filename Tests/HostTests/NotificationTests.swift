@@ -117,12 +117,15 @@ extension HostTests {
         // Whoever lists the history reads none of them.
         let list = try await adoptive.lockferry("history", "home", "-o", "json").orThrow().output
         #expect(list.utf8.count < 65_536)
-        let shown = try await adoptive.lockferry("history", "show", "\(entry.number)").orThrow().output
+        // Nobody comes back for his locks, and the grace period may be over by now.
+        let command = try await adoptive.lockferry("history", "show", "\(entry.number)")
+        #expect([112, 115].contains { command.end == .exited($0) }, "\(command.errors)")
+        let shown = command.output
         #expect(site.crowd.addresses.allSatisfy { shown.contains("\n\($0) ") })
         // The owner before is dead, and any other node that reaches the store can tell, too.
         let files = try FileManager.default.contentsOfDirectory(
           atPath: "\(site.servers.store)/services/home/ledger/0000000\(entry.number)")
-        #expect(files.filter { !$0.hasPrefix(".") }.count == 3)
+        #expect(files.count { !$0.hasPrefix(".") } >= 3)
       }
     }
 

@@ -52,6 +52,18 @@ struct DirectoryStoreTests {
     #expect(try await store.list("sm/folder") == [:])
   }
 
+  @Test("B6: says when each value was last written")
+  func written() async throws {
+    try await store.write(["sm/a": [1]])
+    try await store.write(["sm/b": [2], "sm/c/d": [3], "state": [4]])
+    try put(".hidden", in: "sm", [9])
+    let written = try await store.written(below: StoreKey(at: "sm"), within: generous)
+    #expect(Set(written.keys.map(\.path)) == ["sm/a", "sm/b", "sm/c/d"])
+    let now = time(nil)
+    #expect(written.count == 3 && written.values.allSatisfy { (now - 120...now + 1).contains($0) })
+    #expect(try await store.written(below: StoreKey(at: "nothing"), within: generous).isEmpty)
+  }
+
   @Test("a link, a pipe or a file that is too large in a key's place is damage, and says which")
   func damagedKeys() async throws {
     try await store.write(["sm/a": [1]])

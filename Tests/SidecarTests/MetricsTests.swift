@@ -144,6 +144,28 @@ struct MetricsTests {
     #expect(scraped["notification_grace_left_seconds", ["service": "home"]] == 30.5)
   }
 
+  @Test func whatBecameOfTheLocksIsShown() throws {
+    let home = ["service": "home"]
+    let scraped = try scrape { status in
+      status.services[0].recovery = HistoryEntry.Recovery(
+        state: "open", startedAt: "", registered: 7, safe: 1, possiblyLost: 2, lost: 3, pending: 4,
+        locksHeld: 9,
+        locksBack: 8)
+    }
+    for (outcome, count) in [
+      ("registered", 7.0), ("safe", 1), ("possibly_lost", 2), ("lost", 3), ("pending", 4),
+    ] {
+      #expect(scraped["recovery_clients", ["service": "home", "outcome": outcome]] == count)
+    }
+    #expect(scraped["recovery_open", home] == 1)
+    #expect(scraped["recovery_locks_held", home] == 9 && scraped["recovery_locks_back", home] == 8)
+    let crashed = try scrape {
+      $0.services[0].recovery = HistoryEntry.Recovery(state: "closed", startedAt: "", registered: 7)
+    }
+    #expect(crashed["recovery_open", home] == 0 && crashed["recovery_locks_held", home] == nil)
+    #expect(try scrape()["recovery_open", home] == nil)
+  }
+
   @Test func callsToTheStoreAreAHistogram() throws {
     var counts = CallCounts()
     for milliseconds in [1, 3, 40, 40, 90_000] {
@@ -224,6 +246,8 @@ struct MetricsTests {
     #expect(named.count > 12)
     let known = Set(MetricFamily.all.flatMap { ["", "_sum", "_count", "_bucket"].map($0.name.appending) })
     #expect(named.subtracting(known) == [])
-    for word in ["stranded", "held", "lag", "frozen", "untold"] { #expect(rules.contains(word), "\(word)") }
+    for word in ["stranded", "held", "lag", "frozen", "untold", "possibly_lost"] {
+      #expect(rules.contains(word), "\(word)")
+    }
   }
 }

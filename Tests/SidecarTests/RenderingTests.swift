@@ -124,8 +124,8 @@ struct RenderingTests {
     entry.clients = nil
     #expect(
       HistoryTable.render([entry], coloured: false) == """
-        SERVICE  NO  STARTED                   WHAT      FROM  TO  EPOCH   TOOK  TOLD  OUTCOME  BECAUSE
-        home      2  2026-01-02T03:04:05.678Z  adoption  a     b       4  2.3 s   1/2  done     missed beats of a
+        SERVICE  NO  STARTED                   WHAT      FROM  TO  EPOCH   TOOK  TOLD  BACK  OUTCOME  BECAUSE
+        home      2  2026-01-02T03:04:05.678Z  adoption  a     b       4  2.3 s   1/2     -  done     missed beats of a
         service home, no 2: client two was not told: no answer
 
         """)
@@ -150,6 +150,80 @@ struct RenderingTests {
     #expect(
       HistoryEntryTable.render(damaged, coloured: false).hasSuffix(
         "and 2 more, whose part of the store can't be read\n"))
+  }
+
+  /// B6
+  @Test func whatBecameOfEachClientsLocks() {
+    var entry = HistoryEntry.adoption
+    entry.recovery = HistoryEntry.Recovery(
+      state: "closed", startedAt: "2026-01-02T03:04:05.700Z", endedAt: "2026-01-02T03:04:55.700Z",
+      ended: "the grace period is over", registered: 1, lost: 1, locksHeld: 4, locksBack: 3)
+    entry.clients?[0].outcome = "registered"
+    entry.clients?[0].registeredMilliseconds = 12
+    entry.clients?[0].mirroredAt = "2026-01-01T10:00:00Z"
+    entry.clients?[1].outcome = "lost"
+    entry.clients?[1].why = "not told"
+    let locks =
+      "1 of 2 clients registered again, 1 lost what they held, 3 of 4 locks back (the grace period is over)"
+    #expect(
+      HistoryEntryTable.render(entry, coloured: false) == """
+        service home, no 2: adoption, done, missed beats of a
+        epoch 4, from a to b, began 2026-01-02T03:04:05.678Z, took 2.3 s
+        clients were told 7
+        locks: \(locks)
+
+        CLIENT  ADDRESS    TOLD  AFTER  TRIES  FIRST ANSWER  NAMES                 PROBLEM    MIRRORED              LOCKS       BACK AFTER  WHY
+        one     10.0.0.11  yes    5 ms      2          3 ms  nfs.example.com, nfs  -          2026-01-01T10:00:00Z  registered       12 ms  -
+        two     -          no        -      -             -  -                     no answer  -                     lost                 -  not told
+
+        """)
+    #expect(
+      HistoryTable.render([entry], coloured: false).contains(
+        "   1/2   1/2  done     missed beats of a\nservice home, no 2: \(locks)\n"))
+
+    entry.recovery?.state = "open"
+    entry.recovery?.endsBy = "2026-01-02T03:04:55.700Z"
+    entry.recovery?.lost = 0
+    entry.recovery?.pending = 1
+    var status = RequestStatus(id: "1-2", service: "home", action: "migrate", state: "done", steps: [])
+    (status.recovery, status.recoveryEntry) = (entry.recovery, 2)
+    #expect(
+      RequestTable.render(status, coloured: false) == """
+        migration 1-2 of service home: done
+        locks: so far 1 of 2 clients registered again, 3 of 4 locks back; the rest by 2026-01-02T03:04:55.700Z
+        `lockferry history show 2 --service home --wait` tells the end of it
+
+        """)
+  }
+
+  /// B6: scripts go by these.
+  @Test func theExitStatusSaysWhetherAnybodyHasLostAnything() throws {
+    func status(_ recovery: HistoryEntry.Recovery) -> Int32 {
+      do {
+        try recovery.judge(service: "home", entry: 2)
+        return 0
+      } catch let failure as CommandFailure {
+        return failure.status.rawValue
+      } catch {
+        return 1
+      }
+    }
+    let well = HistoryEntry.Recovery(state: "closed", startedAt: "", registered: 3, safe: 1)
+    #expect(status(well) == 0)
+    var recovery = well
+    recovery.possiblyLost = 1
+    #expect(status(recovery) == 115)
+    recovery = well
+    recovery.lost = 1
+    #expect(status(recovery) == 115)
+    recovery = well
+    (recovery.locksHeld, recovery.locksBack) = (3, 2)
+    #expect(status(recovery) == 115)
+    recovery.state = "open"
+    #expect(status(recovery) == 112)
+    recovery = well
+    (recovery.state, recovery.pending) = ("abandoned", 2)
+    #expect(status(recovery) == 112)
   }
 
   @Test func aPlannedMigration() {
@@ -210,7 +284,9 @@ struct RenderingTests {
 
   @Test func everyRefusalHasItsExitStatus() {
     #expect(
-      ExitStatus.allCases.map(\.rawValue) == [0, 1, 64, 65, 69, 77, 78, 105, 106, 107, 108, 112, 113, 124])
+      ExitStatus.allCases.map(\.rawValue) == [
+        0, 1, 64, 65, 69, 77, 78, 105, 106, 107, 108, 112, 113, 115, 124,
+      ])
     for code in [
       ControlError.Code.failed, .badRequest, .storeUnavailable, .noSuchObject, .unsafe, .exists,
       .indeterminate,

@@ -223,6 +223,8 @@ public struct NodeStatus: Codable, Sendable, Equatable {
     public var mirror: Mirror?
     /// The last notification of its clients; on the node that told them only.
     public var notification: NotificationStatus?
+    /// What became of its clients' locks after the last adoption; on the node that adopted it only.
+    public var recovery: HistoryEntry.Recovery?
     /// What this node does for it: `online` (served here, at home), `failover` (served here, adopted) or `offline`.
     public var mode = "offline"
     /// How often it came into service here or left it since the daemon began.

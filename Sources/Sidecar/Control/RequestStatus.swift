@@ -69,6 +69,10 @@ public struct RequestStatus: Codable, Sendable, Equatable {
   public var problem: String?
   /// How far the clients have been told, once they are being told.
   public var notification: NotificationStatus?
+  /// What is known of their locks, once the service is online again.
+  public var recovery: HistoryEntry.Recovery?
+  /// The number of the entry in the history that has it.
+  public var recoveryEntry: Int?
 
   /// One step of a plan.
   public struct PlannedStep: Codable, Sendable, Equatable {

@@ -27,6 +27,7 @@ final class Daemon: Service {
   private let thread: ThreadExecutor
   private let jobs: JobQueue
   let notifications: NotificationBoard
+  let recoveries: RecoveryBook
   let ownClients: OwnClients
   private let log: Logger
   private let refusals: AsyncStream<SidecarError>
@@ -47,6 +48,10 @@ final class Daemon: Service {
     thread = try ThreadExecutor(name: "lf-node")
     notifications = NotificationBoard(
       stateDirectory: configuration.stateDirectory, live: directory, boot: boot, jobs: jobs, log: log)
+    let backing = backing
+    recoveries = RecoveryBook(
+      stateDirectory: configuration.stateDirectory, boot: boot, notifications: notifications, store: store,
+      jobs: jobs, log: log, mirrored: { await backing.recordsMirrored(of: $0) })
     let ownFolder = configuration.stateDirectory + "/own-clients"
     ownClients = OwnClients(
       notifications: NotificationBoard(
@@ -57,8 +62,8 @@ final class Daemon: Service {
     self.refusals = refusals
     let shell = NodeShell(
       configuration: configuration, instance: instance, boot: boot, store: store, directory: directory,
-      notifications: notifications, ownClients: ownClients, jobs: jobs, clock: thread.clock,
-      selfFence: selfFence, log: log, onRefusal: { refusal.yield(SidecarError($0, $1)) })
+      notifications: notifications, recoveries: recoveries, ownClients: ownClients, jobs: jobs,
+      clock: thread.clock, selfFence: selfFence, log: log, onRefusal: { refusal.yield(SidecarError($0, $1)) })
     self.shell = shell
     let (store, clock) = (store, thread.clock)
     func mirror(_ directory: StatusDirectory) throws -> MirrorShell {

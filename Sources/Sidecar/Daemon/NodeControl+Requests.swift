@@ -32,7 +32,8 @@ extension NodeControl {
         state: ["done", "cancelled"].contains(last.outcome) ? last.outcome : "failed",
         steps: entries.flatMap(Self.steps),
         problem: last.problem
-          ?? (missed.isEmpty ? nil : "not told yet: \(missed.joined(separator: ", "))\(more)"))
+          ?? (missed.isEmpty ? nil : "not told yet: \(missed.joined(separator: ", "))\(more)"),
+        recovery: last.recovery, recoveryEntry: last.recovery == nil ? nil : last.number)
     }
     throw ControlError(.noSuchObject, "no request \(id) is under way or in the history")
   }

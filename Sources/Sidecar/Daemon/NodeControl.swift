@@ -16,6 +16,7 @@ struct NodeControl: ControlService {
       guard let name = ServiceName(status.services[index].service) else { continue }
       status.services[index].mirror = await daemon.mirrors.of(name).status(name)
       status.services[index].notification = await daemon.notifications.status(name)
+      status.services[index].recovery = await daemon.recoveries.status(name)
     }
     status.callout = await daemon.callouts.status()
     status.warnings += await daemon.warnings.current

@@ -33,4 +33,18 @@ struct HistoryEntries: Sendable {
       return .init(try ClusterKeys.history(service, number: entry.number), try StoreJSON.bytes(entry))
     }
   }
+
+  /// What says of recoveries that are still open that nobody follows them any more.
+  static func abandonRecoveries(
+    _ entries: [HistoryEntry], of service: ServiceName, because why: String
+  ) throws -> [StoreTransaction.Write] {
+    try entries.filter { $0.recovery?.state == "open" }.map { entry in
+      var entry = entry
+      entry.recovery?.state = "abandoned"
+      entry.recovery?.endsBy = nil
+      entry.recovery?.endedAt = WallClock.now
+      entry.recovery?.ended = why
+      return .init(try ClusterKeys.history(service, number: entry.number), try StoreJSON.bytes(entry))
+    }
+  }
 }

@@ -40,6 +40,8 @@ public struct HistoryEntry: Codable, Sendable, Equatable {
   public var ledger: Ledger?
   /// Every client: in the answer for this one entry, nil in a list and in the store.
   public var clients: [Client]?
+  /// What became of the clients' locks; nil where nobody was to reclaim any.
+  public var recovery: Recovery?
 
   /// How many are in ``untold``.
   static let mostUntold = 20
@@ -92,5 +94,13 @@ public struct HistoryEntry: Codable, Sendable, Equatable {
     public var firstAnswerMilliseconds: Int?
     /// Milliseconds from the start of the notification to the last answer that was needed.
     public var toldMilliseconds: Int?
+    /// When its record had reached the store, wall clock of the store's file system, ISO 8601; nil where that is not known.
+    public var mirroredAt: String?
+    /// As in ``Recovery``: `pending`, `registered`, `safe`, `possibly_lost` or `lost`; nil where the entry has none.
+    public var outcome: String?
+    /// Milliseconds from the start of the notification until the client's record was written again.
+    public var registeredMilliseconds: Int?
+    /// What is known of its locks, where it did not simply register again.
+    public var why: String?
   }
 }

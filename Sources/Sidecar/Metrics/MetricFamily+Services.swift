@@ -163,6 +163,30 @@ extension MetricFamily {
       "notification_grace_left_seconds",
       "What is left of the grace period in which they can reclaim; missing where unknown."
     ) { $0.graceLeftMilliseconds.map { .milliseconds($0) } },
+    MetricFamily(
+      "recovery_clients", .gauge,
+      "Clients of a service that this node adopted last, by what is known of their locks.",
+      labels: ["service", "outcome"]
+    ) { status in
+      status.services.flatMap { service in
+        service.recovery.map { recovery in
+          [
+            ("pending", recovery.pending), ("registered", recovery.registered), ("safe", recovery.safe),
+            ("possibly_lost", recovery.possiblyLost), ("lost", recovery.lost),
+          ].map { Sample([service.service, $0], .count($1)) }
+        } ?? []
+      }
+    },
+    recovery("recovery_open", "1 while clients of an adopted service may still reclaim their locks.") {
+      .flag($0.state == "open")
+    },
+    recovery(
+      "recovery_locks_held",
+      "Locks that clients held when an adopted service was released; missing where nobody could know."
+    ) { $0.locksHeld.map { .count($0) } },
+    recovery("recovery_locks_back", "Of these, back on this node; missing where nobody counts.") {
+      $0.locksBack.map { .count($0) }
+    },
   ]
 
   private static let serviceStates = [
@@ -180,5 +204,11 @@ extension MetricFamily {
     _ name: String, _ help: String, _ value: @escaping @Sendable (NotificationStatus) -> MetricValue?
   ) -> MetricFamily {
     service(name, .gauge, help) { $0.notification.flatMap(value) }
+  }
+
+  private static func recovery(
+    _ name: String, _ help: String, _ value: @escaping @Sendable (HistoryEntry.Recovery) -> MetricValue?
+  ) -> MetricFamily {
+    service(name, .gauge, help) { $0.recovery.flatMap(value) }
   }
 }

@@ -36,6 +36,8 @@ extension MirrorShell {
     } else {
       records = await find(names.monName)
     }
+    // statd says nothing of one that it has already: this one was written just now.
+    for (client, bytes) in records { pass(client, bytes, isNew: true) }
     guard !records.isEmpty else {
       return .notDurable(because: "no file in \(directory.records) names this client")
     }

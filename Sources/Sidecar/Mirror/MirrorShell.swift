@@ -43,7 +43,7 @@ actor MirrorShell {
   var entries: [ServiceName: Entry] = [:]
   /// Epochs that this daemon has claimed, until their first mirror begins.
   private var claimed: [ServiceName: UInt64] = [:]
-  private var lastScan: StatusDirectoryScan?
+  private(set) var lastScan: StatusDirectoryScan?
   private var isDirectoryThere = false
   private(set) var isLockManagerUp = false
   private(set) var isGraceRunning = false
@@ -51,6 +51,8 @@ actor MirrorShell {
   /// What callouts told while the directory was being read: newer than what that reading gives.
   var toldMeanwhile: [ClientName: [UInt8]] = [:]
   var callouts = CalloutWaits()
+  /// Who else hears of records, for which service.
+  var inboxes: [ServiceName: RecordInbox] = [:]
   /// When the directory was last read here.
   private var readAt = Duration.zero
   private var waitingToRead: [CheckedContinuation<Void, Never>] = []
@@ -215,7 +217,9 @@ actor MirrorShell {
     var (absent, unseen): (Set<ClientName>, Set<ClientName>) = ([], [])
     for client in clients {
       switch readings[client] {
-      case .record(let bytes): apply(service) { $0.onWritten(client, bytes, now: .now) }
+      case .record(let bytes):
+        pass(client, bytes)
+        apply(service) { $0.onWritten(client, bytes, now: .now) }
       case .absent: absent.insert(client)
       case .refused, nil: unseen.insert(client)
       }
@@ -232,7 +236,8 @@ actor MirrorShell {
     }
     for file in hints.refused { refuse(file.name, file.reason) }
     // What the watch read before the directory was last read here may be older than what that saw.
-    var looked = hints.readAt.map { $0 > readAt } == true ? hints.readings : [:]
+    let isFresh = hints.readAt.map { $0 > readAt } == true
+    var looked = isFresh ? hints.readings : [:]
     let unread = hints.written.union(hints.removed).subtracting(looked.keys)
     if !unread.isEmpty { looked.merge(await read(unread)) { $1 } }
     var gone: Set<ClientName> = []
@@ -240,17 +245,21 @@ actor MirrorShell {
       switch toldMeanwhile[client].map(RecordReading.record) ?? reading {
       case .record(let bytes):
         refused[client.text] = nil
+        let hasGone = hints.removed.contains(client) || hints.retired.contains(client)
+        pass(client, bytes, isNew: isFresh && hasGone)
         applyToAll { $0.onWritten(client, bytes, now: .now) }
       case .refused(let reason):
         refuse(client.text, reason)
       case .absent where hints.removed.contains(client) && !hints.retired.contains(client):
         refused[client.text] = nil
+        passGone(client)
         gone.insert(client)
       case .absent:
-        break
+        passGone(client)
       }
     }
     if !gone.isEmpty { applyToAll { $0.onRemoved(gone, now: .now) } }
+    for client in hints.retired where looked[client] == nil { passGone(client) }
     if !hints.retired.isEmpty { await takeRetired(hints.retired) }
   }
 
@@ -285,6 +294,7 @@ actor MirrorShell {
         refuse(file.name, file.reason)
       }
       let records = scan.records.merging(toldMeanwhile) { $1 }
+      passAll(records, before: previous?.records ?? [:])
       applyToAll { $0.onScan(records, now: .now) }
       await takeUnknown(among: scan.retired)
       for (service, entry) in entries { raiseStoredState(service, epoch: entry.epoch) }

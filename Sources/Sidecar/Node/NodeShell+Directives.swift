@@ -35,6 +35,7 @@ extension NodeShell {
       planStatus[service] = nil
       await mirrors?.of(service).end(service)
       await notifications.stop(service)
+      await recoveries.stop(service)
     case .withdraw:
       break
     case .endRequest(let end):
@@ -253,7 +254,7 @@ extension NodeShell {
       limit: configuration.beats.storeTimeout, directory: statusDirectory(of: name), nodeDirectory: directory,
       namespace: configuration.namespace(of: service),
       stateDirectory: configuration.stateDirectory, mirror: mirror, notifications: notifications,
-      ownClients: ownClients, otherNames: { await self.namesServed(besides: $0) },
+      recoveries: recoveries, ownClients: ownClients, otherNames: { await self.namesServed(besides: $0) },
       addressing: configuration.addresses, gracePeriod: configuration.mirror.gracePeriod,
       stopTime: configuration.beats.stopTime, jobs: jobs,
       ownerBytes: { await self.ownerBytes($0, $1) }, onOwnerSeen: { await self.onOwnerSeen($0, $1) },
@@ -335,6 +336,7 @@ extension NodeShell {
       running[service] = nil
       await mirrors?.of(service).end(service)
       await notifications.stop(service)
+      await recoveries.stop(service)
     }
     await carryOut(directives)
   }

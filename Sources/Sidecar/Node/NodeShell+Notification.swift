@@ -6,34 +6,6 @@ import StatusMonitor
 
 /// Telling clients outside of an adoption, and what is written about it.
 extension NodeShell {
-  /// What became of the clients that had not answered when their entry was written, under the epoch that told them.
-  /// False where it has to be tried again.
-  ///
-  /// Without clients the entry keeps those that it has.
-  func revise(
-    _ entry: HistoryEntry, _ clients: [HistoryEntry.Client]?, _ service: ServiceName, epoch: UInt64
-  ) async -> Bool {
-    do {
-      var entry = entry
-      var writes: [StoreTransaction.Write] = []
-      if let clients {
-        writes = try await HistoryLedger.write(clients, of: &entry, service, in: store) { write in
-          guard try await commit([write], service, epoch: epoch) else { throw EpochIsGone() }
-        }
-      }
-      writes.append(
-        .init(try ClusterKeys.history(service, number: entry.number), try StoreJSON.bytes(entry)))
-      _ = try await commit(writes, service, epoch: epoch)
-      return true
-    } catch is EpochIsGone {
-      return true
-    } catch {
-      log.warning(
-        "the history does not say yet who was told", metadata: ["service": "\(service)", "error": "\(error)"])
-      return false
-    }
-  }
-
   /// Shows other nodes how far a notification is; only of interest while it runs, so nobody waits for the disk.
   func publish(_ status: NotificationStatus, _ service: ServiceName, epoch: UInt64) async {
     do {
@@ -155,21 +127,4 @@ extension NodeShell {
       milliseconds: 0, outcome: "running", problem: nil, stateNumber: Int(number.value), steps: [],
       request: nil)
   }
-
-  /// False where a comparison fails; the owner key is compared, too.
-  private func commit(
-    _ writes: [StoreTransaction.Write], comparing comparisons: [StoreTransaction.Comparison] = [],
-    durability: StoreTransaction.Durability = .durable, _ service: ServiceName, epoch: UInt64
-  ) async throws -> Bool {
-    guard let owner = ownerBytes(service, epoch) else { return false }
-    let outcome = try await store.commit(
-      StoreTransaction(
-        comparisons: [.init(try ClusterKeys.owner(service), equals: owner)] + comparisons, writes: writes,
-        durability: durability),
-      within: configuration.beats.storeTimeout)
-    return outcome == .committed
-  }
 }
-
-/// Somebody else owns the service: nothing more can be written, and nothing needs to be.
-private struct EpochIsGone: Error {}

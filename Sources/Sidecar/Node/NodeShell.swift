@@ -21,6 +21,7 @@ actor NodeShell {
   let clock: any Clock<Duration>
   let healthRounds: HealthRounds
   let notifications: NotificationBoard
+  let recoveries: RecoveryBook
   let ownClients: OwnClients
   let directory: StatusDirectory
   let boot: String
@@ -72,8 +73,8 @@ actor NodeShell {
 
   init(
     configuration: NodeConfiguration, instance: DaemonInstance, boot: String, store: ObservedStore,
-    directory: StatusDirectory, notifications: NotificationBoard, ownClients: OwnClients, jobs: JobQueue,
-    clock: some Clock<Duration>,
+    directory: StatusDirectory, notifications: NotificationBoard, recoveries: RecoveryBook,
+    ownClients: OwnClients, jobs: JobQueue, clock: some Clock<Duration>,
     selfFence: SelfFenceDevice?, log: Logger,
     onRefusal: @escaping @Sendable (SidecarError.Code, String) -> Void
   ) {
@@ -83,6 +84,7 @@ actor NodeShell {
     self.jobs = jobs
     self.clock = clock
     self.notifications = notifications
+    self.recoveries = recoveries
     self.ownClients = ownClients
     self.directory = directory
     self.boot = boot
@@ -118,6 +120,7 @@ actor NodeShell {
     await notifications.connect(
       revise: { await self.revise($0, $1, $2, epoch: $3) }, publish: { await self.publish($0, $1, epoch: $2) }
     )
+    await recoveries.connect { await self.reviseRecovery($0, $1, epoch: $2, clients: $3) }
     instance.onStanding(await standingHere())
     await tellMirrorsOfServers()
   }

@@ -163,6 +163,17 @@ actor NotificationBoard {
     return run.telling.names
   }
 
+  /// What the run of `epoch` that tells `number` has achieved, and since when; nil where there is none, or another has
+  /// taken its place.
+  func report(
+    _ service: ServiceName, epoch: UInt64, number: StateNumber
+  ) async -> (clients: [HistoryEntry.Client], began: BootInstant, names: [String])? {
+    guard let run = runs[service], run.assignment.epoch == epoch, run.assignment.number == number,
+      let clients = await Self.clients(of: run)
+    else { return nil }
+    return (clients, run.startedAt, run.telling.names)
+  }
+
   private static func clients(of run: Run) async -> [HistoryEntry.Client]? {
     guard let clients = try? await run.telling.clients() else { return nil }
     let names = run.telling.names

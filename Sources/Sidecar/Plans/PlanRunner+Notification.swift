@@ -13,19 +13,22 @@ extension PlanRunner {
     guard let number = stateNumber else {
       throw PlanError("the journal of \(service.name) has lost its state number")
     }
+    let records = try await clientsToTell()
+    await beginRecovery(of: records, number)
     let reclaims = try await beginReclaims()
     let start = BootClock.now
-    let told = try await tellClients(number, &journal)
+    let told = try await tellClients(records, number, &journal)
     let own = await tellOwnClients(number, graceLeft: graceLeft, patience: .seconds(3))
     guard let reclaims else { return told + own }
     return try await told + own + "; " + reclaims(Self.patience - (BootClock.now - start))
   }
 
-  private func tellClients(_ number: StateNumber, _ journal: inout PlanJournal) async throws -> String {
+  private func tellClients(
+    _ records: [ClientName: [UInt8]], _ number: StateNumber, _ journal: inout PlanJournal
+  ) async throws -> String {
     if case .command(let notify) = service.notification {
-      return try await notifyByCommand(notify, &journal)
+      return try await notifyByCommand(notify, records, &journal)
     }
-    let records = try await clientsToTell()
     try await expectGrace(for: records.count)
     guard !records.isEmpty, let assignment = assignment(number) else { return "no client to tell" }
     let (all, told) = try await context.notifications.tell(assignment, records, patience: Self.patience)
@@ -36,6 +39,7 @@ extension PlanRunner {
   }
 
   func goOnNotifying() async throws -> String {
+    try await goOnWithRecovery()
     let (stored, _) = try await ServiceStateNumber.read(
       service.name, store: context.store, limit: context.limit)
     guard let stored else { return "no client was ever told anything" }
@@ -76,9 +80,8 @@ extension PlanRunner {
   }
 
   private func notifyByCommand(
-    _ notify: CommandConfiguration, _ journal: inout PlanJournal
+    _ notify: CommandConfiguration, _ records: [ClientName: [UInt8]], _ journal: inout PlanJournal
   ) async throws -> String {
-    let records = try await clientsToTell()
     try await expectGrace(for: records.count)
     guard !records.isEmpty else { return "no client to tell" }
     // A file, since the kernel takes no more than 128 KiB in one string of the environment.
@@ -119,7 +122,7 @@ extension PlanRunner {
   }
 
   /// What is left of the grace period that the server step began or found; nil where there is none that anybody could see.
-  private var graceLeft: Duration? {
+  var graceLeft: Duration? {
     guard let server = journal.steps.last(where: { $0.step == "server" && $0.state == "done" }) else {
       return nil
     }

@@ -25,6 +25,8 @@ struct PlanRunner: Sendable {
     var stateDirectory: String
     var mirror: MirrorShell
     var notifications: NotificationBoard
+    /// What becomes of the clients' locks.
+    var recoveries: RecoveryBook
     /// Of this node's NFS server.
     var ownClients: OwnClients
     /// The names of the services besides this one that this node serves.
@@ -251,14 +253,25 @@ extension PlanRunner {
       comparisons.append(.init(requestsKey, equals: bytes))
       writes.append(.init(requestsKey, queue.bytes))
     }
+    if plan.kind == .adoption {
+      try await goOnWithRecovery()
+      await context.recoveries.settle(service.name, epoch: epoch)
+    }
     let past = try await history()
     writes += try HistoryEntries.abandon(
       past.entries.filter { $0.epoch != Int(clamping: epoch) }, of: service.name)
+    // Who has the service next tells the same clients again, and knows what becomes of them.
+    writes += try HistoryEntries.abandonRecoveries(
+      past.entries, of: service.name,
+      because: "the service moved on: the entry of that move tells the rest")
     let entry = try await newEntry(
       number: past.last + 1, outcome: outcome, problem: problem, answers: answeredRequest, &writes)
     comparisons.append(.init(try ClusterKeys.history(service.name, number: entry.number), equals: nil))
     try await write(writes, comparing: comparisons)
-    if plan.kind == .adoption { await context.notifications.keep(entry, service.name, epoch: epoch) }
+    if plan.kind == .adoption {
+      await context.notifications.keep(entry, service.name, epoch: epoch)
+      await context.recoveries.keep(entry.number, entry.recovery, service.name, epoch: epoch)
+    }
     return ownership
   }
 
@@ -289,7 +302,14 @@ extension PlanRunner {
     if let request { entry.request = request }
     let names = await context.notifications.names(service.name, epoch: epoch)
     entry.names = names?.isEmpty == true ? nil : names
-    let clients = plan.kind == .release ? [] : try await self.clients()
+    var clients: [HistoryEntry.Client] = []
+    if plan.kind != .release {
+      clients = await context.recoveries.annotate(try await self.clients(), service.name, epoch: epoch)
+    }
+    if plan.kind == .adoption {
+      entry.recovery =
+        await context.recoveries.recovery(service.name, epoch: epoch) ?? .unknown(of: clients.count)
+    }
     writes += try await HistoryLedger.write(clients, of: &entry, service.name, in: context.store) {
       try await write([$0])
     }

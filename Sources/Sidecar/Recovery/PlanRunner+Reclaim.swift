@@ -65,11 +65,15 @@ extension PlanRunner {
       return { _ in ReclaimRun.fullLength("\(error)") }
     }
     let (own, name, epoch, runner) = (context.ownClients, service.name, epoch, self)
-    let isAlone = service.isolation != nil
+    let (isAlone, recoveries) = (service.isolation != nil, context.recoveries)
     let run = ReclaimRun(
       inventory, locks: locks, namespace: context.namespace,
       others: { isAlone ? [] : try await own.others(than: name, epoch: epoch) },
-      holdsEpoch: { try await runner.holdsEpoch() })
+      holdsEpoch: { try await runner.holdsEpoch() },
+      onLocks: { await recoveries.onLocks($0, name, epoch: epoch) })
+    // Until the first look nobody may take the clients alone for all there is to wait for.
+    await recoveries.onLocks(
+      .init(back: 0, held: inventory.locks.count, isFinal: false), name, epoch: epoch)
     let log = context.log
     context.jobs.start { await run.run(name, log: log) }
     return { try await run.word(within: $0) }

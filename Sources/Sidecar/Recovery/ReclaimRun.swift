@@ -12,6 +12,7 @@ actor ReclaimRun {
   private let namespace: ServiceNamespace?
   private let others: @Sendable () async throws -> [String]
   private let holdsEpoch: @Sendable () async throws -> Bool
+  private let onLocks: @Sendable (RecoveryLedger.Locks?) async -> Void
   private let all: Int
   private let start = BootClock.now
   private var outcome: String?
@@ -20,10 +21,12 @@ actor ReclaimRun {
   ///   - namespace: where the lock manager is that serves them; nil: this process's own.
   ///   - others: clients besides those of the service that this lock manager knows.
   ///   - holdsEpoch: the store's word, asked for before the grace period is ended.
+  ///   - onLocks: told after each look how many are back; nil: nobody counts them any more.
   init(
     _ inventory: LockInventory, locks: ServiceLocks, namespace: ServiceNamespace?,
     others: @escaping @Sendable () async throws -> [String],
-    holdsEpoch: @escaping @Sendable () async throws -> Bool
+    holdsEpoch: @escaping @Sendable () async throws -> Bool,
+    onLocks: @escaping @Sendable (RecoveryLedger.Locks?) async -> Void
   ) {
     watch = ReclaimWatch(inventory)
     all = inventory.locks.count
@@ -31,6 +34,7 @@ actor ReclaimRun {
     self.namespace = namespace
     self.others = others
     self.holdsEpoch = holdsEpoch
+    self.onLocks = onLocks
   }
 
   /// Runs until there is nothing left to do, or the task is cancelled.
@@ -41,6 +45,7 @@ actor ReclaimRun {
       } catch {
         // The grace period ends by itself; nobody loses anything for not having been looked at.
         outcome = Self.fullLength("\(error)")
+        await onLocks(nil)
       }
       if outcome == nil { try? await Task.sleep(for: Self.interval) }
     }
@@ -67,15 +72,19 @@ actor ReclaimRun {
     let present = try await OwnThread.run("lf-reclaims") { try locks.held() }
     let facts = try await NFSServerFacts.read(for: namespace)
     switch watch.look(present: present, graceEnded: facts.graceEnded, others: try await others()) {
-    case .wait:
+    case .wait(let missing):
+      await onLocks(.init(back: all - missing, held: all, isFinal: false))
       return nil
     case .leave(let why):
+      await onLocks(nil)
       return Self.fullLength(why)
     case .over(let missing):
+      await onLocks(.init(back: all - missing, held: all, isFinal: true))
       return missing == 0
         ? "all \(all) locks are back"
         : "\(missing) of \(all) locks were not back when the grace period was over"
     case .end:
+      await onLocks(.init(back: all, held: all, isFinal: true))
       guard try await holdsEpoch() else { return Self.fullLength("the service has left this node") }
       try await OwnThread.run("lf-reclaims") {
         try namespace?.enter()

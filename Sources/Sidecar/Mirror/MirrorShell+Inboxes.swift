@@ -1,0 +1,44 @@
+import Cluster
+import NodeHost
+import StatusMonitor
+
+/// Who else hears of the records in the directory.
+extension MirrorShell {
+  /// Reads the directory; from then on `inbox` hears of what is written to it, until ``stopWatching(_:_:)``.
+  ///
+  /// - Returns: every record there is now; nil where the directory can't be read.
+  func watchRecords(of service: ServiceName) async -> (present: [ClientName: [UInt8]]?, inbox: RecordInbox) {
+    let inbox = RecordInbox()
+    var present: [ClientName: [UInt8]]?
+    await inTurn {
+      await self.rescan()
+      present = self.lastScan?.records
+      self.inboxes[service] = inbox
+    }
+    return (present, inbox)
+  }
+
+  /// The inbox hears no more.
+  func stopWatching(_ service: ServiceName, _ inbox: RecordInbox) {
+    if inboxes[service] === inbox { inboxes[service] = nil }
+  }
+
+  /// A record was read.
+  ///
+  /// - Parameter isNew: see ``RecordInbox/Sight/isNew``.
+  func pass(_ client: ClientName, _ record: [UInt8], isNew: Bool = false) {
+    for inbox in inboxes.values { inbox.see(client, record, isNew: isNew) }
+  }
+
+  /// A record has gone, to wherever.
+  func passGone(_ client: ClientName) {
+    for inbox in inboxes.values { inbox.lose(client) }
+  }
+
+  /// The whole directory was read.
+  func passAll(_ records: [ClientName: [UInt8]], before: [ClientName: [UInt8]]) {
+    guard !inboxes.isEmpty else { return }
+    for client in before.keys where records[client] == nil { passGone(client) }
+    for (client, record) in records { pass(client, record) }
+  }
+}
