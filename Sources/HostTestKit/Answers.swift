@@ -177,6 +177,10 @@ public struct StatusAnswer: Decodable, Sendable {
     public let recordsMirrored: Int
     /// Age of the oldest that is not.
     public let lagMilliseconds: Int
+    /// In the store without a file, and kept.
+    public let retained: Int
+    /// Seen to leave, and deleted from the store when they have been away for long enough.
+    public let departing: Int
     /// Deletions wait.
     public let frozen: Bool
     /// Files that are no records.

@@ -25,6 +25,9 @@ struct Lock: AsyncParsableCommand {
   @Option(help: "The name of this host, which asks.")
   var myName: String
 
+  @Flag(help: "It is a lock that this host had before the server restarted.")
+  var reclaim = false
+
   @Option(help: "Seconds after which no answer is awaited any more, for each call.")
   var limit: Double = 30
 
@@ -83,8 +86,8 @@ struct Lock: AsyncParsableCommand {
     // From the first byte to the end of the file.
     arguments.uint64(0)
     arguments.uint64(0)
-    // No reclaim; this host's state number.
-    arguments.bool(false)
+    arguments.bool(reclaim)
+    // This host's state number.
     arguments.int32(1)
     var results = XDRReader(try await call(program: 100_021, version: 4, procedure: 2, arguments.bytes))
     _ = try results.opaque(atMost: 1_024)

@@ -4,7 +4,7 @@ import Testing
 /// M7: the same facts always give the same steps, whatever runs them.
 @Suite("Restarting a node's NFS server or its lock manager (M7)")
 struct NodeRestartTests {
-  private func kinds(_ restart: NodeRestart, _ facts: RecoveryFacts) -> [RestartProcedure.Action.Kind] {
+  private func kinds(_ restart: NodeRestart, _ facts: RecoveryFacts) -> [RecoveryProcedure.Action.Kind] {
     restart.procedure(on: facts).actions.map(\.kind)
   }
 

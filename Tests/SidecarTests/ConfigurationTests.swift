@@ -182,6 +182,14 @@ struct ConfigurationTests {
     #expect(service.coreDefinition.recoversServer && service.coreDefinition.hasChecks)
   }
 
+  @Test("B9 NFS-Ganesha is recovered by lockferry itself, and restarts nothing")
+  func ganesha() throws {
+    let service = try NodeFile.parse(smallNodeFile + "\n    recovery: {server: ganesha}", file: "x.yaml")
+      .services[0]
+    #expect(service.serverRecovery == .ganesha && !service.restartsOwnServer)
+    #expect(service.coreDefinition.recoversServer && service.coreDefinition.hasChecks)
+  }
+
   @Test func anOperatorMayInsistOnTellingClientsWithoutAGracePeriod() throws {
     let file = smallNodeFile + "\n    recovery: {without_grace: tell}"
     let service = try NodeFile.parse(file, file: "x.yaml").services[0]

@@ -8,7 +8,7 @@ import Testing
 struct PlannedServerTests {
   @Test func theNodeItselfShowsEveryStepWithItsReason() {
     let facts = RecoveryFacts(kernel: KernelVersion(6, 12), clients: 2)
-    let lines = PlannedServer(.nfs, on: "b", facts).lines(on: "b")
+    let lines = PlannedServer("restart-nfs", on: "b", NodeRestart.nfs.procedure(on: facts)).lines(on: "b")
     #expect(
       lines.map(\.step) == [
         "server: stop-nfs", "server: expect-lockd-down", "server: set-grace", "server: export",
@@ -19,8 +19,8 @@ struct PlannedServerTests {
   }
 
   @Test func whatTheNodeRefusesIsShownInstead() {
-    let lines = PlannedServer(.lockManager, on: "b", RecoveryFacts(kernel: KernelVersion(6, 12))).lines(
-      on: "b")
+    let procedure = NodeRestart.lockManager.procedure(on: RecoveryFacts(kernel: KernelVersion(6, 12)))
+    let lines = PlannedServer("restart-lockd", on: "b", procedure).lines(on: "b")
     #expect(lines.map(\.state) == ["failed"])
     #expect(lines.first?.detail.contains("lockd takes no signal") == true)
   }
@@ -34,7 +34,16 @@ struct PlannedServerTests {
   }
 
   @Test func whatAnotherNodeWouldDoItsOwnDaemonSays() {
-    let lines = PlannedServer(.nfs, on: "a", RecoveryFacts(kernel: KernelVersion(6, 1))).lines(on: "b")
+    let procedure = NodeRestart.nfs.procedure(on: RecoveryFacts(kernel: KernelVersion(6, 1)))
+    let lines = PlannedServer("restart-nfs", on: "a", procedure).lines(on: "b")
     #expect(lines.count == 1 && lines.first?.detail.contains("b decides") == true)
+  }
+
+  @Test("B9 NFS-Ganesha is asked for a grace period, and nobody loses a lock by it")
+  func ganesha() {
+    let procedure = GaneshaFacts(clients: 1).procedure(length: .seconds(50))
+    let lines = PlannedServer("ganesha", on: "b", procedure).lines(on: "b")
+    #expect(lines.map(\.step) == ["server: start-grace", "server: get-grace"])
+    #expect(lines.first?.detail.contains("nobody loses a lock") == true)
   }
 }

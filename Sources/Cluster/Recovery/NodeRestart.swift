@@ -6,50 +6,16 @@ public enum NodeRestart: String, Sendable, CaseIterable {
   case lockManager = "restart-lockd"
 
   /// What is to be done on a node of which `facts` are known, in this order, and what stands against it.
-  public func procedure(on facts: RecoveryFacts) -> RestartProcedure {
+  public func procedure(on facts: RecoveryFacts) -> RecoveryProcedure {
     switch self {
-    case .nfs: RestartProcedure.ofServer(facts)
-    case .lockManager: RestartProcedure.ofLockManager(facts)
+    case .nfs: RecoveryProcedure.ofServer(facts)
+    case .lockManager: RecoveryProcedure.ofLockManager(facts)
     }
   }
 }
 
-/// A restart as data: what is done, and why.
-public struct RestartProcedure: Sendable, Equatable {
-  /// One thing that is done, or that must be seen.
-  public struct Action: Sendable, Equatable {
-    /// What.
-    public enum Kind: String, Sendable {
-      /// The NFS service is stopped.
-      case stopServer = "stop-nfs"
-      /// Its lock manager must be down.
-      case expectLockManagerDown = "expect-lockd-down"
-      /// The length of the next grace period is set.
-      case setGrace = "set-grace"
-      /// Everything in exports(5) is exported.
-      case export
-      /// The NFS service is started.
-      case startServer = "start-nfs"
-      /// lockd gets SIGKILL.
-      case killLockManager = "kill-lockd"
-      /// A grace period must run.
-      case expectGrace = "expect-grace"
-      /// The status monitor is restarted.
-      case restartStatusMonitor = "restart-statd"
-    }
-
-    /// What.
-    public var kind: Kind
-    /// Why.
-    public var why: String
-  }
-
-  /// What is done, in this order; every one may be done again.
-  public var actions: [Action]
-  /// Why it can't be done here; empty where it can.
-  public var refusals: [String]
-
-  static func ofServer(_ facts: RecoveryFacts) -> RestartProcedure {
+extension RecoveryProcedure {
+  static func ofServer(_ facts: RecoveryFacts) -> RecoveryProcedure {
     var refusals: [String] = []
     if facts.serverThreads == nil, !facts.isUnderSystemd {
       refusals.append(
@@ -84,10 +50,10 @@ public struct RestartProcedure: Sendable, Equatable {
       Action(kind: .startServer, why: "\(how): its grace period begins"),
       Action(kind: .expectGrace, why: expectation(facts)),
     ]
-    return RestartProcedure(actions: actions, refusals: refusals)
+    return RecoveryProcedure(actions: actions, refusals: refusals)
   }
 
-  static func ofLockManager(_ facts: RecoveryFacts) -> RestartProcedure {
+  static func ofLockManager(_ facts: RecoveryFacts) -> RecoveryProcedure {
     var refusals: [String] = []
     if let kernel = facts.kernel, kernel < .takesNoSignal {
       if facts.serverThreads ?? 0 == 0 {
@@ -115,7 +81,7 @@ public struct RestartProcedure: Sendable, Equatable {
     }
     let killed =
       "all locks go with it, those of other clients as well; \(clients(facts.clients)), who are told"
-    return RestartProcedure(
+    return RecoveryProcedure(
       actions: [
         Action(kind: .setGrace, why: "lockd reads its length when it begins"),
         Action(kind: .export, why: "reclaims need the exports"),
@@ -126,10 +92,6 @@ public struct RestartProcedure: Sendable, Equatable {
         Action(kind: .killLockManager, why: "SIGKILL begins a grace period; \(killed)"),
         Action(kind: .expectGrace, why: expectation(facts)),
       ], refusals: refusals)
-  }
-
-  private static func clients(_ count: Int) -> String {
-    count == 1 ? "1 client has a record" : "\(count) clients have records"
   }
 
   private static func expectation(_ facts: RecoveryFacts) -> String {

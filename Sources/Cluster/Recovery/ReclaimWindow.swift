@@ -37,7 +37,8 @@ public enum ReclaimWindow: Sendable, Equatable {
     case .unseen: return nil
     case .closed:
       return
-        "no grace period runs here (/proc/fs/lockd/nlm_end_grace says Y): clients that are told now \(loss)"
+        "no grace period runs here (/proc/fs/lockd/nlm_end_grace says Y, or Ganesha's get_grace false): clients that are told "
+        + "now \(loss)"
     case .open(nil):
       return
         "a grace period runs here, and nothing shows since when: clients that are told at its very end \(loss)"

@@ -19,7 +19,7 @@ extension NodeShell {
     }
   }
 
-  /// Runs the operator's checks of every service that is not served here, and looks whether lockferry could restart what
+  /// Runs the operator's checks of every service that is not served here, and looks whether lockferry could do what
   /// it would have to.
   func check() async {
     let checked = configuration.services.filter {
@@ -29,14 +29,14 @@ extension NodeShell {
     while !Task.isCancelled {
       let began = BootInstant.now
       let due = checked.filter { !instance.standing(of: $0.name).isServedHere }
-      let (node, directory) = (configuration.node, directory)
+      let (node, directory, length) = (configuration.node, directory, configuration.mirror.gracePeriod)
       await withTaskGroup(of: (ServiceName, [String]).self) { group in
         // Not all at once: each is a process.
         for (index, service) in due.enumerated() {
           if index >= Self.mostChecks, let (name, problems) = await group.next() {
             instance.onChecks(of: name, problems: problems)
           }
-          group.addTask { (service.name, await service.problems(on: node, directory)) }
+          group.addTask { (service.name, await service.problems(on: node, directory, length)) }
         }
         for await (name, problems) in group { instance.onChecks(of: name, problems: problems) }
       }
@@ -92,14 +92,17 @@ extension NodeShell {
 
 extension ServiceConfiguration {
   /// Which of its checks fail on this node, and how.
-  fileprivate func problems(on node: NodeName, _ directory: StatusDirectory) async -> [String] {
+  fileprivate func problems(
+    on node: NodeName, _ directory: StatusDirectory, _ length: Duration
+  ) async -> [String] {
     var problems: [String] = []
-    if let restart {
+    if let ownRecovery {
       do {
-        let facts = try await OwnThread.run("lf-facts") { try RecoveryFacts.read(for: restart, directory) }
-        problems = restart.procedure(on: facts).refusals.map { "\(restart.rawValue): \($0)" }
+        problems = try await ownRecovery.procedure(directory, length: length).refusals.map {
+          "\(ownRecovery.word): \($0)"
+        }
       } catch {
-        problems = ["\(restart.rawValue): \(error)"]
+        problems = ["\(ownRecovery.word): \(error)"]
       }
     }
     if let facts = await isolationFacts() { problems += facts.refusals.map { "isolated: \($0)" } }

@@ -230,6 +230,8 @@ public enum ServerRecovery: Sendable, Equatable {
   case command(CommandConfiguration)
   /// lockferry restarts this node's NFS server, or its lock manager.
   case restart(NodeRestart)
+  /// This node's NFS-Ganesha begins a grace period.
+  case ganesha
   /// The service has an NFS server of its own, in a network namespace of its own.
   case isolated(IsolationConfiguration)
 }

@@ -2,7 +2,7 @@ internal import Cluster
 
 /// Reading of `recovery.server`.
 enum NodeFileRecovery {
-  private static let words = NodeRestart.allCases.map(\.rawValue) + ["isolated", "none"]
+  private static let words = NodeRestart.allCases.map(\.rawValue) + ["ganesha", "isolated", "none"]
   private static let forms =
     words.map { "`\($0)`" }.joined(separator: ", ") + ", {isolated: {...}} or {command: [...]}"
 
@@ -13,13 +13,13 @@ enum NodeFileRecovery {
     return .isolated(NodeFileIsolation.preset(of: service))
   }
 
-  /// `restart-nfs`, `restart-lockd`, `isolated`, `{isolated: {exports: ..., threads: 8, gateway: 10.0.0.1}}`,
+  /// `restart-nfs`, `restart-lockd`, `ganesha`, `isolated`, `{isolated: {exports: ..., threads: 8, gateway: 10.0.0.1}}`,
   /// `{command: [...], timeout: 60s}`, or `none`
   static func server(_ value: NodeFileValue, of service: String) -> ServerRecovery? {
     if value.isScalar {
       guard let word = value.word(words, forms), word != "none" else { return nil }
-      return NodeRestart(rawValue: word).map(ServerRecovery.restart)
-        ?? .isolated(NodeFileIsolation.preset(of: service))
+      if let restart = NodeRestart(rawValue: word) { return .restart(restart) }
+      return word == "ganesha" ? .ganesha : .isolated(NodeFileIsolation.preset(of: service))
     }
     guard let section = value.section(known: ["isolated", "command", "timeout"]) else { return nil }
     guard let isolated = section.optional("isolated") else {

@@ -30,13 +30,13 @@ extension NodeControl {
     let definition = daemon.configuration.services.first { $0.name == service }
     let node = daemon.configuration.node.text
     if let facts = await definition?.isolationFacts() { return PlannedServer(isolatedOn: node, facts) }
-    guard let restart = definition?.restart else { return nil }
-    let directory = daemon.directory
+    guard let recovery = definition?.ownRecovery else { return nil }
+    let (directory, length) = (daemon.directory, daemon.configuration.mirror.gracePeriod)
     do {
-      let facts = try await OwnThread.run("lf-facts") { try RecoveryFacts.read(for: restart, directory) }
-      return PlannedServer(restart, on: node, facts)
+      let procedure = try await recovery.procedure(directory, length: length)
+      return PlannedServer(recovery.word, on: node, procedure)
     } catch {
-      throw ControlError(.failed, "what \(restart.rawValue) would do here is not known: \(error)")
+      throw ControlError(.failed, "what \(recovery.word) would do here is not known: \(error)")
     }
   }
 

@@ -4,15 +4,12 @@ import Cluster
 struct PlannedServer {
   private let word: String
   private let node: String
-  private let actions: [RestartProcedure.Action]
+  private let actions: [RecoveryProcedure.Action]
   private let refusals: [String]
 
-  /// Something is restarted, as `facts` of `node` decide it.
-  init(_ restart: NodeRestart, on node: String, _ facts: RecoveryFacts) {
-    let procedure = restart.procedure(on: facts)
-    (word, self.node, actions, refusals) = (
-      restart.rawValue, node, procedure.actions, procedure.refusals
-    )
+  /// What `recovery.server: word` comes to on `node`, where lockferry does it to that node's own server.
+  init(_ word: String, on node: String, _ procedure: RecoveryProcedure) {
+    (self.word, self.node, actions, refusals) = (word, node, procedure.actions, procedure.refusals)
   }
 
   /// The service has a server of its own, unless something on `node` stands against it.

@@ -91,8 +91,8 @@ extension NodeShell {
   ///   better.
   private func graceLeft(of name: ServiceName, epoch: UInt64, force: Bool) async throws -> Duration? {
     // Where a later one runs than the one that is known, more is left.
-    let window = try await ReclaimWindow.read(
-      try await serverFacts(of: name), known: try await notifications.graceLeft(name, epoch: epoch))
+    let window = try await reclaimWindow(
+      of: name, known: try await notifications.graceLeft(name, epoch: epoch))
     let reserve = ReclaimWindow.reserve(
       of: configuration.mirror.gracePeriod, stopTime: configuration.beats.stopTime)
     if !force, let obstacle = window.obstacle(reserve: reserve) {

@@ -34,6 +34,8 @@ actor NodeShell {
   var instance: NodeInstance
   var judge: HealthJudge
   let server = ServerWatch()
+  /// Where a service is served by NFS-Ganesha.
+  var ganesha: GaneshaWatch?
   /// Of each isolated service's own server.
   let ownServers: [ServiceName: ServerWatch]
   let marks: ServiceMarks
@@ -97,6 +99,7 @@ actor NodeShell {
     let namespaces = configuration.services.compactMap { service in
       configuration.namespace(of: service).map { (service.name, $0) }
     }
+    ganesha = configuration.services.contains(where: \.usesGanesha) ? GaneshaWatch() : nil
     ownServers = Dictionary(uniqueKeysWithValues: namespaces.map { ($0, ServerWatch(in: $1)) })
     judge = HealthJudge(
       probes: configuration.health.probes.count + namespaces.count, limit: configuration.health.failures)
@@ -222,12 +225,16 @@ actor NodeShell {
   }
 
   private func tellMirrorsOfServers() async {
-    server.ask()
-    let facts = server.facts(noOlderThan: configuration.health.interval * 5)
-    let isUp = judge.verdict == .healthy && facts != nil && facts?.threads != 0
-    await mirrors?.shared.onLockManager(isUp: isUp)
-    // A kernel that does not answer has not said that it is over.
-    if let facts { await mirrors?.shared.onGracePeriod(isRunning: facts.graceEnded == false) }
+    if ganesha == nil {
+      server.ask()
+      let facts = server.facts(noOlderThan: configuration.health.interval * 5)
+      let isUp = judge.verdict == .healthy && facts != nil && facts?.threads != 0
+      await mirrors?.shared.onLockManager(isUp: isUp)
+      // A kernel that does not answer has not said that it is over.
+      if let facts { await mirrors?.shared.onGracePeriod(isRunning: facts.graceEnded == false) }
+    } else {
+      await tellMirrorOfGanesha()
+    }
     for (service, own) in ownServers {
       own.ask()
       let facts = own.facts(noOlderThan: configuration.health.interval * 5)

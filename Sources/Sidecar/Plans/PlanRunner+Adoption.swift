@@ -87,6 +87,12 @@ extension PlanRunner {
       shown.append(try await verifyOwnServer(namespace))
       return shown.joined(separator: "; ")
     }
+    if service.usesGanesha {
+      let facts = try await GaneshaFacts.read(context.directory)
+      if let problem = facts.problem ?? facts.lockManagerProblem { throw PlanError(problem) }
+      shown.append("NFS-Ganesha and its lock manager answer")
+      return shown.joined(separator: "; ")
+    }
     let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
     shown.append(
       facts.hasKernelServer

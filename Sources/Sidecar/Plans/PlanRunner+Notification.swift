@@ -102,7 +102,9 @@ extension PlanRunner {
 
   /// Clients that are told after the grace period can only learn that their locks are gone.
   private func expectGrace(for clients: Int) async throws {
-    if clients > 0, graceLeft != nil {
+    if clients > 0, service.usesGanesha {
+      guard try await GaneshaAdmin.standing().isInGrace else { throw GraceOver(clients: clients) }
+    } else if clients > 0, graceLeft != nil {
       let facts = try await NFSServerFacts.read(for: context.namespace)
       if facts.isServing, facts.graceEnded == true { throw GraceOver(clients: clients) }
     }

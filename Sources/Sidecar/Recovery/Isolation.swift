@@ -9,7 +9,10 @@ extension ServiceConfiguration {
   }
 
   /// Its adoption restarts this node's own NFS server or lock manager, whose other clients lose their locks.
-  var restartsOwnServer: Bool { serverRecovery != nil && isolation == nil }
+  var restartsOwnServer: Bool { serverRecovery != nil && isolation == nil && !usesGanesha }
+
+  /// It is served by this node's NFS-Ganesha.
+  var usesGanesha: Bool { serverRecovery == .ganesha }
 
   /// Its addresses on their link, which is in `namespace` where it has one; nil where commands or others move them.
   func addressLinks(in namespace: ServiceNamespace?) throws(NodeHostError) -> ServiceAddresses? {

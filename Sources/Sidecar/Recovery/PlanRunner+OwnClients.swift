@@ -14,16 +14,20 @@ extension PlanRunner {
     plan.kind == .adoption && service.restartsOwnServer && service.tellsOwnClients
   }
 
+  /// Whoever is a client of this node, and not of the service, is told what concerns him or nothing: NFS-Ganesha takes
+  /// nothing from him.
+  private var knowsOwnClients: Bool { touchesOwnClients || plan.kind == .adoption && service.usesGanesha }
+
   /// Before the service's records join the live directory, and again before the server is restarted.
   func rememberOwnClients() async throws {
-    guard touchesOwnClients else { return }
+    guard knowsOwnClients else { return }
     try await context.ownClients.remember(service.name, epoch: epoch) { try await storedRecords() }
   }
 
   /// The service's clients, without this node's own whom the mirror has carried to the store since.
   func clientsToTell() async throws -> [ClientName: [UInt8]] {
     let records = try await storedRecords()
-    guard touchesOwnClients else { return records }
+    guard knowsOwnClients else { return records }
     let strangers = try await context.ownClients.strangers(to: service.name, epoch: epoch)
     return records.filter { !strangers.contains($0.key) }
   }

@@ -88,6 +88,7 @@ extension PlanRunner {
       return points.first { !mounts.contains($0) }
         .map { "clients reach \($0) as well, which storage.mounts does not name" }
     }
+    if service.usesGanesha { return "which locks NFS-Ganesha holds can't be seen" }
     guard service.tellsOwnClients else { return "recovery.own_clients is leave" }
     switch try await context.ownClients.locksBefore(service.name, epoch: epoch) {
     case nil: return "what else this node's lock manager held before the restart is not known"

@@ -6,7 +6,12 @@ import StatusMonitor
 extension PlanRunner {
   /// The first opening: whoever holds locks here already must not lose them to a restart.
   func openServer(_ journal: inout PlanJournal) async throws -> String {
-    if service.restart != nil { return try await takeUp() }
+    if case .restart = service.serverRecovery { return try await takeUp() }
+    if service.usesGanesha {
+      // Nobody has lost anything, and it serves all the time: it has only to be there.
+      _ = try await acceptedProcedure()
+      return "NFS-Ganesha goes on"
+    }
     // Nobody holds locks in a namespace that was made a moment ago.
     if service.isolation != nil { return try await recoverServer(&journal) }
     let directory = context.directory
@@ -33,7 +38,7 @@ extension PlanRunner {
     switch service.serverRecovery {
     case nil: return try await expectRunningGrace(&journal)
     case .command(let command): done = try await recover(by: command)
-    case .restart(let restart): done = try await perform(restart, &journal)
+    case .restart, .ganesha: done = try await recoverByItself(&journal)
     case .isolated(let isolation): return try await startOwnServer(isolation)
     }
     // Now, since they need no service address, and whatever fails after this has taken their locks already.
@@ -81,18 +86,25 @@ extension PlanRunner {
     return "a grace period runs here, of which at least \(left.components.seconds) s are left"
   }
 
-  private func perform(_ restart: NodeRestart, _ journal: inout PlanJournal) async throws -> String {
-    let directory = context.directory
-    let facts = try await OwnThread.run("lf-facts") { try RecoveryFacts.read(for: restart, directory) }
-    let procedure = restart.procedure(on: facts)
-    guard procedure.refusals.isEmpty else {
-      throw PlanError("\(restart.rawValue): \(procedure.refusals.joined(separator: "; "))")
-    }
-    // Whoever has come since the records were merged is lost with the restart, too.
+  private func recoverByItself(_ journal: inout PlanJournal) async throws -> String {
+    let (word, procedure) = try await acceptedProcedure()
+    // Whoever has come since the records were merged is lost with a restart, too.
     try await rememberOwnClients()
-    var run = RestartRun(gracePeriod: context.gracePeriod)
+    var run = RecoveryRun(gracePeriod: context.gracePeriod)
     let done = try await run.run(procedure)
     journal.graceLeft = try run.graceLeft().wholeMilliseconds
-    return "\(restart.rawValue): \(done.joined(separator: "; "))"
+    return "\(word): \(done.joined(separator: "; "))"
+  }
+
+  /// What lockferry itself is to do here and now, if nothing stands against it.
+  private func acceptedProcedure() async throws -> (word: String, RecoveryProcedure) {
+    guard let recovery = service.ownRecovery else {
+      throw PlanError("\(service.name) has no recovery.server of lockferry's own")
+    }
+    let procedure = try await recovery.procedure(context.directory, length: context.gracePeriod)
+    guard procedure.refusals.isEmpty else {
+      throw PlanError("\(recovery.word): \(procedure.refusals.joined(separator: "; "))")
+    }
+    return (recovery.word, procedure)
   }
 }

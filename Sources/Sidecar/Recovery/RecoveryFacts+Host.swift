@@ -14,14 +14,3 @@ extension RecoveryFacts {
       isolatedServices: NetworkNamespaces.isolatedServices())
   }
 }
-
-extension ServiceConfiguration {
-  /// What of this node's own lockferry restarts when the service comes here; nil where a command does what is to be done,
-  /// or nothing is.
-  var restart: NodeRestart? {
-    if case .restart(let restart) = serverRecovery { restart } else { nil }
-  }
-
-  /// Whether something tells, beforehand, that this node could not adopt it.
-  var isChecked: Bool { !checks.isEmpty || restart != nil || isolation != nil }
-}

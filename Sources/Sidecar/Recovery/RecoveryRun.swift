@@ -2,8 +2,8 @@ import Cluster
 import NodeHost
 import RPCTransport
 
-/// Carries out what a ``RestartProcedure`` says, and looks at the kernel whether it has come about.
-struct RestartRun {
+/// Carries out what a ``RecoveryProcedure`` says, and looks whether it has come about.
+struct RecoveryRun {
   /// What the kernel does at once is seen at once; a slow machine has its time.
   private static let patience = Duration.seconds(10)
 
@@ -13,6 +13,8 @@ struct RestartRun {
   /// Before the grace period that runs now began.
   private var began = BootClock.now
   private var isStopped = false
+  /// The kernel's; NFS-Ganesha's length is that of its own configuration.
+  private var isKernels = true
 
   init(gracePeriod: Duration) {
     self.gracePeriod = gracePeriod
@@ -21,11 +23,12 @@ struct RestartRun {
   /// What is left at least of the grace period that has begun.
   func graceLeft() throws -> Duration {
     // The server's own start may have set another length than was asked for (nfs.conf, grace-time).
-    max(began + (GracePeriod.length() ?? gracePeriod) - BootClock.now, .zero)
+    let kernels = isKernels ? GracePeriod.length() : nil
+    return max(began + (kernels ?? gracePeriod) - BootClock.now, .zero)
   }
 
   /// - Returns: what was done, and seen.
-  mutating func run(_ procedure: RestartProcedure) async throws -> [String] {
+  mutating func run(_ procedure: RecoveryProcedure) async throws -> [String] {
     var done: [String] = []
     for action in procedure.actions {
       do {
@@ -52,7 +55,7 @@ struct RestartRun {
     }
   }
 
-  private mutating func perform(_ kind: RestartProcedure.Action.Kind) async throws -> String? {
+  private mutating func perform(_ kind: RecoveryProcedure.Action.Kind) async throws -> String? {
     switch kind {
     case .stopServer:
       isStopped = true
@@ -78,6 +81,18 @@ struct RestartRun {
     case .killLockManager:
       try await killLockManager()
       return "lockd has taken SIGKILL"
+    case .startGaneshaGrace:
+      (began, isKernels) = (BootClock.now, false)
+      try await GaneshaAdmin.startGrace()
+      return nil
+    case .expectGaneshaGrace:
+      guard try await GaneshaAdmin.standing().isInGrace else {
+        throw PlanError(
+          "NFS-Ganesha has begun no grace period: reclaims would be refused. Graceless must not be set in its configuration"
+        )
+      }
+      let left = try graceLeft()
+      return "its grace period runs, of which at least \(left.components.seconds) s are left"
     case .expectGrace:
       try await expectGrace()
       let left = try graceLeft()
