@@ -1,8 +1,8 @@
 internal import Glibc
 
-/// State that threads of our own share and wait for.
+/// State that threads of our own share and wait for: a lock with a condition, which `Mutex` of the Synchronization module
+/// does not have.
 ///
-/// `Mutex` of the Synchronization module has no condition to wait for with a time limit; this has.
 /// `@unchecked Sendable`: `state` is reached in `withLock` and `wait` alone, and both hold `mutex` while they
 /// touch it; the two pointers never change after `init`.
 final class GuardedState<State>: @unchecked Sendable {
@@ -13,19 +13,14 @@ final class GuardedState<State>: @unchecked Sendable {
   /// What a waiting thread does after it has looked at the state.
   enum Verdict<Answer> {
     case done(Answer)
-    /// Look again when somebody changed the state, or at this moment.
-    case wait(until: ContinuousClock.Instant?)
+    /// Look again after a ``GuardedState/wake()``.
+    case wait
   }
 
   init(_ state: State) {
     self.state = state
     pthread_mutex_init(mutex, nil)
-    var attributes = pthread_condattr_t()
-    pthread_condattr_init(&attributes)
-    // The default is the wall clock, which steps.
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-    pthread_cond_init(condition, &attributes)
-    pthread_condattr_destroy(&attributes)
+    pthread_cond_init(condition, nil)
   }
 
   deinit {
@@ -35,22 +30,15 @@ final class GuardedState<State>: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// Changes the state and wakes whoever waits.
+  /// Changes the state and wakes nobody: that costs more than most changes, and few are waited for.
   func withLock<Answer>(_ body: (inout State) -> Answer) -> Answer {
     pthread_mutex_lock(mutex)
-    defer {
-      pthread_cond_broadcast(condition)
-      pthread_mutex_unlock(mutex)
-    }
+    defer { pthread_mutex_unlock(mutex) }
     return body(&state)
   }
 
-  /// Changes the state without waking anybody, where `body` says so.
-  func withLock(wakingIf body: (inout State) -> Bool) {
-    pthread_mutex_lock(mutex)
-    if body(&state) { pthread_cond_broadcast(condition) }
-    pthread_mutex_unlock(mutex)
-  }
+  /// Has whoever waits look at the state.
+  func wake() { pthread_cond_broadcast(condition) }
 
   /// Blocks the calling thread, which has to be one of our own, until `body` is done.
   func wait<Answer>(_ body: (inout State) -> Verdict<Answer>) -> Answer {
@@ -58,25 +46,10 @@ final class GuardedState<State>: @unchecked Sendable {
     defer { pthread_mutex_unlock(mutex) }
     while true {
       switch body(&state) {
-      case .done(let answer):
-        return answer
-      case .wait(until: nil):
-        pthread_cond_wait(condition, mutex)
-      case .wait(let moment?):
-        var wakeUp = Self.monotonic(moment)
-        pthread_cond_timedwait(condition, mutex, &wakeUp)
+      case .done(let answer): return answer
+      case .wait: pthread_cond_wait(condition, mutex)
       }
     }
-  }
-
-  private static func monotonic(_ moment: ContinuousClock.Instant) -> timespec {
-    var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    let remaining = max(.zero, moment - .now).components
-    let nanoseconds = now.tv_nsec + Int(remaining.attoseconds / 1_000_000_000)
-    return timespec(
-      tv_sec: now.tv_sec + Int(remaining.seconds) + nanoseconds / 1_000_000_000,
-      tv_nsec: nanoseconds % 1_000_000_000)
   }
 }
 

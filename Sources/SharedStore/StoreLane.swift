@@ -19,20 +19,19 @@ final class StoreLane: Sendable {
   func add(_ entry: any LaneEntry) -> Bool {
     guard startThread() else { return false }
     state.withLock { $0.waiting.append(entry) }
+    state.wake()
     return true
   }
 
   /// Takes an entry out that nobody waits for any more.
   func remove(_ entry: any LaneEntry) {
-    state.withLock(wakingIf: { state in
-      state.waiting.removeAll { $0 === entry }
-      return false
-    })
+    state.withLock { state in state.waiting.removeAll { $0 === entry } }
   }
 
   /// Lets the thread end after what it does now.
   func close() {
     state.withLock { $0.isClosed = true }
+    state.wake()
   }
 
   @discardableResult
@@ -50,7 +49,7 @@ final class StoreLane: Sendable {
     while true {
       let next: (any LaneEntry)? = state.wait { state in
         if !state.waiting.isEmpty { return .done(state.waiting.removeFirst()) }
-        return state.isClosed ? .done(nil) : .wait(until: nil)
+        return state.isClosed ? .done(nil) : .wait
       }
       guard let next else { return }
       next.start()

@@ -40,8 +40,6 @@ struct NameLookups: Sendable {
 
   init(limits: MonitoringLimits) { self.limits = limits }
 
-  var isIdle: Bool { running.isEmpty && monitored.isEmpty && waitingNotices.isEmpty }
-
   mutating func want(_ peers: some Sequence<PeerKey>) {
     for peer in peers where isWanted.insert(peer).inserted { monitored.append(peer) }
   }

@@ -98,14 +98,6 @@ public enum StatusMonitorEvent: Sendable, Equatable, CustomStringConvertible {
   /// SM_SIMU_CRASH
   case crashSimulated(StatusMonitorCaller)
 
-  /// Whether it is part of everyday work.
-  public var isRoutine: Bool {
-    switch self {
-    case .restarted, .calledBack, .unknownPeer, .mirrorsAgain: true
-    default: false
-    }
-  }
-
   /// One sentence.
   public var description: String {
     switch self {
