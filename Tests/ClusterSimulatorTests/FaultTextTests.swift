@@ -50,7 +50,7 @@ struct FaultTextTests {
 
   @Test func stepsAndTheirNumberSurvive() throws {
     for step in ["storage", "records", "state", "server", "address", "notify", "verify", "mirror"] {
-      for times in 1...5 {
+      for times in 1...Fault.mostFailures {
         let fault = try Fault(parsing: "step-fails b \(step) \(times)x at 1s", in: shape)
         #expect(fault.failing.step.rawValue == step && fault.failing.times == times)
         #expect(fault.node.text == "b")

@@ -18,8 +18,10 @@ final class SimulatedClient {
   var knownState: Int32?
   /// Files that it believes to have locked.
   var locks: Set<Int> = []
-  /// Which start of the lock manager has granted each.
-  var granted: [Int: Int] = [:]
+  /// Who has granted each, and when.
+  var granted: [Int: Grant] = [:]
+  /// When its server freed a lock of it, having heard that it had restarted; until it is granted anew.
+  var freed: [Int: Int] = [:]
   /// What it has asked for and not been answered, by file.
   var requests: [Int: Request] = [:]
   /// It was cut off, slow or off at this moment or before.
@@ -33,6 +35,12 @@ final class SimulatedClient {
     enum Kind { case lock, unlock, reclaim }
     var kind: Kind
     var token: Int
+  }
+
+  struct Grant {
+    /// Which start of the lock manager.
+    var start: Int
+    var at: Int
   }
 
   init(service: ServiceName, numbers: SeededNumbers, mayBeSteady: Bool) {

@@ -82,6 +82,7 @@ extension SimulatedWorld {
     _ answer: LockAnswer, _ file: Int, _ token: Int, to client: ClientName, from node: NodeName, start: Int
   ) {
     let delay = machines[node]?.numbers.number(200...10_000) ?? 0
+    let grant = SimulatedClient.Grant(start: start, at: now)
     schedule(after: delay, onClient: client) { world in
       guard world.reaches(client, node), let request = world.clients[client]?.requests[file],
         request.token == token
@@ -90,7 +91,11 @@ extension SimulatedWorld {
       case (.lock, .inGrace), (.reclaim, .inGrace): return
       case (.lock, .granted), (.reclaim, .granted):
         world.clients[client]?.locks.insert(file)
-        world.clients[client]?.granted[file] = start
+        world.clients[client]?.granted[file] = grant
+        // Freed while the answer was under way, it stays so.
+        if let freedAt = world.clients[client]?.freed[file], freedAt <= grant.at {
+          world.clients[client]?.freed[file] = nil
+        }
       case (.reclaim, _):
         // It is told that the lock is lost (fs/lockd/clntproc.c, nlmclnt_reclaim).
         world.note("\(client) has lost its lock on file \(file): \(answer)")
@@ -123,6 +128,8 @@ extension SimulatedWorld {
     clients[client]?.life += 1
     clients[client]?.isOn = false
     clients[client]?.locks = []
+    clients[client]?.granted = [:]
+    clients[client]?.freed = [:]
     clients[client]?.requests = [:]
     clients[client]?.knownState = nil
     clients[client]?.heard = [:]
@@ -137,16 +144,14 @@ extension SimulatedWorld {
   }
 
   /// Its own SM_NOTIFY: said until it is heard.
-  private mutating func sayRestarted(_ client: ClientName, isLate: Bool = false) {
+  private mutating func sayRestarted(_ client: ClientName) {
     guard let service = clients[client]?.service else { return }
     if let node = server(of: service), reaches(client, node), machines[node]?.lockManagers[service] != nil,
       machines[node]?.isStatusMonitorDown == false
     {
       schedule(after: 1_000, onMachine: node) { $0.onClientRestarted(client, service: service, on: node) }
-      // Its server frees what it holds, and what it has taken or reclaimed since its restart is among that.
-      if isLate { clients[client]?.lastAway = now }
     } else {
-      schedule(after: 1_000_000, onClient: client) { $0.sayRestarted(client, isLate: true) }
+      schedule(after: 1_000_000, onClient: client) { $0.sayRestarted(client) }
     }
   }
 }

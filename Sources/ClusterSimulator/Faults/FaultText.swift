@@ -23,9 +23,13 @@ extension Fault {
     .storage, .records, .state, .server, .address, .notify, .verify, .mirror,
   ]
 
+  /// How often at most. Tried again with growing pauses, a step that fails so often takes longer than a grace period of
+  /// the clusters that a seed makes.
+  static let mostFailures = 7
+
   /// Which step fails, and how often; for ``Kind/stepFails``.
   var failing: (step: PlanStep.Kind, times: Int) {
-    (Self.steps[amount % Self.steps.count], 1 + amount % 5)
+    (Self.steps[amount % Self.steps.count], 1 + amount % Self.mostFailures)
   }
 
   /// Reads `power-cut a at 10s for 5s`, `migrate home to b at 20s`, `calls-lost a 30% at 5s for 20s`,
@@ -84,7 +88,7 @@ extension Fault {
           fault.amount = percent
         } else if form.hasStep, let found = Fault.steps.firstIndex(where: { $0.rawValue == word.text }) {
           step = found
-        } else if form.hasStep, let count = number(word, "x"), (1...5).contains(count) {
+        } else if form.hasStep, let count = number(word, "x"), (1...Fault.mostFailures).contains(count) {
           times = count
         } else {
           try name(word, &fault)
@@ -102,7 +106,9 @@ extension Fault {
           text.count, "which step? Steps are \(Fault.steps.map(\.rawValue).joined(separator: ", "))", kind)
       }
       fault.amount =
-        (0..<Fault.steps.count * 5).first { $0 % Fault.steps.count == step && 1 + $0 % 5 == times } ?? step
+        (0..<Fault.steps.count * Fault.mostFailures).first {
+          $0 % Fault.steps.count == step && 1 + $0 % Fault.mostFailures == times
+        } ?? step
       return fault
     }
 

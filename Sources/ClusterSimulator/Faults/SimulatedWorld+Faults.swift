@@ -31,7 +31,7 @@ extension SimulatedWorld {
     case .storeRestoredByTheBook: restoreStoreByTheBook(fault.amount, for: length)
     case .beatVanishes: store.beats[node] = nil
     case .everyBeatVanishes: store.beats = [:]
-    case .staleReads: during(length) { $0.machines[node]?.readsAreStale = $1 }
+    case .staleReads: during(length) { $0.machines[node]?.readsAreStale = $1 || $0.shape.readsAreCached }
     case .ownerKeyDamaged: damageOwnerKey(fault.service, for: length)
     case .journalLost: loseJournal(fault.service)
     case .cutFromStore: during(length) { $0.machines[node]?.isCutFromStore = $1 }

@@ -34,13 +34,15 @@ extension SimulatedWorld {
   mutating func restartServer(_ node: NodeName, thenTell: Bool) {
     guard let machine = machines[node], machine.isOn else { return }
     for service in machine.lockManagers.keys.sorted() {
-      let locks = machines[node]?.lockManagers[service]?.locks ?? [:]
+      let locks = (machines[node]?.lockManagers[service]?.locks ?? [:]).mapValues { Set([$0]) }
       let before = ledger.services[service]?.restartOutside?.locks ?? [:]
       stopLockManager(service, on: node)
       let manager = SimulatedLockManager(
         start: nextNumber(), graceEnds: clock(node) + shape.mirror.gracePeriod)
       if store.ownership(service)?.node == node {
-        ledger.services[service]?.restartOutside = (manager.start, now, before.merging(locks) { $1 })
+        ledger.services[service]?.restartOutside = (
+          manager.start, now, before.merging(locks) { $0.union($1) }
+        )
       }
       machines[node]?.lockManagers[service] = manager
       guard thenTell else { continue }

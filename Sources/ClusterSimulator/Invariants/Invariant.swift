@@ -34,6 +34,8 @@ public enum Permission: String, Sendable, CaseIterable {
   case retiredUnseen = "sm-notify had removed the record before anybody could mirror it"
   /// A client that could not be reached during the grace period.
   case clientAway = "the client could not be reached during the grace period"
+  /// A client that had restarted, of which its server heard late.
+  case clientRestarted = "the client's restart was heard late, and its server freed what it had taken since"
   /// A server or status monitor that hung while clients reclaimed: no lock is granted before statd has its client.
   case serverHung = "the NFS server or its status monitor hung while clients reclaimed"
   /// The NFS server was restarted by somebody else.

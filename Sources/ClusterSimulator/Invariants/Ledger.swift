@@ -8,8 +8,9 @@ struct Ledger {
     var toTell: Set<ClientName> = []
     /// When the lock manager last began a grace period.
     var graceBegan = -1
-    /// The start of the lock manager that somebody else brought about since, and who held what until then.
-    var restartOutside: (start: Int, at: Int, locks: [Int: ClientName])?
+    /// The last start of the lock manager that somebody else brought about since, and who held what until that one or one
+    /// before it.
+    var restartOutside: (start: Int, at: Int, locks: [Int: Set<ClientName>])?
     /// The daemon of a running adoption was last killed or stood still.
     var interruptedAt = -2
     /// sm-notify has removed their records before anybody had mirrored them, and they have not registered since.

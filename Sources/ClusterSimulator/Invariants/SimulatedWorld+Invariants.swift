@@ -111,8 +111,11 @@ extension SimulatedWorld {
     guard let state = clients[client], let facts = ledger.services[service] else { return nil }
     if ledger.tainted.contains(client) || rival.map(ledger.tainted.contains) == true { return .unfencedOwner }
     if let file, wasLostOutside(file, client, of: service) { return .restartedOutside }
+    if let file, state.freed[file] != nil { return .clientRestarted }
     if !facts.toTell.contains(client) { return .notDurableYet }
-    if state.isCut || state.lastAway >= facts.graceBegan { return .clientAway }
+    // A lock that it was granted since is not lost because of that.
+    let wasAway = state.lastAway >= max(facts.graceBegan, file.flatMap { state.granted[$0]?.at } ?? -1)
+    if state.isCut || wasAway { return .clientAway }
     if let server = server(of: service).flatMap({ machines[$0] }),
       server.isCutFromClients || server.notices != NoticeTrouble()
     {
@@ -125,8 +128,9 @@ extension SimulatedWorld {
 
   /// The client's lock was gone with a restart that was nobody's plan, and nobody has told the client since.
   private func wasLostOutside(_ file: Int, _ client: ClientName, of service: ServiceName) -> Bool {
-    guard let restart = ledger.services[service]?.restartOutside, restart.locks[file] == client,
-      let state = clients[client], let granted = state.granted[file], granted < restart.start
+    guard let restart = ledger.services[service]?.restartOutside,
+      restart.locks[file]?.contains(client) == true,
+      let state = clients[client], let granted = state.granted[file], granted.start < restart.start
     else { return false }
     return !state.heard.values.contains(restart.start)
   }
@@ -169,12 +173,14 @@ extension SimulatedWorld {
     guard let state = clients[client], state.service == service, state.isOn else { return }
     let held = state.locks.filter(state.believesToHold)
     guard !held.isEmpty, state.registeredAt < sentAt else { return }
-    let locks = machines[node]?.lockManagers[service]?.locks ?? [:]
+    let manager = machines[node]?.lockManagers[service]
     // What its server has forgotten it may have lost before, with permission; but not because somebody restarted it, unless
-    // it has come and gone since.
-    let lost = held.first { wasLostOutside($0, client, of: service) }
+    // it has come and gone since. As long as the kernel has it monitored it registers no more, and has not gone.
+    let lost = held.first { wasLostOutside($0, client, of: service) || state.freed[$0] != nil }
     let hasNotComeSince = state.registeredAt < ledger.services[service]?.restartOutside?.at ?? 0
-    let isHeld = held.contains { locks[$0] == client } || lost != nil && hasNotComeSince
+    let isHeld =
+      manager?.monitored.contains(client) == true || held.contains { manager?.locks[$0] == client }
+      || held.contains { wasLostOutside($0, client, of: service) } && hasNotComeSince
     if !isHeld, let permission = permission(for: client, lost, of: service) { return permit(permission) }
     violate(.recordIsKept, "\(node) deletes the record of \(client), which holds locks of \(service)")
   }

@@ -92,11 +92,13 @@ extension SimulatedWorld {
     send(.granted, file, token, to: client, from: node, start: manager.start)
   }
 
-  /// The client has restarted and says so: whatever it held is free.
+  /// The client has restarted and says so: whatever it held is free. Where that is heard late, what it has taken or
+  /// reclaimed since is among that, and it is not told.
   mutating func onClientRestarted(_ client: ClientName, service: ServiceName, on node: NodeName) {
     guard let manager = machines[node]?.lockManagers[service] else { return }
     for (file, holder) in manager.locks where holder == client {
       machines[node]?.lockManagers[service]?.locks[file] = nil
+      clients[client]?.freed[file] = now
     }
     forgetIdleClient(client, service, start: manager.start, on: node)
   }

@@ -49,6 +49,8 @@ public struct ClusterShape: Sendable, Equatable {
   public var hasCallout: Bool
   /// A stopping NFS server unmonitors every client, as Linux 6.4 and later do.
   public var unmonitorsOnStop: Bool
+  /// Every read of every node comes from its file system's cache, as long as faults last.
+  public var readsAreCached = false
   /// Clients come and go so often that records leave the store in every minute.
   public var areClientsRestless = false
   /// Files of each service that clients lock.
@@ -180,10 +182,12 @@ public struct ClusterShape: Sendable, Equatable {
       adoption.reliefPause = .seconds(2)
     }
     areClientsRestless = numbers.chance(35)
-    guard areClientsRestless else { return }
-    mirror = MirrorTimings(
-      gracePeriod: .seconds(8), departureDelay: .seconds(9), burst: 3, burstWindow: .seconds(4),
-      rescan: .seconds(6))
+    if areClientsRestless {
+      mirror = MirrorTimings(
+        gracePeriod: .seconds(8), departureDelay: .seconds(9), burst: 3, burstWindow: .seconds(4),
+        rescan: .seconds(6))
+    }
+    readsAreCached = staleness > .zero && numbers.chance(50)
   }
 }
 

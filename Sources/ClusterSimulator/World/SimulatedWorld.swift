@@ -56,6 +56,7 @@ struct SimulatedWorld {
         SimulatedMachine(
           clock: shape.clocks[node] ?? .init(rate: 1_000_000, offset: 0),
           numbers: SeededNumbers(seed: seed &* 31 &+ index &+ 1)))
+      machines[node]?.readsAreStale = shape.readsAreCached
     }
     for (index, client) in shape.clients.enumerated() {
       clients.add(
