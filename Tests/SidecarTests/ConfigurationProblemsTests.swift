@@ -64,8 +64,8 @@ struct ConfigurationProblemsTests {
       "9:31: services[0].recovery.without_grace: `yes` must be refuse or tell"),
     .adding(
       "    recovery: {server: restart-nfsd}",
-      "9:24: services[0].recovery.server: `restart-nfsd` must be restart-nfs or restart-lockd or isolated or none; did you mean "
-        + "`restart-nfs`?"),
+      "9:24: services[0].recovery.server: `restart-nfsd` must be restart-nfs or restart-lockd or ganesha or isolated or none; "
+        + "did you mean `restart-nfs`?"),
     .adding(
       "    storage: {mounts: [srv]}",
       "9:24: services[0].storage.mounts[0]: `srv` must be the absolute path of a file system of the service"),
@@ -105,7 +105,8 @@ struct ConfigurationProblemsTests {
       "9:24: services[0].recovery.server: an isolated service needs `address` with a prefix length"),
     .isolated(
       "isolatd",
-      "11:24: services[0].recovery.server: `isolatd` must be restart-nfs or restart-lockd or isolated or none; did you mean `isolated`?"
+      "11:24: services[0].recovery.server: `isolatd` must be restart-nfs or restart-lockd or ganesha or isolated or none; "
+        + "did you mean `isolated`?"
     ),
     .isolated(
       "{isolated: {thread: 8}}",
