@@ -92,6 +92,17 @@ struct GaneshaWatchTests {
     #expect(watch.graceLeft(of: .seconds(90), now: at(.seconds(101))) == .zero)
   }
 
+  @Test func aNewGaneshasGracePeriodIsYoungerThanTheLastAnswerOfTheOldOne() {
+    var watch = GaneshaWatch()
+    // The old one was in its own all the time.
+    _ = watch.onAnswer(answer(":1.2", isInGrace: true), asked: at(.seconds(1)))
+    _ = watch.onAnswer(answer(":1.2", isInGrace: true), asked: at(.seconds(10)))
+    _ = watch.onAnswer(nil, asked: at(.seconds(11)))
+    #expect(watch.graceLeft(of: .seconds(90), now: at(.seconds(11))) == nil)
+    _ = watch.onAnswer(answer(":1.5", isInGrace: true), asked: at(.seconds(12)))
+    #expect(watch.graceLeft(of: .seconds(90), now: at(.seconds(20))) == .seconds(80))
+  }
+
   @Test("A single record that its start removes is kept (rule 5)", arguments: [1, 2])
   func departures(count: Int) {
     let records: [ClientName: [UInt8]] = [

@@ -163,7 +163,7 @@ extension HostTests {
       try await withTestNetwork { network in
         let site = try await CalloutSite(in: network) {
           $0.services[0].serverRecovery = .word("ganesha")
-          $0.mirror = "{grace_period: 30s, departure_delay: 40s}"
+          $0.mirror = "{grace_period: 30s, departure_delay: 31s}"
         }
         let client = try await network.addHost("client")
         try await site.startStatusMonitor()
@@ -176,6 +176,10 @@ extension HostTests {
           try await client.lock(at: site.server) == "granted"
         }
         try await eventually("its record is in the store") { try await site.mirror().recordsMirrored == 1 }
+        // The daemon itself has seen that no grace period runs: one that runs later is younger.
+        try await eventually(within: .seconds(90), "the mirror is not frozen") {
+          try await !site.mirror().frozen
+        }
         let refused = try await site.server.lockferry("notify", CalloutSite.service)
         #expect(
           !refused.end.succeeded && refused.errors.contains("no grace period runs here"), "\(refused.errors)")

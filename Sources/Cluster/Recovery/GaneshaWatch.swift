@@ -27,7 +27,9 @@ public struct GaneshaWatch: Sendable {
   }
 
   private var connection: String?
-  /// No grace period ran when this question was sent: one that runs now is younger.
+  /// When the last question was sent that was answered.
+  private var lastAnswered: BootInstant?
+  /// No grace period ran when this question was sent, or another Ganesha answered it: one that runs now is younger.
   private var lastOutside: BootInstant?
 
   /// Nothing was asked yet.
@@ -41,7 +43,9 @@ public struct GaneshaWatch: Sendable {
     guard let answer else { return [down] }
     let hasStarted = connection != nil && connection != answer.connection
     connection = answer.connection
+    if hasStarted { lastOutside = lastAnswered }
     if !answer.isInGrace { lastOutside = asked }
+    lastAnswered = asked
     return (hasStarted ? [down] : []) + [Standing(isUp: true, isGraceRunning: answer.isInGrace)]
   }
 
