@@ -60,37 +60,6 @@ extension HostTests {
       }
     }
 
-    /// M7: `recovery.server` restarts the NFS server of the adoptive node, and with it go the locks of that server's own
-    /// clients: they are told as well, by the name that they know.
-    @Test func theAdoptiveServersOwnClientsAreToldThatItWasRestarted() async throws {
-      try await withTestNetwork { network in
-        let site = try await TwoServers(in: network)
-        let other = try await network.addHost("other")
-        try site.makeStore()
-        try site.writeNodeFiles { $0.services[0].serverRecovery = .program(["/bin/true"]) }
-        try await site.startStatusMonitors()
-        try await other.startPortMapper()
-        try await other.startStatusMonitor()
-        try await site.startDaemons()
-        let listener = try await site.client.listen(callbacks: 1)
-        let otherListener = try await other.listen(callbacks: 1)
-        try await site.firstLock(on: site.primary)
-        try await other.monitor("b.demo.test", as: "other.demo.test")
-        let seen = try await site.adoptive.monitor(other.address, as: "b.demo.test").state
-        try await site.waitUntilMirrored(site.primary, records: 1)
-
-        try await site.primary.powerCut()
-        let callback = try await otherListener.callback("the adoptive server's own client is called back")
-        #expect(callback.monName == "b.demo.test")
-        #expect(callback.state > seen && callback.state % 2 == 1)
-        #expect(try await listener.callback("the service's client is called back").state == callback.state)
-        let entry = try await site.adoption(by: site.adoptive)
-        #expect(entry.clients.map(\.client) == [TwoServers.clientName])
-        let step = try #require(entry.steps.first { $0.step == "notify" })
-        #expect(step.detail.contains("1 of 1 clients of this node's own NFS server told"), "\(step.detail)")
-      }
-    }
-
     /// M8: what the probes find is what the beats say.
     @Test func anOwnerWhoseStatusMonitorDiesGivesItsServiceToTheOther() async throws {
       try await withTestNetwork { network in

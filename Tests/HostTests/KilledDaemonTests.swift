@@ -113,6 +113,29 @@ extension HostTests {
       }
     }
 
+    /// M7: it had ended rpc.statd to start it again, and nobody but the next daemon on this machine knows.
+    @Test func whatItHadStoppedIsStartedByTheNext() async throws {
+      try await withTestNetwork { network in
+        let site = try await TwoServers(in: network)
+        try site.makeStore()
+        try site.writeNodeFiles()
+        let host = site.primary
+        try await host.startPortMapper()
+        let note = "/run/lockferry/restarting"
+        _ = try await host.run([
+          "/bin/sh", "-c",
+          "mkdir -p /run/lockferry && printf 'statd\\0%s\\0--no-notify\\0' \"$(command -v rpc.statd)\" > \(note)",
+        ]).orThrow()
+        _ = try await host.startLockferry()
+        try await eventually(within: .seconds(60), "rpc.statd runs again") {
+          (try? await host.monitor(site.client.address, as: TwoServers.serverName)) != nil
+        }
+        try await eventually("nothing is left to do") {
+          try await host.run(["/bin/sh", "-c", "test ! -e \(note)"]).end == .exited(0)
+        }
+      }
+    }
+
     /// Looks at the file all the time: the command line would be too slow to see what lasts milliseconds.
     private static func waitUntilOwner(is node: String, in path: String, not before: Data?) async throws {
       let deadline = ContinuousClock.now + .seconds(60)

@@ -65,6 +65,26 @@ struct ServerTests {
     #expect(!Systemd.knows("other.service", root: folder.path))
   }
 
+  @Test("What a restart has stopped is known to the next daemon until it runs again")
+  func interrupted() async throws {
+    let folder = try TemporaryFolder()
+    let interrupted = InterruptedRestart(runDirectory: folder.path)
+    #expect(interrupted.part == nil)
+    for part in [
+      InterruptedRestart.Part.server, .statusMonitor(["/sbin/rpc.statd", "--no-notify", "-P", "/a b"]),
+    ] {
+      try interrupted.note(part)
+      #expect(InterruptedRestart(runDirectory: folder.path).part == part)
+      interrupted.forget()
+      #expect(interrupted.part == nil)
+    }
+    for garbage in ["", "nfs and more", "statd\0"] {
+      try writeFile(folder.path + "/restarting", garbage.utf8)
+      #expect(interrupted.part == nil, "\(garbage)")
+      #expect(try await interrupted.finish() == nil)
+    }
+  }
+
   @Test(
     "sm-notify ends the grace period unless nfs.conf says that it must not",
     arguments: [("", true), ("lift-grace=n", false), ("lift-grace = NO", false), ("lift-grace=y", true)])

@@ -80,7 +80,8 @@ import Testing
   /// as statd does, and calls out.
   private func mirroring(
     isFresh: Bool,
-    _ body: (LateStore, _ register: (Character) async throws -> MirrorShell.Addition) async throws -> Void
+    _ body: (LateStore, MirrorShell, _ register: (Character) async throws -> MirrorShell.Addition)
+      async throws -> Void
   ) async throws {
     let service = try #require(service)
     let path = NSTemporaryDirectory() + "lockferry-late-" + UUID().uuidString
@@ -104,7 +105,7 @@ import Testing
       while await mirror.records(service) == nil { try await Task.sleep(for: .milliseconds(10)) }
       let client = try ClientName("10.0.0.11")
       let names = try CalloutRequest.Names(monName: Array("10.0.0.11".utf8), myName: Array("nfs".utf8))
-      try await body(store) { cookie in
+      try await body(store, mirror) { cookie in
         let line =
           "0100007f 000186b5 00000003 00000010 \(String(repeating: cookie, count: 32)) 10.0.0.11 nfs\n"
         try line.write(toFile: path + "/sm/10.0.0.11", atomically: false, encoding: .utf8)
@@ -122,7 +123,7 @@ import Testing
 
   /// Found by the simulator (seed 11722).
   @Test func aBatchWhoseAnswerWasLostDoesNotLandOverANewerOne() async throws {
-    try await mirroring(isFresh: true) { (store, register) async throws -> Void in
+    try await mirroring(isFresh: true) { (store, _, register) async throws -> Void in
       #expect(try await register("a") == .durable)
       #expect(await store.generation == 0)
       await store.loseNext()
@@ -140,7 +141,7 @@ import Testing
 
   @Test func nothingThatAnEarlierDaemonHadSentLandsAfterTheNextHasReadTheRecords() async throws {
     let service = try #require(service)
-    try await mirroring(isFresh: false) { (store, register) async throws -> Void in
+    try await mirroring(isFresh: false) { (store, _, register) async throws -> Void in
       let own = try owner("b", 2, .online)
       await store.lose(
         StoreTransaction(
@@ -152,18 +153,42 @@ import Testing
       #expect(try await storedCookie(store) == "a")
     }
   }
+
+  /// A release waits for the last records with the service's address away: a store that takes none must not keep it there.
+  @Test func whatTheStoreDoesNotTakeIsWaitedForWithinALimit() async throws {
+    let service = try #require(service)
+    try await mirroring(isFresh: true) { (store, mirror, register) async throws -> Void in
+      #expect(try await register("a") == .durable)
+      await mirror.flush(service, within: .seconds(60))
+      #expect(await mirror.status(service)?.recordsMirrored == 1)
+      await store.loseAll(true)
+      #expect(try await register("b") == .notDurable(because: "the answer was lost"))
+      let start = ContinuousClock.now
+      await mirror.flush(service, within: .milliseconds(300))
+      #expect(ContinuousClock.now - start >= .milliseconds(300))
+      let status = try #require(await mirror.status(service))
+      #expect(status.recordsSeen == 1 && status.recordsMirrored == 0)
+      await store.loseAll(false)
+      await mirror.flush(service, within: .seconds(60))
+      #expect(await mirror.status(service)?.recordsMirrored == 1)
+    }
+  }
 }
 
 /// A store that carries some transactions out later, though nobody waits for them any more.
 private actor LateStore: SharedStore {
   private let store = MemoryStore()
   private var losesNext = false
+  private var losesAll = false
   private var lost: [StoreTransaction] = []
 
   nonisolated var location: String { "memory, late" }
 
   /// The next transaction is not answered, and not carried out before ``landLost()``.
   func loseNext() { losesNext = true }
+
+  /// No transaction is answered until it is said otherwise.
+  func loseAll(_ losesAll: Bool) { self.losesAll = losesAll }
 
   func lose(_ transaction: StoreTransaction) { lost.append(transaction) }
 
@@ -196,7 +221,7 @@ private actor LateStore: SharedStore {
   func commit(_ transaction: StoreTransaction, within limit: Duration) async throws(StoreError)
     -> StoreOutcome
   {
-    if losesNext {
+    if losesNext || losesAll {
       losesNext = false
       lost.append(transaction)
       throw StoreError(.timedOut, "the answer was lost")

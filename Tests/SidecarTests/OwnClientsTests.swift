@@ -23,7 +23,7 @@ import Testing
     let adopted = line("0100007f", "10.0.0.1", by: "nfs")
     let own = line("0100007f", "10.0.0.2", by: "b")
     var memory = memory(adopted: ["10.0.0.1": adopted])
-    memory.note(live: try live(["10.0.0.1": adopted, "10.0.0.2": own]))
+    memory.note(live: try live(["10.0.0.1": adopted, "10.0.0.2": own]), isMerged: true)
     #expect(memory.records == (try live(["10.0.0.2": own])))
   }
 
@@ -31,23 +31,37 @@ import Testing
     let adopted = line("0100007f", "10.0.0.1", by: "nfs")
     let own = line("0200007f", "10.0.0.1", by: "b")
     var memory = memory(adopted: ["10.0.0.1": adopted])
-    memory.note(live: try live(["10.0.0.1": own + adopted]))
+    memory.note(live: try live(["10.0.0.1": own + adopted]), isMerged: true)
     #expect(memory.records == (try live(["10.0.0.1": own])))
+  }
+
+  /// The mirror of every service that this node serves carries all of its clients: what is in the store with the same
+  /// line may be this node's own client, of the time when the service was here.
+  @Test func whoWasMirroredWhileTheServiceWasHereIsRememberedBeforeAnythingIsMerged() throws {
+    let own = line("0100007f", "10.0.0.2", by: "b")
+    var memory = memory(adopted: ["10.0.0.2": own])
+    memory.note(live: try live(["10.0.0.2": own]), isMerged: false)
+    #expect(memory.records == (try live(["10.0.0.2": own])))
+    // The service's clients that join it then are none of this node's own.
+    let merged = line("0100007f", "10.0.0.1", by: "a")
+    memory.adopted["10.0.0.1"] = Data(merged.utf8)
+    memory.note(live: try live(["10.0.0.1": merged, "10.0.0.2": own]), isMerged: true)
+    #expect(memory.records == (try live(["10.0.0.2": own])))
   }
 
   @Test func whoHasGoneMeanwhileIsNotForgottenAndWhoHasComeIsAdded() throws {
     let first = line("0100007f", "10.0.0.2", by: "b")
     let second = line("0100007f", "10.0.0.3", by: "b")
     var memory = memory(adopted: [:])
-    memory.note(live: try live(["10.0.0.2": first]))
+    memory.note(live: try live(["10.0.0.2": first]), isMerged: true)
     // From Linux 6.4 on, a server that stops empties the directory.
-    memory.note(live: try live(["10.0.0.3": second]))
+    memory.note(live: try live(["10.0.0.3": second]), isMerged: true)
     #expect(memory.records == (try live(["10.0.0.2": first, "10.0.0.3": second])))
   }
 
   @Test func aLineThatCannotBeReadIsRememberedToo() throws {
     var memory = memory(adopted: [:])
-    memory.note(live: try live(["10.0.0.2": "what is this\n"]))
+    memory.note(live: try live(["10.0.0.2": "what is this\n"]), isMerged: true)
     #expect(memory.records == (try live(["10.0.0.2": "what is this\n"])))
   }
 
@@ -67,7 +81,7 @@ import Testing
 
   @Test func itSurvivesARestartOfTheDaemon() throws {
     var memory = memory(adopted: ["10.0.0.1": "x"])
-    memory.note(live: try live(["10.0.0.2": line("0100007f", "10.0.0.2", by: "b")]))
+    memory.note(live: try live(["10.0.0.2": line("0100007f", "10.0.0.2", by: "b")]), isMerged: true)
     #expect(StoreJSON.value(OwnClients.Memory.self, try StoreJSON.bytes(memory)) == memory)
   }
 }

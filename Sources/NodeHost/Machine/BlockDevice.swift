@@ -29,4 +29,21 @@ public struct BlockDevice: Sendable {
     if file >= 0 { close(file) }
     return file < 0 && errno == EBUSY
   }
+
+  /// Waits until nothing that this process does not see has one of them: the kernel lets go of a disk a moment after its
+  /// last mount, and what is left then is a mount of another namespace, or one that was detached with a file open.
+  ///
+  /// - Throws: ``NodeHostError`` where one is still in use after `limit`.
+  public static func expectUnused(_ devices: [BlockDevice], within limit: Duration) async throws {
+    let start = BootClock.now
+    for device in devices {
+      while try await OwnThread.run("lf-disk", { try !device.isMountedHere() && device.isInUse() }) {
+        guard BootClock.now - start < limit else {
+          throw NodeHostError(
+            .failed, "\(device.path) is unmounted, but the kernel still uses it: what has a file open there?")
+        }
+        try await Task.sleep(for: .milliseconds(20))
+      }
+    }
+  }
 }

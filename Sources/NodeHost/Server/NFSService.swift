@@ -44,8 +44,9 @@ public struct NFSService: Sendable {
   /// Has the status monitor read its records again. It tells nobody that this machine has restarted: who is told what,
   /// lockferry sees to.
   ///
+  /// - Parameter interrupted: where it is noted that it does not run, as long as that is so.
   /// - Returns: what was done, for the history.
-  public func restartStatusMonitor() async throws -> String {
+  public func restartStatusMonitor(_ interrupted: InterruptedRestart) async throws -> String {
     let monitor = StatusMonitorProcess.find()
     // Who watches over it starts it again.
     if monitor?.isLockferry == true { return "lockferry statd is left alone" }
@@ -71,8 +72,10 @@ public struct NFSService: Sendable {
     // Once it has been told to end it is started again, whatever happens: nobody would know later how.
     let service = self
     try await Task {
+      try interrupted.note(.statusMonitor(arguments))
       await service.end(monitor.process)
       try await service.startInBackground(arguments)
+      interrupted.forget()
     }.value
     return "\(arguments.joined(separator: " ")) is restarted"
   }
@@ -110,7 +113,7 @@ public struct NFSService: Sendable {
       within: .seconds(10))
   }
 
-  private func startInBackground(_ arguments: [String]) async throws {
+  func startInBackground(_ arguments: [String]) async throws {
     let scope = try ProgramScope.ofThisMachine(
       for: arguments, named: "lockferry-rpc.statd", description: "rpc.statd of this node")
     guard let scope else { return try await run(arguments) }

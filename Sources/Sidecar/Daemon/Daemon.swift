@@ -109,6 +109,7 @@ final class Daemon: Service {
         for mirror in self.mirrors.all { group.addTask { await mirror.run() } }
         group.addTask { await self.warnings.run() }
         for desk in [self.callouts] + self.ownCallouts { group.addTask { await desk.run() } }
+        group.addTask { await self.shell.finishRestart() }
         group.addTask { await self.makeStore() }
         group.addTask { await self.shell.run() }
         for await problem in self.refusals {

@@ -136,9 +136,18 @@ actor MirrorShell {
     return true
   }
 
-  /// Reads the directory again and returns when all of it is in the store, or the task is cancelled, or the
-  /// service is no longer this node's.
-  func flush(_ service: ServiceName) async {
+  /// Reads the directory again and returns when all of it is in the store, or `limit` is over, or the task is cancelled,
+  /// or the service is no longer this node's.
+  func flush(_ service: ServiceName, within limit: Duration) async {
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await self.flush(service) }
+      group.addTask { try? await Task.sleep(for: limit) }
+      await group.next()
+      group.cancelAll()
+    }
+  }
+
+  private func flush(_ service: ServiceName) async {
     await inTurn { await self.rescan() }
     guard let instance = entries[service]?.instance, !instance.isSettled else { return }
     await withTaskCancellationHandler {

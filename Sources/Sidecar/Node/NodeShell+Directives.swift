@@ -254,7 +254,11 @@ extension NodeShell {
       limit: configuration.beats.storeTimeout, directory: statusDirectory(of: name), nodeDirectory: directory,
       namespace: configuration.namespace(of: service),
       stateDirectory: configuration.stateDirectory, mirror: mirror, notifications: notifications,
-      recoveries: recoveries, ownClients: ownClients, otherNames: { await self.namesServed(besides: $0) },
+      recoveries: recoveries,
+      ownClients: ownClients, serverTurn: serverTurn,
+      interrupted: InterruptedRestart(runDirectory: configuration.runDirectory),
+      raiseOthers: { try await self.raiseNumbers(besides: $0, to: $1) },
+      otherNames: { await self.namesServed(besides: $0) },
       addressing: configuration.addresses, gracePeriod: configuration.mirror.gracePeriod,
       stopTime: configuration.beats.stopTime, jobs: jobs,
       ownerBytes: { await self.ownerBytes($0, $1) }, onOwnerSeen: { await self.onOwnerSeen($0, $1) },
@@ -296,12 +300,6 @@ extension NodeShell {
         "that the service is here could not be noted; make room in run_directory",
         metadata: ["service": "\(service)", "error": "\(error)"])
     }
-  }
-
-  /// Under which names clients know this node, besides those of `service`.
-  private func namesServed(besides service: ServiceName) -> [String] {
-    configuration.services
-      .filter { $0.name != service && $0.isolation == nil && instance.isServing($0.name) }.flatMap(\.names)
   }
 
   /// One plan at a time touches a service, and none while the service is being given up: a plan that was told to

@@ -23,6 +23,7 @@ actor NodeShell {
   let notifications: NotificationBoard
   let recoveries: RecoveryBook
   let ownClients: OwnClients
+  let serverTurn = ServerTurn()
   let directory: StatusDirectory
   let boot: String
   let definitions: PeerDefinitions

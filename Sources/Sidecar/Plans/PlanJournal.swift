@@ -1,6 +1,7 @@
 import Cluster
 import Foundation
 import NodeHost
+import StatusMonitor
 
 /// How far a plan has come: the value of `services/<service>/plan`.
 ///
@@ -38,6 +39,9 @@ struct PlanJournal: Codable, Sendable, Equatable {
   func elapsed(boot current: String) -> Int {
     current == boot ? max(BootClock.now.wholeMilliseconds - startedAtBootMilliseconds, 0) : 0
   }
+
+  /// What clients are told; nil before it is chosen.
+  var number: StateNumber? { stateNumber.flatMap { Int32(exactly: $0) }.flatMap(StateNumber.init) }
 
   /// Notes that the plan's next step has ended well.
   mutating func noteStep(_ step: PlanStep, _ detail: String, startedAt: Int, milliseconds: Int) {

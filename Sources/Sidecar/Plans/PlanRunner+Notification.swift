@@ -10,7 +10,7 @@ extension PlanRunner {
 
   func notifyClients(_ journal: inout PlanJournal) async throws -> String {
     if plan.kind == .resumption { return try await goOnNotifying() }
-    guard let number = stateNumber else {
+    guard let number = journal.number else {
       throw PlanError("the journal of \(service.name) has lost its state number")
     }
     let records = try await clientsToTell()

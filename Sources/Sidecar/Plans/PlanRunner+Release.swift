@@ -9,14 +9,8 @@ extension PlanRunner {
   }
 
   func finishMirror() async throws -> String {
-    let (mirror, name, limit) = (context.mirror, service.name, max(context.limit * 5, Self.mirrorLimit))
     // The address is away meanwhile: a store that takes no record must not keep the service from its clients.
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask { await mirror.flush(name) }
-      group.addTask { try? await Task.sleep(for: limit) }
-      await group.next()
-      group.cancelAll()
-    }
+    await context.mirror.flush(service.name, within: max(context.limit * 5, Self.mirrorLimit))
     try Task.checkCancellation()
     guard let status = await context.mirror.status(service.name) else {
       throw PlanError("the mirror of \(service.name) is not running on this node")

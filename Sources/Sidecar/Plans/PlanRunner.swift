@@ -29,7 +29,13 @@ struct PlanRunner: Sendable {
     var recoveries: RecoveryBook
     /// Of this node's NFS server.
     var ownClients: OwnClients
-    /// The names of the services besides this one that this node serves.
+    /// This node's NFS server, to be restarted.
+    var serverTurn: ServerTurn
+    /// What of it a restart has stopped.
+    var interrupted: InterruptedRestart
+    /// Makes the stored numbers of those services at least this one.
+    var raiseOthers: @Sendable (ServiceName, StateNumber) async throws -> Void
+    /// The names of the services besides this one that this node's NFS server serves, or is about to.
     var otherNames: @Sendable (ServiceName) async -> [String]
     /// How the addresses of services are taken.
     var addressing: AddressConfiguration

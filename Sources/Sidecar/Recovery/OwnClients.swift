@@ -13,18 +13,25 @@ struct OwnClients: Sendable {
   /// What was remembered for one adoption, durable until the next adoption of the service.
   struct Memory: Codable, Sendable, Equatable {
     var epoch: UInt64
-    /// The service's records when the adoption began to merge them: who is in here with the same lines is not this
-    /// node's own client.
+    /// The service's records when the adoption began to merge them.
     var adopted: [String: Data]
     /// This node's own.
     var own: [String: Data]
     /// The most locks that this node's lock manager held before the restart; nil where that could not be known.
     var locks: Int?
+    /// The last number that they were told, or were about to be.
+    var told: Int32?
 
-    /// Takes over who is in the live directory and not, or not only, a client of the adopted service.
-    mutating func note(live: [ClientName: [UInt8]]) {
+    /// Takes over who is in the live directory.
+    ///
+    /// - Parameter isMerged: the adopted lines are there because this adoption has merged them, and for no other reason:
+    ///   whoever has no others is no client of this node's own. Before that, or where another service may have brought
+    ///   them, the same line says nothing: while the service was here at an earlier time this node's own clients were
+    ///   mirrored with it.
+    mutating func note(live: [ClientName: [UInt8]], isMerged: Bool) {
       for (client, bytes) in live {
-        let known = Set(MonitorRecord(parsing: Array(adopted[client.text] ?? Data())).lines.map(\.text))
+        let merged = isMerged ? adopted[client.text] : nil
+        let known = Set(MonitorRecord(parsing: Array(merged ?? Data())).lines.map(\.text))
         let lines = MonitorRecord(parsing: bytes).lines.filter { !known.contains($0.text) }
         guard !lines.isEmpty else { continue }
         let record = MonitorRecord(parsing: Array(own[client.text] ?? Data()))
@@ -60,29 +67,41 @@ struct OwnClients: Sendable {
 
   /// Remembers who they are, now and, where it is called again for the same epoch, who has come since.
   ///
-  /// - Parameter adopted: the service's records, asked for at the first call of an epoch alone: soon after, the mirror
-  ///   carries this node's own to the store as well.
+  /// - Parameters:
+  ///   - isAlone: this node's NFS server serves no other service, nor is one on its way to it.
+  ///   - adopted: the service's records, asked for at the first call of an epoch alone: soon after, the mirror carries
+  ///     this node's own to the store as well.
   func remember(
-    _ service: ServiceName, epoch: UInt64, adopted: @Sendable () async throws -> [ClientName: [UInt8]]
+    _ service: ServiceName, epoch: UInt64, isAlone: Bool,
+    adopted: @Sendable () async throws -> [ClientName: [UInt8]]
   ) async throws {
     let locks = try await OwnThread.run("lf-own-clients") { ServiceLocks.countOfAll() }
     var memory: Memory
+    let isMerged: Bool
     if let known = try await read(service), known.epoch == epoch {
       memory = known
       memory.note(locks: locks)
+      isMerged = isAlone
     } else {
+      isMerged = false
       let adopted = try await adopted().map { ($0.key.text, Data($0.value)) }
       memory = Memory(
         epoch: epoch, adopted: Dictionary(adopted) { first, _ in first }, own: [:], locks: locks)
     }
-    let (live, folder, path, before) = (live, folder, path(service), memory)
-    try await OwnThread.run("lf-own-clients") {
+    let (live, before) = (live, memory)
+    let after = try await OwnThread.run("lf-own-clients") {
       var after = before
-      after.note(live: try live.scan().records)
-      try FileManager.default.createDirectory(
-        atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o711])
-      try DurableFile.write(try StoreJSON.bytes(after), to: path)
+      after.note(live: try live.scan().records, isMerged: isMerged)
+      return after
     }
+    try await write(after, service)
+  }
+
+  /// Whether clients were told of a restart that this adoption has made before. A daemon that was killed, or a store that
+  /// failed, after that has the step run again, and a number that a client knows is no news to it.
+  func wereTold(_ service: ServiceName, epoch: UInt64) async throws -> Bool {
+    guard let memory = try await read(service), memory.epoch == epoch else { return false }
+    return memory.told != nil
   }
 
   /// This node's own clients that were none of the adopted service.
@@ -113,11 +132,15 @@ struct OwnClients: Sendable {
   func tell(
     _ assignment: NotificationAssignment, others: [String], patience: Duration
   ) async throws -> (all: Int, told: Int)? {
-    guard let memory = try await read(assignment.service), memory.epoch == assignment.epoch else {
+    guard var memory = try await read(assignment.service), memory.epoch == assignment.epoch else {
       return nil
     }
     let records = memory.records
     guard !records.isEmpty else { return nil }
+    if memory.told != assignment.number.value {
+      memory.told = assignment.number.value
+      try await write(memory, assignment.service)
+    }
     return try await notifications.tell(own(assignment, others), records, patience: patience)
   }
 
@@ -128,7 +151,7 @@ struct OwnClients: Sendable {
     try await notifications.goOn(own(assignment, others))
   }
 
-  /// The same number for all, who have never been told a higher one; from whatever address leads to the client.
+  /// From whatever address leads to the client.
   private func own(_ assignment: NotificationAssignment, _ others: [String]) -> NotificationAssignment {
     var own = assignment
     own.names = names + others
@@ -141,6 +164,15 @@ struct OwnClients: Sendable {
     let path = path(service)
     return try await OwnThread.run("lf-own-clients") {
       FileManager.default.contents(atPath: path).flatMap { StoreJSON.value(Memory.self, Array($0)) }
+    }
+  }
+
+  private func write(_ memory: Memory, _ service: ServiceName) async throws {
+    let (folder, path) = (folder, path(service))
+    try await OwnThread.run("lf-own-clients") {
+      try FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o711])
+      try DurableFile.write(try StoreJSON.bytes(memory), to: path)
     }
   }
 

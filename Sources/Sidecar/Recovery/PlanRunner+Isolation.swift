@@ -34,7 +34,9 @@ extension PlanRunner {
   }
 
   /// Starts rpcbind, status monitor, mount daemon and nfsd anew, and with them the service's own grace period.
-  func startOwnServer(_ isolation: IsolationConfiguration) async throws -> String {
+  func startOwnServer(
+    _ isolation: IsolationConfiguration, _ journal: inout PlanJournal
+  ) async throws -> String {
     guard let namespace = context.namespace else { throw PlanError("\(service.name) has no namespace") }
     let server = ServiceServer(
       namespace: namespace, threads: isolation.threads, gracePeriod: context.gracePeriod)
@@ -47,6 +49,7 @@ extension PlanRunner {
     try await server.start(.recoveryDaemon)
     try await server.export()
     try await server.start(.mountDaemon)
+    let began = BootClock.now
     try await server.startThreads()
     let facts = await NFSServerFacts.read(in: namespace, within: .seconds(10))
     guard facts.isServing else {
@@ -55,6 +58,8 @@ extension PlanRunner {
     if plan.kind == .adoption, facts.graceEnded != false {
       throw PlanError("no grace period runs in \(namespace.name): reclaims would be refused; look at dmesg")
     }
+    let left = began + (GracePeriod.length() ?? context.gracePeriod) - BootClock.now
+    journal.graceLeft = max(left, .zero).wholeMilliseconds
     return "\(facts.threads ?? 0) threads of nfsd in \(namespace.name); its own grace period runs"
   }
 
@@ -78,19 +83,10 @@ extension PlanRunner {
     }
   }
 
-  /// Whatever still has one of them mounted though no mount of this node shows it, as a file that is open somewhere, may
-  /// write to it while the next owner does.
+  /// Whatever still has one of them mounted though no mount of this node shows it may write to it while the next owner
+  /// does.
   func expectUnused(_ devices: [BlockDevice]) async throws {
-    let start = BootClock.now
-    for device in devices {
-      while try await OwnThread.run("lf-disk", { try !device.isMountedHere() && device.isInUse() }) {
-        guard BootClock.now - start < Self.endLimit else {
-          throw PlanError(
-            "\(device.path) is unmounted, but the kernel still uses it: what has a file open there?")
-        }
-        try await Task.sleep(for: .milliseconds(20))
-      }
-    }
+    try await BlockDevice.expectUnused(devices, within: Self.endLimit)
     if let namespace = context.namespace {
       try await OwnThread.run("lf-mounts") { try namespace.note(disks: []) }
     }

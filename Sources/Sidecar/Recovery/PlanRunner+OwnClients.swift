@@ -4,11 +4,6 @@ import StatusMonitor
 
 /// What an adoption owes the clients of this node's own NFS server.
 extension PlanRunner {
-  /// What clients are told; nil before it is chosen.
-  var stateNumber: StateNumber? {
-    journal.stateNumber.flatMap { Int32(exactly: $0) }.flatMap(StateNumber.init)
-  }
-
   /// What restarts the NFS server, or its lock manager, takes their locks with it.
   private var touchesOwnClients: Bool {
     plan.kind == .adoption && service.restartsOwnServer && service.tellsOwnClients
@@ -21,7 +16,21 @@ extension PlanRunner {
   /// Before the service's records join the live directory, and again before the server is restarted.
   func rememberOwnClients() async throws {
     guard knowsOwnClients else { return }
-    try await context.ownClients.remember(service.name, epoch: epoch) { try await storedRecords() }
+    try await context.ownClients.remember(
+      service.name, epoch: epoch, isAlone: await context.otherNames(service.name).isEmpty
+    ) { try await storedRecords() }
+  }
+
+  /// Another number before another restart, where anybody may have been told this one already: of a restart by this
+  /// adoption that was not journaled, or by that of another service which chose its number when this one did. The NSM
+  /// specification has clients ignore a number that they know.
+  func renewStateNumber(_ journal: inout PlanJournal) async throws {
+    guard touchesOwnClients else { return }
+    var mayBeKnown = try await context.ownClients.wereTold(service.name, epoch: epoch)
+    if await !context.otherNames(service.name).isEmpty { mayBeKnown = true }
+    if mayBeKnown { _ = try await chooseStateNumber(&journal) }
+    guard let number = journal.number else { return }
+    try await context.raiseOthers(service.name, number)
   }
 
   /// The service's clients, without this node's own whom the mirror has carried to the store since.
@@ -41,7 +50,7 @@ extension PlanRunner {
       service: service.name, epoch: epoch, number: number, teller: .builtIn, names: [], addresses: [],
       retry: service.notification.retry, graceLeft: graceLeft, gracePeriod: context.gracePeriod)
     do {
-      let others = await context.otherNames(service.name)
+      let others = await namesToTell(number)
       guard
         let (all, told) = try await context.ownClients.tell(assignment, others: others, patience: patience)
       else { return "" }
@@ -52,6 +61,22 @@ extension PlanRunner {
         "clients of this node's own NFS server may not know that it was restarted",
         metadata: ["service": "\(service.name)", "error": "\(error)"])
       return "; the clients of this node's own NFS server are not all told that it was restarted: \(error)"
+    }
+  }
+
+  /// The names of the services besides this one that this node's NFS server serves, if the store knows that their clients
+  /// are told `number`.
+  private func namesToTell(_ number: StateNumber) async -> [String] {
+    let others = await context.otherNames(service.name)
+    guard !others.isEmpty else { return [] }
+    do {
+      try await context.raiseOthers(service.name, number)
+      return others
+    } catch {
+      context.log.error(
+        "clients of other services are not told that this node's NFS server was restarted",
+        metadata: ["service": "\(service.name)", "error": "\(error)"])
+      return []
     }
   }
 

@@ -66,8 +66,10 @@ extension PlanRunner {
     }
     let (own, name, epoch, runner) = (context.ownClients, service.name, epoch, self)
     let (isAlone, recoveries) = (service.isolation != nil, context.recoveries)
+    let restarts = await context.serverTurn.restarts
     let run = ReclaimRun(
       inventory, locks: locks, namespace: context.namespace,
+      server: isAlone ? nil : (context.serverTurn, restarts),
       others: { isAlone ? [] : try await own.others(than: name, epoch: epoch) },
       holdsEpoch: { try await runner.holdsEpoch() },
       onLocks: { await recoveries.onLocks($0, name, epoch: epoch) })

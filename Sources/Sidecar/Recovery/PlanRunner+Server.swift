@@ -34,23 +34,54 @@ extension PlanRunner {
 
   func recoverServer(_ journal: inout PlanJournal) async throws -> String {
     journal.graceLeft = nil
-    let done: String
     switch service.serverRecovery {
     case nil: return try await expectRunningGrace(&journal)
-    case .command(let command): done = try await recover(by: command)
-    case .restart, .ganesha: done = try await recoverByItself(&journal)
-    case .isolated(let isolation): return try await startOwnServer(isolation)
+    case .isolated(let isolation): return try await startOwnServer(isolation, &journal)
+    case .command(let command): return try await restart(&journal) { try await recover(by: command, $0) }
+    case .restart, .ganesha: return try await restart(&journal) { try await recoverByItself(&$0) }
     }
-    // Now, since they need no service address, and whatever fails after this has taken their locks already.
-    guard let stateNumber else { return done }
-    let left = journal.graceLeft.map { Duration.milliseconds($0) } ?? context.gracePeriod
-    let own = await tellOwnClients(stateNumber, graceLeft: left, patience: .zero)
-    return done + own
   }
 
-  private func recover(by recovery: CommandConfiguration) async throws -> String {
-    // Whoever has come since the records were merged is lost with the restart, too.
-    try await rememberOwnClients()
+  /// Restarts this node's own NFS server, which no other plan does meanwhile, and begins to tell its clients.
+  private func restart(
+    _ journal: inout PlanJournal, by body: (inout PlanJournal) async throws -> String
+  ) async throws -> String {
+    try await context.serverTurn.take(toRestart: true)
+    var hasBegun = false
+    do {
+      try await renewStateNumber(&journal)
+      // Whoever has come since the records were merged is lost with the restart, too.
+      try await rememberOwnClients()
+      hasBegun = true
+      let done = try await body(&journal)
+      // Now, since they need no service address, and whatever fails after this has taken their locks already.
+      let told = await tellOfRestart(journal)
+      await context.serverTurn.leave()
+      return done + told
+    } catch {
+      // Somebody else may adopt the service then, and nobody here would tell them; also if the plan has been called off.
+      let (runner, soFar) = (self, journal)
+      let told = hasBegun ? await Task { await runner.tellOfFailedRestart(soFar) }.value : ""
+      await context.serverTurn.leave()
+      throw told.isEmpty ? error : PlanError("\(error)\(told)")
+    }
+  }
+
+  private func tellOfRestart(_ journal: PlanJournal) async -> String {
+    guard let number = journal.number else { return "" }
+    let left = journal.graceLeft.map { Duration.milliseconds($0) } ?? context.gracePeriod
+    return await tellOwnClients(number, graceLeft: left, patience: .zero)
+  }
+
+  /// Where the kernel says that a grace period runs: told outside of one, clients would forget the locks that they still
+  /// have (fs/lockd/clntproc.c, `nlmclnt_reclaim`).
+  private func tellOfFailedRestart(_ journal: PlanJournal) async -> String {
+    let facts = try? await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
+    guard facts?.isServing == true, facts?.graceEnded == false else { return "" }
+    return await tellOfRestart(journal)
+  }
+
+  private func recover(by recovery: CommandConfiguration, _ journal: PlanJournal) async throws -> String {
     try await command(
       recovery, "server", ["LOCKFERRY_STATE_NUMBER": journal.stateNumber.map(String.init) ?? ""])
     let facts = try await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
@@ -88,9 +119,7 @@ extension PlanRunner {
 
   private func recoverByItself(_ journal: inout PlanJournal) async throws -> String {
     let (word, procedure) = try await acceptedProcedure()
-    // Whoever has come since the records were merged is lost with a restart, too.
-    try await rememberOwnClients()
-    var run = RecoveryRun(gracePeriod: context.gracePeriod)
+    var run = RecoveryRun(gracePeriod: context.gracePeriod, interrupted: context.interrupted)
     let done = try await run.run(procedure)
     journal.graceLeft = try run.graceLeft().wholeMilliseconds
     return "\(word): \(done.joined(separator: "; "))"

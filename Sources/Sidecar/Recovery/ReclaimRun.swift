@@ -10,6 +10,7 @@ actor ReclaimRun {
   private let watch: ReclaimWatch
   private let locks: ServiceLocks
   private let namespace: ServiceNamespace?
+  private let server: (turn: ServerTurn, restarts: Int)?
   private let others: @Sendable () async throws -> [String]
   private let holdsEpoch: @Sendable () async throws -> Bool
   private let onLocks: @Sendable (RecoveryLedger.Locks?) async -> Void
@@ -19,11 +20,14 @@ actor ReclaimRun {
 
   /// - Parameters:
   ///   - namespace: where the lock manager is that serves them; nil: this process's own.
+  ///   - server: this node's NFS server, and how often it had been restarted when this grace period ran; nil where that
+  ///     is not the one that serves them.
   ///   - others: clients besides those of the service that this lock manager knows.
   ///   - holdsEpoch: the store's word, asked for before the grace period is ended.
   ///   - onLocks: told after each look how many are back; nil: nobody counts them any more.
   init(
     _ inventory: LockInventory, locks: ServiceLocks, namespace: ServiceNamespace?,
+    server: (turn: ServerTurn, restarts: Int)?,
     others: @escaping @Sendable () async throws -> [String],
     holdsEpoch: @escaping @Sendable () async throws -> Bool,
     onLocks: @escaping @Sendable (RecoveryLedger.Locks?) async -> Void
@@ -32,6 +36,7 @@ actor ReclaimRun {
     all = inventory.locks.count
     self.locks = locks
     self.namespace = namespace
+    self.server = server
     self.others = others
     self.holdsEpoch = holdsEpoch
     self.onLocks = onLocks
@@ -68,6 +73,9 @@ actor ReclaimRun {
   }
 
   private func look() async throws -> String? {
+    if let server, await server.turn.restarts != server.restarts {
+      return Self.fullLength("this node's NFS server was restarted for another service since")
+    }
     let (locks, namespace) = (locks, namespace)
     let present = try await OwnThread.run("lf-reclaims") { try locks.held() }
     let facts = try await NFSServerFacts.read(for: namespace)
@@ -86,12 +94,30 @@ actor ReclaimRun {
     case .end:
       await onLocks(.init(back: all, held: all, isFinal: true))
       guard try await holdsEpoch() else { return Self.fullLength("the service has left this node") }
-      try await OwnThread.run("lf-reclaims") {
-        try namespace?.enter()
-        try GracePeriod.end()
-      }
+      guard try await end() else { return nil }
       let took = (BootClock.now - start).wholeMilliseconds
       return "all \(all) locks are back after \(took) ms, and the grace period is ended"
+    }
+  }
+
+  /// Ends the grace period; false where it is another one by now.
+  private func end() async throws -> Bool {
+    let (server, namespace) = (server, namespace)
+    try await server?.turn.take(toRestart: false)
+    do {
+      let isTheSame =
+        if let server { await server.turn.restarts == server.restarts } else { true }
+      if isTheSame {
+        try await OwnThread.run("lf-reclaims") {
+          try namespace?.enter()
+          try GracePeriod.end()
+        }
+      }
+      await server?.turn.leave()
+      return isTheSame
+    } catch {
+      await server?.turn.leave()
+      throw error
     }
   }
 }

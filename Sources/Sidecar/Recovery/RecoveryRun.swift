@@ -9,6 +9,8 @@ struct RecoveryRun {
 
   /// How long the next grace period shall last.
   let gracePeriod: Duration
+  /// Where it is noted what does not run meanwhile.
+  let interrupted: InterruptedRestart
   private let service = NFSService()
   /// Before the grace period that runs now began.
   private var began = BootClock.now
@@ -16,8 +18,9 @@ struct RecoveryRun {
   /// The kernel's; NFS-Ganesha's length is that of its own configuration.
   private var isKernels = true
 
-  init(gracePeriod: Duration) {
+  init(gracePeriod: Duration, interrupted: InterruptedRestart) {
     self.gracePeriod = gracePeriod
+    self.interrupted = interrupted
   }
 
   /// What is left at least of the grace period that has begun.
@@ -46,9 +49,12 @@ struct RecoveryRun {
   /// its commands would not run any more.
   private func startedAgain() async -> String {
     guard isStopped else { return "" }
-    let service = service
+    let (service, interrupted) = (service, interrupted)
     do {
-      try await Task { try await service.start() }.value
+      try await Task {
+        try await service.start()
+        interrupted.forget()
+      }.value
       return "; the NFS server is started again"
     } catch {
       return "; nor could the NFS server be started again: \(error)"
@@ -58,6 +64,7 @@ struct RecoveryRun {
   private mutating func perform(_ kind: RecoveryProcedure.Action.Kind) async throws -> String? {
     switch kind {
     case .stopServer:
+      try interrupted.note(.server)
       isStopped = true
       try await service.stop()
       return nil
@@ -75,9 +82,10 @@ struct RecoveryRun {
       began = BootClock.now
       try await service.start()
       isStopped = false
+      interrupted.forget()
       return nil
     case .restartStatusMonitor:
-      return try await service.restartStatusMonitor()
+      return try await service.restartStatusMonitor(interrupted)
     case .killLockManager:
       try await killLockManager()
       return "lockd has taken SIGKILL"

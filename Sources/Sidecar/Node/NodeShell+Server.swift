@@ -1,0 +1,47 @@
+import Cluster
+import Logging
+import NodeHost
+import StatusMonitor
+
+/// This node's own NFS server, which all services share that are not isolated.
+extension NodeShell {
+  /// What an earlier daemon had stopped to restart it, and was killed: it is wanted also where the service has gone to
+  /// another node meanwhile. No plan restarts it while this is under way.
+  func finishRestart() async {
+    let interrupted = InterruptedRestart(runDirectory: configuration.runDirectory)
+    do {
+      try await serverTurn.take(toRestart: false)
+    } catch {
+      return
+    }
+    do {
+      if let started = try await interrupted.finish() {
+        log.warning("started what an earlier daemon had stopped", metadata: ["what": "\(started)"])
+      }
+    } catch {
+      log.critical(
+        "an earlier daemon has stopped what can't be started again", metadata: ["error": "\(error)"])
+    }
+    await serverTurn.leave()
+  }
+
+  /// Under which names clients know this node, besides those of `service`.
+  func namesServed(besides service: ServiceName) -> [String] { servedHere(besides: service).flatMap(\.names) }
+
+  /// Makes the numbers that the store keeps for the other services at least `number`, which their clients are about to be
+  /// told by their names: whoever adopts one of them must tell another.
+  func raiseNumbers(besides service: ServiceName, to number: StateNumber) async throws {
+    for other in servedHere(besides: service) {
+      guard let epoch = instance.standing(of: other.name).ownership?.epoch else { continue }
+      _ = try await ServiceStateNumber.raise(
+        other.name, to: number, store: store, limit: configuration.beats.storeTimeout
+      ) { ownerBytes(other.name, epoch) }
+    }
+  }
+
+  private func servedHere(besides service: ServiceName) -> [ServiceConfiguration] {
+    configuration.services.filter {
+      $0.name != service && $0.isolation == nil && instance.isServing($0.name)
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import Testing
+
+@testable import Sidecar
+
+/// M7 B3: two services whose adoptions restart one NFS server.
+@Suite("The turn to restart this node's NFS server", .timeLimit(.minutes(2))) struct ServerTurnTests {
+  @Test func oneHasItAtATime() async throws {
+    let turn = ServerTurn()
+    let inside = Inside()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<8 {
+        group.addTask {
+          try await turn.take(toRestart: true)
+          await inside.enter()
+          await Task.yield()
+          await inside.leave()
+          await turn.leave()
+        }
+      }
+      try await group.waitForAll()
+    }
+    #expect(await inside.most == 1)
+    #expect(await turn.restarts == 8)
+  }
+
+  /// B4: who ends a grace period sees that it is another one by then.
+  @Test func whoOnlyEndsAGracePeriodRestartsNothing() async throws {
+    let turn = ServerTurn()
+    try await turn.take(toRestart: false)
+    let waiting = Task { try await turn.take(toRestart: true) }
+    await turn.leave()
+    try await waiting.value
+    #expect(await turn.restarts == 1)
+  }
+
+  @Test func whoGivesUpWaitingDoesNotTakeIt() async throws {
+    let turn = ServerTurn()
+    try await turn.take(toRestart: true)
+    let waiting = Task { try await turn.take(toRestart: true) }
+    waiting.cancel()
+    await #expect(throws: CancellationError.self) { try await waiting.value }
+    #expect(await turn.restarts == 1)
+    await turn.leave()
+    try await turn.take(toRestart: true)
+  }
+}
+
+/// How many are in a place at once.
+private actor Inside {
+  private(set) var most = 0
+  private var now = 0
+
+  func enter() {
+    now += 1
+    most = max(most, now)
+  }
+
+  func leave() { now -= 1 }
+}
