@@ -6,19 +6,33 @@ extension ServiceConfiguration {
   /// What this node knows of itself that matters where the service is isolated; nil where it isn't.
   func isolationFacts() async -> IsolationFacts? {
     guard let isolation, case .interface(let addresses) = address else { return nil }
-    var facts = IsolationFacts(
-      hasKernelServer: ServiceServer.hasKernelServer(modules: "/lib/modules/" + KernelRelease.read()),
-      hasExportsFile: access("/etc/exports", F_OK) == 0,
-      missingInterfaces: Set(addresses.map(\.interface)).filter { if_nametoindex($0) == 0 }.sorted())
+    let interfaces = Set(addresses.map(\.interface))
+    var facts: IsolationFacts
     do {
-      _ = try ServiceServer.programs()
+      facts = try await OwnThread.run("lf-facts") { IsolationFacts.read(interfaces) }
     } catch {
-      facts.programProblem = "\(error)"
+      facts = IsolationFacts(programProblem: "what this node has can't be looked at: \(error)")
     }
     do {
       _ = try await isolation.exportLines()
     } catch {
       facts.exportsProblem = "\(error)"
+    }
+    return facts
+  }
+}
+
+extension IsolationFacts {
+  /// What the machine has. Blocks on its disk.
+  fileprivate static func read(_ interfaces: Set<String>) -> IsolationFacts {
+    var facts = IsolationFacts(
+      hasKernelServer: ServiceServer.hasKernelServer(modules: "/lib/modules/" + KernelRelease.read()),
+      hasExportsFile: access("/etc/exports", F_OK) == 0,
+      missingInterfaces: interfaces.filter { if_nametoindex($0) == 0 }.sorted())
+    do {
+      _ = try ServiceServer.programs()
+    } catch {
+      facts.programProblem = "\(error)"
     }
     return facts
   }
