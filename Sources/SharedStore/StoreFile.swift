@@ -4,22 +4,28 @@ internal import Glibc
 struct StoreFailure: Error {
   /// The errno value, or 0 for a verdict.
   let number: Int32
-  /// What was tried on which path and what the system said.
-  let text: String
   /// Whether something of the call may be visible to others.
   let mayBeVisible: Bool
   private let verdict: StoreError?
+  private let action: String
+  private let path: String
+
+  /// What was tried on which path and what the system said; put together where somebody is told, since most failures say
+  /// that a key is absent.
+  var text: String {
+    verdict?.message ?? "can't \(action) \(path): \(String(cString: strerror(number)))"
+  }
 
   init(_ number: Int32, _ action: String, _ path: String) {
     self.number = number
-    text = "can't \(action) \(path): \(String(cString: strerror(number)))"
+    (self.action, self.path) = (action, path)
     mayBeVisible = false
     verdict = nil
   }
 
   init(_ verdict: StoreError, mayBeVisible: Bool = false) {
     number = 0
-    text = verdict.message
+    (action, path) = ("", "")
     self.mayBeVisible = mayBeVisible
     self.verdict = verdict
   }
@@ -82,14 +88,17 @@ struct FileVersion: Equatable {
 /// An open file or folder, closed when nobody holds it. Used by one thread.
 final class StoreFile {
   let descriptor: Int32
-  /// For messages.
-  let path: String
+  private let name: String
+  private let folder: StoreFile?
   private var isOpen = true
+
+  /// For messages; put together for these alone, since files are opened all the time.
+  var path: String { Self.path(name, in: folder) }
 
   /// Opens `name` in `folder`, or `path` itself where there is no folder; never through a link at its end,
   /// and never waiting for the other end of a pipe that lies in a file's place.
   init(_ name: String, in folder: StoreFile?, flags: Int32) throws(StoreFailure) {
-    path = folder.map { $0.path + "/" + name } ?? name
+    (self.name, self.folder) = (name, folder)
     let flags = flags | O_CLOEXEC | O_NONBLOCK | (folder == nil ? 0 : O_NOFOLLOW)
     while true {
       let opened = openat(folder?.descriptor ?? AT_FDCWD, name, flags, 0o600)
@@ -97,8 +106,12 @@ final class StoreFile {
         descriptor = opened
         return
       }
-      if errno != EINTR { throw StoreFailure(errno, "open", path) }
+      if errno != EINTR { throw StoreFailure(errno, "open", Self.path(name, in: folder)) }
     }
+  }
+
+  private static func path(_ name: String, in folder: StoreFile?) -> String {
+    folder.map { $0.path + "/" + name } ?? name
   }
 
   deinit {

@@ -56,9 +56,21 @@ final class StoreLock {
 
   /// Waits for `ranges` up to the caller's limit.
   func take(_ ranges: [Range], exclusively: Bool = true) throws(StoreFailure) {
-    for offset in Set(ranges.map(\.offset)).sorted() {
-      try take(offset, exclusively: exclusively)
+    let offsets = Set(ranges.map(\.offset)).sorted()
+    guard !offsets.isEmpty else { return }
+    while true {
+      for offset in offsets { try wait(for: offset, exclusively: exclusively) }
+      if try isCurrent() { break }
+      // Somebody removed the lock's file, which only an operator does: what is held there excludes nobody.
+      guard !holdsRanges else {
+        throw StoreFailure(
+          StoreError(
+            .unavailable,
+            "\(file.path) was removed while it was in use; nothing was written; leave it in place"))
+      }
+      file = try Self.open(root)
     }
+    holdsRanges = true
     progress.stage = .working
   }
 
@@ -68,24 +80,13 @@ final class StoreLock {
     return try isCurrent()
   }
 
-  private func take(_ offset: Int64, exclusively: Bool) throws(StoreFailure) {
+  private func wait(for offset: Int64, exclusively: Bool) throws(StoreFailure) {
     var pause: UInt32 = 50
     while true {
       let failure = lff_lock_range(file.descriptor, exclusively, offset, 1)
       switch failure {
       case 0:
-        if try isCurrent() {
-          holdsRanges = true
-          return
-        }
-        // Somebody removed the lock's file, which only an operator does: what is held there excludes nobody.
-        guard !holdsRanges else {
-          throw StoreFailure(
-            StoreError(
-              .unavailable,
-              "\(file.path) was removed while it was in use; nothing was written; leave it in place"))
-        }
-        file = try Self.open(root)
+        return
       case EAGAIN, EACCES:
         progress.stage = .waitingForLock
         try progress.check(root.location)
