@@ -50,6 +50,23 @@ struct ThreadExecutorTests {
     #expect(woken == [1, 2, 3])
   }
 
+  @Test("Who sleeps with a tolerance wakes together with others, or at its end, never before its moment")
+  func tolerance() async throws {
+    let executor = try ThreadExecutor(name: "lf-test")
+    defer { executor.stop() }
+    let clock = executor.clock
+    let began = BootClock.now
+    async let together: Duration = {
+      try await clock.sleep(for: .milliseconds(20), tolerance: .seconds(3600))
+      return BootClock.now - began
+    }()
+    try await clock.sleep(for: .milliseconds(10))
+    try await clock.sleep(for: .milliseconds(30))
+    #expect(try await together >= .milliseconds(19))
+    try await clock.sleep(for: .milliseconds(5), tolerance: .milliseconds(20))
+    #expect(BootClock.now - began >= .milliseconds(59))
+  }
+
   @Test("Cancellation ends a sleep, from any thread, before and after it began")
   func cancelled() async throws {
     let executor = try ThreadExecutor(name: "lf-test")

@@ -3,7 +3,8 @@ internal import Synchronization
 /// Runs tasks one after the other on one thread of its own, and wakes them by its own clock.
 ///
 /// Swift's pool wakes one of several threads for each step of a task and two more for each timer. A daemon that mostly
-/// waits spends most of its processor time on that. For code that never blocks.
+/// waits spends most of its processor time on that. Who sleeps with a tolerance wakes together with others. For code that
+/// never blocks.
 public final class ThreadExecutor: TaskExecutor {
   private struct State {
     var jobs: [UnownedJob] = []
@@ -13,11 +14,27 @@ public final class ThreadExecutor: TaskExecutor {
     /// The thread looks here again before it waits.
     var isAwake = true
     var isStopped = false
+
+    mutating func takeDue() -> [Sleeper] {
+      guard let first = sleepers.first else { return [] }
+      let now = ContinuousClock.now
+      guard first.moment <= now else { return [] }
+      let due = Array(sleepers.prefix { $0.moment <= now })
+      sleepers.removeFirst(due.count)
+      return due
+    }
+
+    /// When the thread has to wake by itself.
+    var nextWake: ContinuousClock.Instant? {
+      sleepers.reduce(nil) { found, sleeper in found.map { min($0, sleeper.latest) } ?? sleeper.latest }
+    }
   }
 
   fileprivate struct Sleeper {
     let number: UInt64
     let moment: ContinuousClock.Instant
+    /// It need not wake the thread before this; where the thread is awake anyway, `moment` counts.
+    let latest: ContinuousClock.Instant
     let continuation: CheckedContinuation<Void, any Error>
   }
 
@@ -58,37 +75,29 @@ public final class ThreadExecutor: TaskExecutor {
   }
 
   private func work() {
+    var jobs: [UnownedJob] = []
     while true {
-      let (jobs, pause, isOver) = state.withLock { state -> ([UnownedJob], Duration?, Bool) in
-        let jobs = state.jobs
-        state.jobs = []
-        state.isAwake = !jobs.isEmpty
-        let pause = state.sleepers.first.map { $0.moment - .now }
-        return (jobs, pause, state.isStopped && jobs.isEmpty)
+      jobs.removeAll(keepingCapacity: true)
+      let (due, isOver) = state.withLock { state -> ([Sleeper], Bool) in
+        swap(&jobs, &state.jobs)
+        let due = state.takeDue()
+        // What the due are about to queue is seen without a signal.
+        state.isAwake = !jobs.isEmpty || !due.isEmpty
+        return (due, state.isStopped && !state.isAwake)
       }
       if isOver { return }
+      for sleeper in due { sleeper.continuation.resume() }
       for job in jobs { job.runSynchronously(on: asUnownedTaskExecutor()) }
-      if jobs.isEmpty, pause.map({ $0 > .zero }) ?? true {
-        signal.wait(for: pause)
+      if jobs.isEmpty, due.isEmpty {
+        let nextWake = state.withLock { $0.nextWake }
+        // Whatever was queued since has raised the signal.
+        signal.wait(for: nextWake.map { $0 - .now })
         signal.clear()
       }
-      wakeSleepers()
     }
   }
 
-  private func wakeSleepers() {
-    let now = ContinuousClock.now
-    let due = state.withLock { state -> [Sleeper] in
-      let due = Array(state.sleepers.prefix { $0.moment <= now })
-      state.sleepers.removeFirst(due.count)
-      // What the due are about to queue is seen without a signal.
-      if !due.isEmpty { state.isAwake = true }
-      return due
-    }
-    for sleeper in due { sleeper.continuation.resume() }
-  }
-
-  fileprivate func sleep(until moment: ContinuousClock.Instant) async throws {
+  fileprivate func sleep(until moment: ContinuousClock.Instant, tolerance: Duration) async throws {
     let number = state.withLock { state in
       state.sleeperCount += 1
       return state.sleeperCount
@@ -98,7 +107,9 @@ public final class ThreadExecutor: TaskExecutor {
         change { state in
           let place = state.sleepers.firstIndex { $0.moment > moment } ?? state.sleepers.endIndex
           state.sleepers.insert(
-            Sleeper(number: number, moment: moment, continuation: continuation), at: place)
+            Sleeper(
+              number: number, moment: moment, latest: moment + tolerance, continuation: continuation),
+            at: place)
         }
         // Cancelled before it slept: then the handler below found nobody.
         if Task.isCancelled { wake(number) }
@@ -124,6 +135,6 @@ private struct ThreadClock: Clock {
   var minimumResolution: Duration { .milliseconds(1) }
 
   func sleep(until deadline: ContinuousClock.Instant, tolerance: Duration?) async throws {
-    try await executor.sleep(until: deadline)
+    try await executor.sleep(until: deadline, tolerance: tolerance ?? .zero)
   }
 }
