@@ -201,6 +201,15 @@ struct StatusDirectoryScanTests {
       return scan.filesRead == 0
     }
     #expect(scan.records == first.records)
+    // The directory itself hasn't changed, one of its files has.
+    try writeFile(directory.records + "/10.1.0.4", "RECORD 4\n".utf8)
+    scan = try directory.scan(previous: scan)
+    #expect(scan.filesRead == 1)
+    #expect(scan.records[try client("10.1.0.4")] == Array("RECORD 4\n".utf8))
+    try await eventually("it has settled") {
+      scan = try directory.scan(previous: scan)
+      return scan.filesRead == 0
+    }
 
     try writeFile(directory.records + "/10.1.0.1", "RECORD 1\n".utf8)
     try writeFile(directory.records + "/10.1.0.2", "longer than before\n".utf8)

@@ -71,7 +71,8 @@ struct OpenDirectory: ~Copyable {
   /// lstat(2) of a name in the directory; nil where it isn't there.
   func status(of name: String) throws(SystemError) -> stat? {
     var status = stat()
-    guard fstatat(descriptor.number, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+    // A String given as it is would be copied first, and there are thousands of names.
+    guard name.withCString({ fstatat(descriptor.number, $0, &status, AT_SYMLINK_NOFOLLOW) }) == 0 else {
       if errno == ENOENT { return nil }
       throw SystemError(number: errno)
     }

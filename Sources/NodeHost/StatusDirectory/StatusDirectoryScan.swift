@@ -16,6 +16,8 @@ public struct StatusDirectoryScan: Sendable {
 
   /// Of the records that were read when their last change was old enough.
   fileprivate let signatures: [ClientName: FileSignature]
+  /// Of `sm/` itself, from before its names were read; nil where a change since then might not show in it.
+  fileprivate let folder: FileSignature?
 }
 
 extension StatusDirectory {
@@ -38,9 +40,18 @@ extension StatusDirectory {
   ///   `sm/`.
   public func scan(previous: StatusDirectoryScan? = nil) throws(NodeHostError) -> StatusDirectoryScan {
     let directory = try open(.records)
-    let identity = DirectoryIdentity(try directory.status())
-    let names = try directory.names()
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    let status = try directory.status()
+    let identity = DirectoryIdentity(status)
+    let folder = FileSignature(status)
     let known = previous?.identity == identity ? previous : nil
+    if let known, known.folder == folder, isUnchanged(directory, since: known) {
+      return StatusDirectoryScan(
+        records: known.records, refused: [], retired: try retiredClients(), identity: identity, filesRead: 0,
+        signatures: known.signatures, folder: folder)
+    }
+    let names = try directory.names()
 
     // What is unchanged stays where it is: of an unchanged directory this scan and the previous one share everything.
     var records = known?.records ?? [:]
@@ -85,7 +96,19 @@ extension StatusDirectory {
     }
     return StatusDirectoryScan(
       records: records, refused: refused.sorted { $0.name < $1.name }, retired: try retiredClients(),
-      identity: identity, filesRead: filesRead, signatures: signatures)
+      identity: identity, filesRead: filesRead, signatures: signatures,
+      folder: FileSignature.isSettled(status, at: now) ? folder : nil)
+  }
+
+  /// Whether every file of a folder whose entries have not changed is as it was.
+  private func isUnchanged(_ directory: borrowing OpenDirectory, since known: StatusDirectoryScan) -> Bool {
+    guard known.refused.isEmpty, known.signatures.count == known.records.count else { return false }
+    for (client, signature) in known.signatures {
+      guard let status = try? directory.status(of: client.text), FileSignature(status) == signature else {
+        return false
+      }
+    }
+    return true
   }
 
   private func retiredClients() throws(NodeHostError) -> Set<ClientName> {

@@ -27,6 +27,8 @@ struct WatchLoop {
   private let gathering: HintGathering
   private let stopSignal: ThreadSignal
   private var state = State.absent
+  /// What the kernel has told; long enough for any event: one with a name of 255 bytes has 272.
+  private var bytes = [UInt8](repeating: 0, count: 16_384)
 
   private var records: String { directory.records }
 
@@ -136,8 +138,6 @@ struct WatchLoop {
   }
 
   private mutating func drain(_ inotify: Int32) {
-    // Long enough for any event: one with a name of 255 bytes has 272.
-    var bytes = [UInt8](repeating: 0, count: 16_384)
     // Not forever: a directory that is written without pause must not keep us from stopping.
     for _ in 0..<64 {
       let count = Glibc.read(inotify, &bytes, bytes.count)

@@ -275,7 +275,8 @@ actor MirrorShell {
         refused[file.name] = known[file.name]
         refuse(file.name, file.reason)
       }
-      let records = scan.records.merging(toldMeanwhile) { $1 }
+      // Not a copy where nothing was told: what has not changed shall be one and the same.
+      let records = toldMeanwhile.isEmpty ? scan.records : scan.records.merging(toldMeanwhile) { $1 }
       passAll(records, before: previous?.records ?? [:])
       applyToAll { $0.onScan(records, now: .now) }
       await takeUnknown(among: scan.retired)
