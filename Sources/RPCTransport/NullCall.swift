@@ -13,6 +13,6 @@ public enum NullCall {
     networkNamespace: String? = nil, by clock: any Clock<Duration> = ContinuousClock()
   ) async throws(RPCError) {
     _ = try await RPCClient(host: host, over: transport, networkNamespace: networkNamespace).call(
-      program: program, version: version, procedure: 0, within: limit, by: clock)
+      program: program, version: version, procedure: 0, resultLimit: 1_024, within: limit, by: clock)
   }
 }
