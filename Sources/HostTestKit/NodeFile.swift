@@ -61,6 +61,8 @@ public struct NodeFile: Sendable {
     public var serverRecovery = Command.none
     /// `recovery.server.isolated.exports`, one line each; the service is isolated unless there is none.
     public var isolatedExports: [String] = []
+    /// `recovery.server.isolated.status_monitor`; nil leaves it out.
+    public var isolatedStatusMonitor: String?
     /// `recovery.withdraw`
     public var serverWithdrawal: Command?
     /// `recovery.own_clients: leave`
@@ -172,10 +174,13 @@ extension NodeFile.Service {
       lines += command("check", storageCheck)
     }
     let notify = notification?.text ?? (notifiesBySmNotify ? "sm-notify" : nil)
+    let isolated =
+      ["exports: [\(isolatedExports.map(quoted).joined(separator: ", "))]"]
+      + (isolatedStatusMonitor.map { ["status_monitor: \($0)"] } ?? [])
     let server =
       isolatedExports.isEmpty
       ? command("server", serverRecovery)
-      : ["      server: {isolated: {exports: [\(isolatedExports.map(quoted).joined(separator: ", "))]}}"]
+      : ["      server: {isolated: {\(isolated.joined(separator: ", "))}}"]
     let recovery =
       server + command("withdraw", serverWithdrawal)
       + (leavesOwnClients ? ["      own_clients: leave"] : [])

@@ -10,14 +10,20 @@ public struct StatusMonitorService: Service, CustomStringConvertible {
 
   private let options: StatusMonitorOptions
   private let log: Logger
+  private let onReady: @Sendable () throws -> Void
 
   /// What it is called in the log.
   public var description: String { "status monitor" }
 
   /// A status monitor that isn't running yet.
-  public init(_ options: StatusMonitorOptions, log: Logger) {
+  ///
+  /// - Parameter onReady: called when it is registered; if it throws, the status monitor ends.
+  public init(
+    _ options: StatusMonitorOptions, log: Logger, onReady: @escaping @Sendable () throws -> Void
+  ) {
     self.options = options
     self.log = log
+    self.onReady = onReady
   }
 
   /// Serves until it is shut down gracefully. The process is not root's any more when this returns.
@@ -41,7 +47,12 @@ public struct StatusMonitorService: Service, CustomStringConvertible {
       do {
         for await endpoints in bound.prefix(1) {
           try await register(endpoints)
-          ServiceNotification.notify("READY=1")
+          do {
+            try onReady()
+          } catch {
+            await unregister(endpoints)
+            throw error
+          }
           try? await gracefulShutdown()
           await unregister(endpoints)
         }

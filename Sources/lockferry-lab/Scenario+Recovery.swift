@@ -15,14 +15,15 @@ extension Setting {
     case none
 
     /// For `lab/guest/common.sh` to fill in.
-    func text(notify: String) -> String {
+    func text(notify: String, statusMonitor: StatusMonitor) -> String {
       let server =
         switch self {
         case .restart: "server: {command: [@SCRIPTS@/nfs-server.sh, recover]}, "
         case .nfs, .lockManager: "server: \(rawValue), "
         case .isolated:
           "server: {isolated: {exports: "
-            + "[\"/srv/home *(rw,sync,insecure,no_root_squash,no_subtree_check,fsid=77)\"]}}, "
+            + "[\"/srv/home *(rw,sync,insecure,no_root_squash,no_subtree_check,fsid=77)\"]"
+            + (statusMonitor == .lockferry ? ", status_monitor: lockferry" : "") + "}}, "
         case .none: "server: none, "
         }
       let withdraw =
@@ -37,6 +38,7 @@ extension Scenario {
   /// With which it can be played.
   var recoveries: [Setting.Recovery] {
     [setting.recovery] + (recoversInEveryWay ? [.nfs, .lockManager, .isolated] : [])
+      + (recoversIsolated ? [.isolated] : [])
   }
 
   /// The same with another one, on `kernel`.

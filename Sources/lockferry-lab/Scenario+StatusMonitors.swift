@@ -1,3 +1,4 @@
+import Foundation
 import HostTestKit
 
 /// Scenarios about who keeps the records: rpc.statd with `lockferry-callout`, and `lockferry statd`.
@@ -22,23 +23,59 @@ extension Scenario {
     setting: Setting(statusMonitor: .lockferry)
   ) { try await $0.cutAmidFirstLocks() }
 
-  /// Real lockd, as server and as client, with `lockferry statd` in the place of every rpc.statd.
+  /// Real lockd, as server and as client, with `lockferry statd` in the place of every rpc.statd, that of an isolated service
+  /// among them.
   static let ownStatusMonitor = Scenario(
     name: "statd-crash",
     what: "the primary's power is cut; lockferry statd in the place of rpc.statd on servers and clients",
-    setting: Setting(statusMonitor: .lockferry)
+    recoversIsolated: true, setting: Setting(statusMonitor: .lockferry)
   ) { site in
     let held = try await site.begin()
     for guest in [site.a, site.b, site.holder, site.asker] {
       try await guest.run("! pidof rpc.statd && pidof lockferry && rpcinfo -T tcp 127.0.0.1 status")
     }
+    let isIsolated = site.rack.recovery == .isolated
+    if isIsolated { try await site.killStatusMonitorOfService(on: site.a) }
     try await site.a.powerCut()
     site.note("power of a is cut")
-    return try await site.judgeAdoption(heldBefore: held)
+    let outcome = try await site.judgeAdoption(heldBefore: held)
+    if isIsolated { try await site.expectStatusMonitorOfService(on: site.b) }
+    return outcome
   }
 }
 
 extension Site {
+  /// The status monitor of the isolated service dies; lockferry starts it again, and it knows its clients.
+  fileprivate func killStatusMonitorOfService(on server: Guest) async throws {
+    let before = try await expectStatusMonitorOfService(on: server)
+    try await server.run("kill -9 \(before)")
+    try await eventually(within: .seconds(90), "the status monitor of the service runs again") {
+      let now = try? await expectStatusMonitorOfService(on: server)
+      return now != nil && now != before
+    }
+    note("lockferry statd of the service on \(server.name) was killed, and is there again")
+  }
+
+  /// `lockferry statd` is what answers within, and has a record of both clients. Returns its process.
+  @discardableResult
+  fileprivate func expectStatusMonitorOfService(on server: Guest) async throws -> String {
+    let output = try await server.run(
+      """
+      for process in $(ip netns pids lockferry-home); do
+          case $(cat /proc/$process/comm) in
+          lockferry-statd) echo "$process" ;;
+          rpc.statd) echo "rpc.statd runs there"; exit 1 ;;
+          esac
+      done
+      in_service rpcinfo -T tcp 127.0.0.1 status > /dev/null
+      [ "$(in_service ls /var/lib/nfs/sm | wc -l)" = 2 ]
+      """)
+    guard Int(output.trimmingCharacters(in: .whitespacesAndNewlines)) != nil else {
+      throw HostTestError("\(server.name): lockferry statd of the service: \(output)")
+    }
+    return output.trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+
   /// How many new clients there are; more than can be granted a lock before the power is cut.
   private static let newClients = 14
 

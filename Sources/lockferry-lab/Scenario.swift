@@ -43,6 +43,8 @@ struct Scenario: Sendable {
   var expectedToFail: String?
   /// It can be played with whatever `--recovery` says.
   var recoversInEveryWay = false
+  /// It can be played with `isolated` besides its own recovery.
+  var recoversIsolated = false
   /// What is otherwise than usual.
   var setting = Setting()
   /// Its locks must be lost: it shows that the lab would notice.

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Logging
 
-/// How much a program that stays in the foreground says on standard error.
+/// How much a program says on standard error, or in the background to the machine's log.
 struct LogOptions: ParsableArguments {
   @Option(
     help: "trace, debug, info, notice, warning, error or critical",
@@ -14,8 +14,11 @@ struct LogOptions: ParsableArguments {
     })
   var logLevel: Logger.Level = .info
 
-  func logger(_ label: String) -> Logger {
-    var log = Logger(label: label, factory: StreamLogHandler.standardError(label:))
+  func logger(_ label: String, toSystemLog: Bool = false) -> Logger {
+    var log =
+      toSystemLog
+      ? Logger(label: label, factory: SystemLogHandler.init(program:))
+      : Logger(label: label, factory: StreamLogHandler.standardError(label:))
     log.logLevel = logLevel
     return log
   }

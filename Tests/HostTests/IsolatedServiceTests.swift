@@ -17,18 +17,20 @@ extension HostTests {
     ]
 
     @Test(
-      "B3 it has a port table, a status monitor and records of its own, and a killed daemon goes on with it")
-    func ownStatusMonitor() async throws {
-      try await withIsolatedService { host, store in
+      "B3 it has a port table, a status monitor and records of its own, and a killed daemon goes on with it",
+      arguments: [("rpc.statd", "rpc.statd"), ("lockferry", "lockferry-statd")])
+    func ownStatusMonitor(word: String, process: String) async throws {
+      try await withIsolatedService(statusMonitor: word) { host, store in
         var daemon = try await Self.start(host)
         try await Self.waitUntilServerFails(host)
 
         // A client of the service, and one of the node itself.
-        try await host.run(
-          Self.inside + [
-            HostTestKit.builtProgram("nsm-peer"), "monitor", "--mon-name", "10.77.0.77", "--my-name", "nfs",
-          ]
-        ).orThrow()
+        try await eventually(within: .seconds(60), "the status monitor of the service takes a client") {
+          try await Self.monitor("10.77.0.77", host)
+        }
+        if word == "lockferry" {
+          #expect(Self.records(of: "home", in: store) == ["10.77.0.77"], "B1 it is there before the answer")
+        }
         try await host.monitor("10.77.0.78", as: "a")
         let own = host.disk + "/state/isolated/home/nfs/sm"
         #expect(try FileManager.default.contentsOfDirectory(atPath: own) == ["10.77.0.77"])
@@ -43,13 +45,24 @@ extension HostTests {
         #expect(Self.port(of: "status", in: outside) != Self.port(of: "status", in: within))
 
         // It goes on trying what can not succeed here, and starts them anew each time.
-        daemon.pause()
+        let paused = daemon
+        try await eventually("nothing is being started as it stops") {
+          paused.pause()
+          let names = try await Self.processes(host).map { String($0.prefix { $0 != " " }) }
+          if names == [process, "rpcbind"].sorted() { return true }
+          paused.resume()
+          return false
+        }
         let before = try await Self.processes(host)
+        if word == "lockferry" {
+          #expect(
+            try await !Self.monitor("10.77.0.79", host), "B1 no lock whose record isn't in the store")
+        }
         try await daemon.kill()
         #expect(try await Self.processes(host) == before, "what it started goes on without it")
         daemon = try await Self.start(host)
         try await Self.waitUntilServerFails(host)
-        #expect(try FileManager.default.contentsOfDirectory(atPath: own) == ["10.77.0.77"])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: own).contains("10.77.0.77"))
 
         try Self.loseStore(store)
         try await Self.waitUntilGone(host)
@@ -179,7 +192,9 @@ extension HostTests {
       }
     }
 
-    private func withIsolatedService(_ body: (TestHost, String) async throws -> Void) async throws {
+    private func withIsolatedService(
+      statusMonitor: String? = nil, _ body: (TestHost, String) async throws -> Void
+    ) async throws {
       try await withTestNetwork { network in
         let host = try await network.addHost("a")
         try await host.becomeServer()
@@ -188,12 +203,14 @@ extension HostTests {
           name: "home", home: "a", candidates: ["a"], names: ["nfs.demo.test"], address: "10.77.0.10/24")
         isolated.interface = "br0"
         isolated.isolatedExports = ["/srv *(ro,fsid=77)"]
+        isolated.isolatedStatusMonitor = statusMonitor
         var shared = NodeFile.Service(
           name: "shared", home: "a", candidates: ["a"], names: ["other.demo.test"], address: "10.77.0.11/24")
         shared.interface = "br0"
-        try host.write(
-          NodeFile(
-            node: "a", store: store, stateDirectory: host.disk + "/state", services: [isolated, shared]))
+        var file = NodeFile(
+          node: "a", store: store, stateDirectory: host.disk + "/state", services: [isolated, shared])
+        file.statd = "{when_not_mirrored: refuse}"
+        try host.write(file)
         try await body(host, store)
       }
     }
@@ -211,6 +228,16 @@ extension HostTests {
         return plan?.step == "server"
           && plan?.problem?.contains("this kernel has no NFS server (nfsd)") == true
       }
+    }
+
+    /// Asks the service's status monitor to watch a client, as lockd does when that takes its first lock; false where it
+    /// refuses, or does not answer.
+    private static func monitor(_ client: String, _ host: TestHost) async throws -> Bool {
+      try await host.run(
+        inside + [
+          HostTestKit.builtProgram("nsm-peer"), "monitor", "--mon-name", client, "--my-name", "nfs",
+        ]
+      ).end.succeeded
     }
 
     private static func records(of service: String, in store: String) -> [String] {
@@ -261,6 +288,7 @@ extension HostTests {
         ip -o link show type veth | grep -v eth0; grep -c nsfs /proc/self/mountinfo | grep -v '^0$'
         [ "$(pgrep -cx rpcbind)" = 1 ] || echo "$(pgrep -cx rpcbind) rpcbind"
         [ "$(pgrep -cx rpc.statd)" = 1 ] || echo "$(pgrep -cx rpc.statd) rpc.statd"
+        pgrep -lx lockferry-statd
         true
         """,
       ]).orThrow().output

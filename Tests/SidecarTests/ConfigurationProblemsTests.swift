@@ -126,6 +126,9 @@ struct ConfigurationProblemsTests {
       "{isolated: {gateway: router}}",
       "11:45: services[0].recovery.server.isolated.gateway: `router` is no IPv4"),
     .isolated(
+      "{isolated: {status_monitor: statd}}",
+      "11:52: services[0].recovery.server.isolated.status_monitor: `statd` must be rpc.statd or lockferry"),
+    .isolated(
       "isolated, withdraw: {command: [/bin/x]}",
       "11:44: services[0].recovery.withdraw: an isolated service is withdrawn by lockferry: leave it out"),
     .isolated(

@@ -229,6 +229,22 @@ struct ConfigurationTests {
     #expect(configuration.health.probes.isEmpty)
   }
 
+  @Test("B1 B3 lockferry statd of an isolated service is told what the node file says of it")
+  func ownStatusMonitorOfAService() throws {
+    var configuration = try isolated("{isolated: {status_monitor: lockferry}}")
+    configuration.calloutLimit = .milliseconds(1500)
+    configuration.whenNotMirrored = .refuse
+    let service = configuration.services[0]
+    let server = try #require(configuration.server(of: service))
+    #expect(
+      server.statusMonitor
+        == .statusMonitor(
+          .lockferry(runDirectory: "/run/lockferry", limit: .milliseconds(1500), refuses: true)))
+    #expect(server.statusMonitor.name == "lockferry-statd")
+    let usual = try isolated("isolated")
+    #expect(usual.server(of: usual.services[0])?.statusMonitor == .statusMonitor(.rpcStatd))
+  }
+
   @Test("B3 a service that can have a link of its own is isolated unless something else is said")
   func isolatedByDefault() throws {
     let withLink = smallNodeFile + "\n    address: 10.0.0.10/24\n    interface: eth0"
@@ -258,6 +274,10 @@ struct ConfigurationTests {
     #expect(
       try isolated("{isolated: {exports: /etc/home.exports}}").services[0].isolation?.exports
         == .file("/etc/home.exports"))
+    let monitors = try ["{}", "{status_monitor: rpc.statd}", "{status_monitor: lockferry}"].map {
+      try isolated("{isolated: \($0)}").services[0].isolation?.statusMonitor
+    }
+    #expect(monitors == [.rpcStatd, .rpcStatd, .lockferry])
     let restarted = try isolated("{command: [/sbin/restart]}")
     #expect(restarted.services[0].isolation == nil)
     #expect(restarted.namespace(of: restarted.services[0]) == nil)

@@ -241,7 +241,7 @@ final class ChildProcess: Sendable {
 }
 
 /// Gives `body` a NULL-terminated array of C strings that lives as long as the call.
-private func withCStrings<Result>(
+func withCStrings<Result>(
   _ texts: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>?) -> Result
 ) -> Result {
   var pointers: [UnsafeMutablePointer<CChar>?] = texts.map { strdup($0) }

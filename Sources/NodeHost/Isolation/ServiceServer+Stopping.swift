@@ -15,16 +15,20 @@ extension ServiceServer {
   /// - Throws: ``NodeHostError`` that says what could not be stopped.
   public static func stop(in namespace: ServiceNamespace, within limit: Duration) async throws {
     let processes = NamespaceProcesses(of: namespace)
-    try await OwnThread.run("lf-end", within: limit * 2) {
-      try processes.end(within: limit, kills: true) {
-        [Program.statusMonitor.rawValue, "lockferry"].contains($0.name)
-      }
-    }
+    try await endStatusMonitor(in: namespace, within: limit)
     try await OwnThread.run("lf-nfsd-stop", within: limit) {
       let exports = try? ExportLines(file: namespace.exportsFile)
       try stopThreads(in: namespace, exports: exports?.paths ?? [])
     }
     try await OwnThread.run("lf-end", within: limit * 2) { try processes.end(within: limit) }
+  }
+
+  /// Kills the status monitor in `namespace`, whichever it is: the node file may have named another one when it was started.
+  static func endStatusMonitor(in namespace: ServiceNamespace, within limit: Duration) async throws {
+    let processes = NamespaceProcesses(of: namespace)
+    try await OwnThread.run("lf-end", within: limit * 2) {
+      try processes.end(within: limit, kills: true) { ServiceProgram.isStatusMonitor($0.name) }
+    }
   }
 
   private static func stopThreads(in namespace: ServiceNamespace, exports: [String]) throws(NodeHostError) {

@@ -1,7 +1,8 @@
 import CLinux
 import Glibc
 
-/// The NFS server of one service, in its own namespaces: rpcbind, rpc.statd, nfsdcld, rpc.mountd, and the threads of nfsd.
+/// The NFS server of one service, in its own namespaces: rpcbind, a status monitor, nfsdcld, rpc.mountd, and the threads of
+/// nfsd.
 ///
 /// Nothing of it is a child of ours that would end with us: the programs go into the background by themselves, where systemd
 /// runs the machine in units of their own, and who runs is asked of the kernel.
@@ -13,81 +14,59 @@ public struct ServiceServer: Sendable {
   /// lockd's grace period in seconds, which nfsd's own follows. The kernel has one length for all namespaces, read when a
   /// grace period begins (fs/lockd/svc.c; per namespace from Linux 6.15 on).
   public let graceSeconds: Int
+  /// Keeps the records of its clients.
+  public let statusMonitor: ServiceProgram
 
   private static let commandLimit = Duration.seconds(30)
-  private static let nfs = "nfs-kernel-server (nfs-utils on Red Hat)"
   /// What nfsd takes (fs/nfsd/nfsctl.c, `__write_time`; fs/lockd/svc.c, `nlm_grace_period_max`).
   private static let grace = 10...240
 
   /// Nothing is started yet.
-  public init(namespace: ServiceNamespace, threads: Int, gracePeriod: Duration) {
+  public init(
+    namespace: ServiceNamespace, threads: Int, gracePeriod: Duration, statusMonitor: ServiceStatusMonitor
+  ) {
     self.namespace = namespace
     self.threads = threads
+    self.statusMonitor = .statusMonitor(statusMonitor)
     let (seconds, rest) = gracePeriod.components
     graceSeconds = min(max(Int(seconds) + (rest > 0 ? 1 : 0), Self.grace.lowerBound), Self.grace.upperBound)
   }
 
-  /// A program of the service that stays in the background.
-  public enum Program: String, Sendable, CaseIterable {
-    /// The service's own port table.
-    case portMapper = "rpcbind"
-    /// Keeps the records of its clients.
-    case statusMonitor = "rpc.statd"
-    /// Keeps nfsd from holding a grace period of NFSv4, in which no new lock of NFSv3 would be granted either.
-    case recoveryDaemon = "nfsdcld"
-    /// Answers the kernel's questions about exports, and clients that mount.
-    case mountDaemon = "rpc.mountd"
+  /// What stays in the background, in the order in which it is started.
+  var programs: [ServiceProgram] { [.portMapper, statusMonitor, .recoveryDaemon, .mountDaemon] }
 
-    var package: String {
-      switch self {
-      case .portMapper: "rpcbind"
-      case .statusMonitor: "nfs-common (nfs-utils on Red Hat)"
-      case .recoveryDaemon, .mountDaemon: ServiceServer.nfs
-      }
-    }
-
-    var arguments: [String] {
-      switch self {
-      // Warm start: after the death of an rpcbind the next one knows what the kernel had registered.
-      case .portMapper: ["-w"]
-      case .statusMonitor: ["--no-notify", "--state-directory-path", "/var/lib/nfs"]
-      case .recoveryDaemon: ["-p", ServiceNamespace.pipes, "-s", "/var/lib/nfs/nfsdcld"]
-      case .mountDaemon: []
-      }
-    }
-  }
-
-  /// Every program that will be run within.
+  /// Where every program is that will be run within.
   ///
   /// - Throws: ``NodeHostError`` (`absent`) that says which package is missing.
-  public static func programs() throws(NodeHostError) -> [String] {
+  public func programPaths() throws(NodeHostError) -> [String] {
     // What starts them is not run within.
     if Systemd.runsThisMachine() { _ = try ProgramScope.Programs.ofThisMachine() }
     var paths: [String] = []
-    for program in Program.allCases {
-      paths.append(try HostPrograms.find(program.rawValue, package: program.package))
+    for program in programs { paths.append(try program.path()) }
+    for name in ["exportfs", "rpc.nfsd"] {
+      paths.append(try HostPrograms.find(name, package: ServiceProgram.nfsPackage))
     }
-    for name in ["exportfs", "rpc.nfsd"] { paths.append(try HostPrograms.find(name, package: nfs)) }
     return paths
   }
 
   /// Those that are not there.
   ///
   /// - Throws: ``NodeHostError`` where `/proc` can't be listed.
-  public func missing() throws(NodeHostError) -> [Program] {
+  public func missing() throws(NodeHostError) -> [ServiceProgram] {
     let names = Set(try NamespaceProcesses(of: namespace).members().map(\.name))
-    return Program.allCases.filter { !names.contains($0.rawValue) }
+    return programs.filter { !names.contains($0.name) }
   }
 
   /// Starts a program; returns when it has gone into the background.
   ///
   /// - Throws: ``NodeHostError`` with what it said.
-  public func start(_ program: Program) async throws {
+  public func start(_ program: ServiceProgram) async throws {
     if program == .recoveryDaemon { try await mount("rpc_pipefs", on: ServiceNamespace.pipes) }
-    let arguments = [try HostPrograms.find(program.rawValue, package: program.package)] + program.arguments
+    if program == statusMonitor { try await Self.endStatusMonitor(in: namespace, within: Self.commandLimit) }
+    let arguments = [try program.path()] + program.arguments
     let scope = try ProgramScope.ofThisMachine(
-      for: arguments, named: "\(namespace.name)-\(program.rawValue)",
-      description: "\(program.rawValue) of NFS service \(namespace.service)", in: namespace)
+      for: arguments, named: "\(namespace.name)-\(program.name)",
+      description: "\(program.name) of NFS service \(namespace.service)", in: namespace)
     guard let scope else { return try await run(arguments) }
     try check(await scope.start(within: Self.commandLimit), of: arguments)
   }
@@ -104,7 +83,7 @@ public struct ServiceServer: Sendable {
     }
     // As exportfs needs it to try the exports out.
     try await mount("nfsd", on: "/proc/fs/nfsd")
-    try await run([try HostPrograms.find("exportfs", package: Self.nfs), "-ra"])
+    try await run([try HostPrograms.find("exportfs", package: ServiceProgram.nfsPackage), "-ra"])
   }
 
   /// Starts the threads of nfsd, and lockd with them: its grace period begins now.
@@ -112,7 +91,8 @@ public struct ServiceServer: Sendable {
   /// - Throws: ``NodeHostError`` with what rpc.nfsd said.
   public func startThreads() async throws {
     try await run([
-      try HostPrograms.find("rpc.nfsd", package: Self.nfs), "--grace-time", "\(graceSeconds)",
+      try HostPrograms.find("rpc.nfsd", package: ServiceProgram.nfsPackage), "--grace-time",
+      "\(graceSeconds)",
       "--nfs-version",
       "3", "--no-nfs-version", "4", "\(threads)",
     ])

@@ -29,14 +29,14 @@ extension NodeShell {
     while !Task.isCancelled {
       let began = BootInstant.now
       let due = checked.filter { !instance.standing(of: $0.name).isServedHere }
-      let (node, directory, length) = (configuration.node, directory, configuration.mirror.gracePeriod)
+      let (configuration, directory) = (configuration, directory)
       await withTaskGroup(of: (ServiceName, [String]).self) { group in
         // Not all at once: each is a process.
         for (index, service) in due.enumerated() {
           if index >= Self.mostChecks, let (name, problems) = await group.next() {
             instance.onChecks(of: name, problems: problems)
           }
-          group.addTask { (service.name, await service.problems(on: node, directory, length)) }
+          group.addTask { (service.name, await service.problems(on: configuration, directory)) }
         }
         for await (name, problems) in group { instance.onChecks(of: name, problems: problems) }
       }
@@ -93,24 +93,28 @@ extension NodeShell {
 extension ServiceConfiguration {
   /// Which of its checks fail on this node, and how.
   fileprivate func problems(
-    on node: NodeName, _ directory: StatusDirectory, _ length: Duration
+    on node: NodeConfiguration, _ directory: StatusDirectory
   ) async -> [String] {
     var problems: [String] = []
     if let ownRecovery {
       do {
-        problems = try await ownRecovery.procedure(directory, length: length).refusals.map {
+        problems = try await ownRecovery.procedure(
+          directory, length: node.mirror.gracePeriod
+        ).refusals.map {
           "\(ownRecovery.word): \($0)"
         }
       } catch {
         problems = ["\(ownRecovery.word): \(error)"]
       }
     }
-    if let facts = await isolationFacts() { problems += facts.refusals.map { "isolated: \($0)" } }
+    if let facts = await node.isolationFacts(of: self) {
+      problems += facts.refusals.map { "isolated: \($0)" }
+    }
     for (key, check) in checks {
       let outcome = await HostCommand.run(
         check.arguments,
         environment: [
-          "LOCKFERRY_SERVICE": name.text, "LOCKFERRY_NODE": node.text, "LOCKFERRY_STEP": "check",
+          "LOCKFERRY_SERVICE": name.text, "LOCKFERRY_NODE": node.node.text, "LOCKFERRY_STEP": "check",
         ], within: check.timeout)
       if !outcome.succeeded { problems.append("\(key): \(outcome.explanation)") }
     }

@@ -252,6 +252,16 @@ public struct IsolationConfiguration: Sendable, Equatable {
   public var threads: Int
   /// `gateway`: the router of the service's network; nil where all clients are in that network.
   public var gateway: String?
+  /// `status_monitor`: who keeps the records of its clients. Default `rpc.statd`.
+  public var statusMonitor = StatusMonitor.rpcStatd
+
+  /// Programs that keep records.
+  public enum StatusMonitor: String, Sendable, Equatable, CaseIterable {
+    /// nfs-utils' own.
+    case rpcStatd = "rpc.statd"
+    /// `lockferry statd`, as ``NodeConfiguration/calloutLimit`` and ``NodeConfiguration/whenNotMirrored`` say.
+    case lockferry
+  }
 }
 
 /// `address:` of a service.

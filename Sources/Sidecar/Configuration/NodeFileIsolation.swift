@@ -7,18 +7,27 @@ enum NodeFileIsolation {
     IsolationConfiguration(exports: .file("/etc/lockferry/\(service).exports"), threads: 8, gateway: nil)
   }
 
-  /// `{exports: ..., threads: 8, gateway: 10.0.0.1}`
+  /// `{exports: ..., threads: 8, gateway: 10.0.0.1, status_monitor: rpc.statd}`
   static func read(_ value: NodeFileValue, of service: String) -> IsolationConfiguration? {
     let preset = preset(of: service)
-    guard let options = value.section(known: ["exports", "threads", "gateway"]) else { return nil }
+    guard let options = value.section(known: ["exports", "threads", "gateway", "status_monitor"]) else {
+      return nil
+    }
     let exports = options.optional("exports").map(exports) ?? preset.exports
     let threads = options.optional("threads").map { $0.integer(1...4096) } ?? preset.threads
     let gateway = options.optional("gateway").map { value in
       value.text("an address").flatMap(value.hostAddress)?.text
     }
-    guard let exports, let threads else { return nil }
+    let words = IsolationConfiguration.StatusMonitor.allCases.map(\.rawValue)
+    let statusMonitor =
+      options.optional("status_monitor").map { value in
+        value.word(words, words.joined(separator: " or ")).flatMap(
+          IsolationConfiguration.StatusMonitor.init)
+      } ?? preset.statusMonitor
+    guard let exports, let threads, let statusMonitor else { return nil }
     if case .some(.none) = gateway { return nil }
-    return IsolationConfiguration(exports: exports, threads: threads, gateway: gateway ?? nil)
+    return IsolationConfiguration(
+      exports: exports, threads: threads, gateway: gateway ?? nil, statusMonitor: statusMonitor)
   }
 
   /// What an isolated service needs, and what has no meaning for it.

@@ -29,7 +29,9 @@ extension NodeControl {
   private func server(of service: ServiceName) async throws(ControlError) -> PlannedServer? {
     let definition = daemon.configuration.services.first { $0.name == service }
     let node = daemon.configuration.node.text
-    if let facts = await definition?.isolationFacts() { return PlannedServer(isolatedOn: node, facts) }
+    if let definition, let facts = await daemon.configuration.isolationFacts(of: definition) {
+      return PlannedServer(isolatedOn: node, facts)
+    }
     guard let recovery = definition?.ownRecovery else { return nil }
     let (directory, length) = (daemon.directory, daemon.configuration.mirror.gracePeriod)
     do {

@@ -252,7 +252,7 @@ extension NodeShell {
     let context = PlanRunner.Context(
       node: configuration.node, boot: boot, store: store,
       limit: configuration.beats.storeTimeout, directory: statusDirectory(of: name), nodeDirectory: directory,
-      namespace: configuration.namespace(of: service),
+      ownServer: configuration.server(of: service),
       stateDirectory: configuration.stateDirectory, mirror: mirror, notifications: notifications,
       recoveries: recoveries,
       ownClients: ownClients, serverTurn: serverTurn,

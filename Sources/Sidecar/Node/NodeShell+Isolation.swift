@@ -22,7 +22,7 @@ extension NodeShell {
     let asked = configuration.services.compactMap { service in
       configuration.namespace(of: service).map { (service, $0, isOnline(service.name)) }
     }
-    for (service, namespace, isOnline) in asked where isOnline { restartMissing(service, namespace) }
+    for (service, _, isOnline) in asked where isOnline { restartMissing(service) }
     return await withTaskGroup(of: (Int, HealthJudge.Answer).self) { group in
       for (index, (service, namespace, isOnline)) in asked.enumerated() {
         group.addTask {
@@ -63,17 +63,17 @@ extension NodeShell {
 
   /// A program of the service that has died is started again, under the same records and exports; nfsd and its locks
   /// have not noticed.
-  private func restartMissing(_ service: ServiceConfiguration, _ namespace: ServiceNamespace) {
-    guard let isolation = service.isolation, restarting.insert(service.name).inserted else { return }
-    let server = ServiceServer(
-      namespace: namespace, threads: isolation.threads, gracePeriod: configuration.mirror.gracePeriod)
+  private func restartMissing(_ service: ServiceConfiguration) {
+    guard let server = configuration.server(of: service), restarting.insert(service.name).inserted else {
+      return
+    }
     jobs.start {
       do {
         for program in try await OwnThread.run("lf-isolated", { try server.missing() })
         where await self.isOnline(service.name) {
           self.log.error(
             "a program of an isolated service has ended; it is started again",
-            metadata: ["service": "\(service.name)", "program": "\(program.rawValue)"])
+            metadata: ["service": "\(service.name)", "program": "\(program.name)"])
           try await server.start(program)
         }
       } catch {

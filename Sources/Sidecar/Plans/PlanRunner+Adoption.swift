@@ -83,8 +83,8 @@ extension PlanRunner {
       // what counts is that it still has them.
       shown.append("\(try await storedRecords().count) records in the store")
     }
-    if let namespace = context.namespace {
-      shown.append(try await verifyOwnServer(namespace))
+    if let server = context.ownServer {
+      shown.append(try await verifyOwnServer(server))
       return shown.joined(separator: "; ")
     }
     if service.usesGanesha {

@@ -19,8 +19,10 @@ struct PlanRunner: Sendable {
     var directory: StatusDirectory
     /// This node's own, which is the same unless the service is isolated.
     var nodeDirectory: StatusDirectory
+    /// The NFS server that only the service has, if it is isolated.
+    var ownServer: ServiceServer?
     /// Where the service lives, if it is isolated.
-    var namespace: ServiceNamespace?
+    var namespace: ServiceNamespace? { ownServer?.namespace }
     /// Private status directories of services live below this.
     var stateDirectory: String
     var mirror: MirrorShell

@@ -40,7 +40,21 @@ extension NodeConfiguration {
       parent: interface)
   }
 
-  /// The same.
+  /// The NFS server that it has there; nil where it shares this node's.
+  func server(of service: ServiceConfiguration) -> ServiceServer? {
+    guard let isolation = service.isolation, let namespace = namespace(of: service) else { return nil }
+    let statusMonitor: ServiceStatusMonitor =
+      switch isolation.statusMonitor {
+      case .rpcStatd: .rpcStatd
+      case .lockferry:
+        .lockferry(runDirectory: runDirectory, limit: calloutLimit, refuses: whenNotMirrored == .refuse)
+      }
+    return ServiceServer(
+      namespace: namespace, threads: isolation.threads, gracePeriod: mirror.gracePeriod,
+      statusMonitor: statusMonitor)
+  }
+
+  /// ``namespace(of:)``
   func namespace(of name: ServiceName) -> ServiceNamespace? {
     services.first { $0.name == name }.flatMap(namespace)
   }

@@ -2,14 +2,16 @@ import Cluster
 import Glibc
 import NodeHost
 
-extension ServiceConfiguration {
+extension NodeConfiguration {
   /// What this node knows of itself that matters where the service is isolated; nil where it isn't.
-  func isolationFacts() async -> IsolationFacts? {
-    guard let isolation, case .interface(let addresses) = address else { return nil }
+  func isolationFacts(of service: ServiceConfiguration) async -> IsolationFacts? {
+    guard let isolation = service.isolation, let server = server(of: service),
+      case .interface(let addresses) = service.address
+    else { return nil }
     let interfaces = Set(addresses.map(\.interface))
     var facts: IsolationFacts
     do {
-      facts = try await OwnThread.run("lf-facts") { IsolationFacts.read(interfaces) }
+      facts = try await OwnThread.run("lf-facts") { IsolationFacts.read(server, interfaces) }
     } catch {
       facts = IsolationFacts(programProblem: "what this node has can't be looked at: \(error)")
     }
@@ -24,13 +26,13 @@ extension ServiceConfiguration {
 
 extension IsolationFacts {
   /// What the machine has. Blocks on its disk.
-  fileprivate static func read(_ interfaces: Set<String>) -> IsolationFacts {
+  fileprivate static func read(_ server: ServiceServer, _ interfaces: Set<String>) -> IsolationFacts {
     var facts = IsolationFacts(
       hasKernelServer: ServiceServer.hasKernelServer(modules: "/lib/modules/" + KernelRelease.read()),
       hasExportsFile: access("/etc/exports", F_OK) == 0,
       missingInterfaces: interfaces.filter { if_nametoindex($0) == 0 }.sorted())
     do {
-      _ = try ServiceServer.programs()
+      _ = try server.programPaths()
     } catch {
       facts.programProblem = "\(error)"
     }

@@ -11,9 +11,8 @@ extension PlanRunner {
   /// Makes its network and its mounts, after whatever stood of them is taken away: an earlier attempt, or an earlier time
   /// of this service here.
   func makeNamespace() async throws -> String {
-    guard let namespace = context.namespace, let isolation = service.isolation else {
-      return "nothing to make"
-    }
+    guard let server = context.ownServer, let isolation = service.isolation else { return "nothing to make" }
+    let namespace = server.namespace
     try await namespace.tearDown(within: Self.endLimit)
     let (live, epoch, former) = (context.nodeDirectory, epoch, plan.from)
     let isFromElsewhere = plan.kind == .adoption && former != nil && former != context.node.text
@@ -22,7 +21,7 @@ extension PlanRunner {
       if isFromElsewhere { try namespace.forgetRecords(before: epoch) }
     }
     let exports = try await isolation.exportLines()
-    try await namespace.make(exports: exports, programs: try ServiceServer.programs())
+    try await namespace.make(exports: exports, programs: try server.programPaths())
     return "\(namespace.networkNamespace) on \(namespace.parent), \(namespace.mountNamespace)"
   }
 
@@ -34,16 +33,13 @@ extension PlanRunner {
   }
 
   /// Starts rpcbind, status monitor, mount daemon and nfsd anew, and with them the service's own grace period.
-  func startOwnServer(
-    _ isolation: IsolationConfiguration, _ journal: inout PlanJournal
-  ) async throws -> String {
-    guard let namespace = context.namespace else { throw PlanError("\(service.name) has no namespace") }
-    let server = ServiceServer(
-      namespace: namespace, threads: isolation.threads, gracePeriod: context.gracePeriod)
+  func startOwnServer(_ journal: inout PlanJournal) async throws -> String {
+    guard let server = context.ownServer else { throw PlanError("\(service.name) has no namespace") }
+    let namespace = server.namespace
     try await ServiceServer.stop(in: namespace, within: Self.endLimit)
     try await server.start(.portMapper)
     try await answers(.portMapper, at: "127.0.0.1", in: namespace)
-    try await server.start(.statusMonitor)
+    try await server.start(server.statusMonitor)
     try await answers(.statusMonitor, at: "127.0.0.1", in: namespace)
     try await ServiceServer.loadKernelServer()
     try await server.start(.recoveryDaemon)
@@ -93,11 +89,10 @@ extension PlanRunner {
   }
 
   /// What clients need answers at the address that they know.
-  func verifyOwnServer(_ namespace: ServiceNamespace) async throws -> String {
-    if plan.kind == .resumption, let isolation = service.isolation {
+  func verifyOwnServer(_ server: ServiceServer) async throws -> String {
+    let namespace = server.namespace
+    if plan.kind == .resumption {
       // Nobody looked after them while the daemon was away.
-      let server = ServiceServer(
-        namespace: namespace, threads: isolation.threads, gracePeriod: context.gracePeriod)
       for program in try await OwnThread.run("lf-isolated", { try server.missing() }) {
         try await server.start(program)
       }

@@ -36,7 +36,7 @@ extension PlanRunner {
     journal.graceLeft = nil
     switch service.serverRecovery {
     case nil: return try await expectRunningGrace(&journal)
-    case .isolated(let isolation): return try await startOwnServer(isolation, &journal)
+    case .isolated: return try await startOwnServer(&journal)
     case .command(let command): return try await restart(&journal) { try await recover(by: command, $0) }
     case .restart, .ganesha: return try await restart(&journal) { try await recoverByItself(&$0) }
     }
