@@ -73,6 +73,14 @@ struct GaneshaWatchTests {
     let seen = watch.onAnswer(answer(":1.5", isInGrace: true), asked: at(.seconds(2)))
     #expect(seen.map(\.isUp) == [false, true] && seen.map(\.isGraceRunning) == [nil, true])
     #expect(watch.onAnswer(answer(":1.5"), asked: at(.seconds(3))).map(\.isUp) == [true])
+    #expect(watch.lastStart == at(.seconds(2)))
+  }
+
+  @Test func aGracePeriodThatItWasAskedForIsNoStart() {
+    var watch = GaneshaWatch()
+    _ = watch.onAnswer(answer(":1.2"), asked: at(.seconds(1)))
+    _ = watch.onAnswer(answer(":1.2", isInGrace: true), asked: at(.seconds(2)))
+    #expect(watch.lastStart == nil)
   }
 
   @Test func aStartThatItWasAwayForIsSeenToo() {

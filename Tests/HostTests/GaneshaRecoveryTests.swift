@@ -158,8 +158,8 @@ extension HostTests {
       }
     }
 
-    @Test("B9 when Ganesha was restarted on the owner itself, an operator has its clients told")
-    func notify() async throws {
+    @Test("M7 B9 when somebody restarts Ganesha on the owner itself, its clients are told without being asked for")
+    func restartedBySomebody() async throws {
       try await withTestNetwork { network in
         let site = try await CalloutSite(in: network) {
           $0.services[0].serverRecovery = .word("ganesha")
@@ -172,6 +172,8 @@ extension HostTests {
         try await Ganesha.startMessageBus(on: site.server)
         var ganesha = try await Ganesha.start(on: site.server, grace: 30)
         try await site.startDaemon()
+        let listener = try await client.listen(callbacks: 1)
+        try await client.monitor(CalloutSite.serverName, as: "client.demo.test")
         try await eventually(within: .seconds(90), "the client has a lock") {
           try await client.lock(at: site.server) == "granted"
         }
@@ -186,13 +188,15 @@ extension HostTests {
 
         try await ganesha.kill()
         ganesha = try await Ganesha.start(on: site.server, grace: 30)
-        try await eventually(within: .seconds(60), "its record is gone from the status directory") {
-          site.server.recordNames.isEmpty
-        }
-        let answer = try await site.server.lockferry("notify", CalloutSite.service, "--wait").orThrow()
-        note(answer.output)
+        let callback = try await listener.callback("the client is called back")
+        #expect(callback.monName == CalloutSite.serverName)
         #expect(try await client.lock(at: site.server, reclaim: true) == "granted")
         #expect(site.server.recordNames.count == 1)
+        let entry = try await value(within: .seconds(60), "everybody has been told") {
+          try await site.server.history(CalloutSite.service).last { $0.kind == "notification" && $0.outcome == "done" }
+        }
+        #expect(entry.because.contains("NFS-Ganesha was restarted by somebody"), "\(entry.because)")
+        #expect(entry.stateNumber == Int(callback.state))
       }
     }
 

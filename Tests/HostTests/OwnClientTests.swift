@@ -64,9 +64,10 @@ extension HostTests {
       }
     }
 
-    /// One server dies with two services, and the other takes both: the second restart takes what was reclaimed after the
-    /// first, so it has to be told with a number of its own.
-    @Test func twoServicesThatComeAtOnceAreToldOfTheLastRestart() async throws {
+    /// b can adopt two services of a, each of which restarts b's NFS server and writes down which number it is told.
+    private func withTwoServices(
+      _ body: (TwoServers, _ second: String, _ numbers: () throws -> [Int]) async throws -> Void
+    ) async throws {
       try await withTestNetwork { network in
         let site = try await TwoServers(in: network)
         let (second, secondName) = ("logs", "logs.demo.test")
@@ -90,29 +91,64 @@ extension HostTests {
         try await eventually(within: .seconds(60), "a serves both") {
           try await site.primary.status().homeServices == 2
         }
-        let listener = try await site.client.listen(callbacks: 12)
         try await site.firstLock(on: site.primary)
         try await site.client.monitor(secondName, as: TwoServers.clientName)
         try await site.waitUntilMirrored(site.primary, records: 1)
         try? FileManager.default.removeItem(atPath: restarts)
+        try await body(site, secondName) {
+          let lines = try String(contentsOfFile: restarts, encoding: .utf8).split(separator: "\n").map(String.init)
+          // One after the other, each with a number of its own.
+          let begun = stride(from: 0, to: lines.count, by: 2).map { lines[$0] }
+          #expect(begun.allSatisfy { $0 == "begin" }, "\(lines)")
+          let numbers = lines.compactMap(Int.init)
+          #expect(numbers == Set(numbers).sorted() && numbers.count * 2 == lines.count, "\(lines)")
+          return numbers
+        }
+      }
+    }
 
+    /// One server dies with two services, and the other takes both: the second restart takes what was reclaimed after the
+    /// first, so it has to be told with a number of its own.
+    @Test func twoServicesThatComeAtOnceAreToldOfTheLastRestart() async throws {
+      try await withTwoServices { site, secondName, numbers in
+        let listener = try await site.client.listen(callbacks: 12)
         try await site.primary.powerCut()
         try await eventually(within: .seconds(60), "b serves both") {
           try await site.adoptive.status().adoptedServices == 2
         }
-        let lines = try String(contentsOfFile: restarts, encoding: .utf8).split(separator: "\n").map(
-          String.init)
-        // One after the other, each with a number of its own.
-        let begun = stride(from: 0, to: lines.count, by: 2).map { lines[$0] }
-        #expect(begun.count >= 2 && begun.allSatisfy { $0 == "begin" }, "\(lines)")
-        let numbers = lines.compactMap(Int.init)
-        let last = try #require(numbers.last)
-        #expect(numbers == Set(numbers).sorted() && numbers.count * 2 == lines.count, "\(lines)")
+        let told = try numbers()
+        #expect(told.count >= 2)
+        let last = try #require(told.last)
         for name in [TwoServers.serverName, secondName] {
           _ = try await listener.callback("the client hears of the last restart, as \(name)") {
             $0.monName == name && $0.state == last
           }
         }
+      }
+    }
+
+    /// Whoever can't be reached while both come must not hear of the first restart after the second, when the grace period
+    /// may be over: it would let go of what it has reclaimed.
+    @Test func whoIsReachedLateHearsOfTheLastRestartAlone() async throws {
+      try await withTwoServices { site, secondName, numbers in
+        let listener = try await site.client.listen(callbacks: 12)
+        try await site.client.disconnect()
+        try await site.primary.powerCut()
+        try await eventually(within: .seconds(60), "b serves both") {
+          try await site.adoptive.status().adoptedServices == 2
+        }
+        try await site.client.reconnect()
+        let last = try #require(try numbers().last)
+        for name in [TwoServers.serverName, secondName] {
+          _ = try await listener.callback("the client hears of the last restart, as \(name)") {
+            $0.monName == name && $0.state == last
+          }
+        }
+        try await eventually(within: .seconds(60), "nobody is left to tell") {
+          try await site.adoptive.history(TwoServers.service).last?.untoldCount == 0
+        }
+        let heard = try listener.callbacks().map(\.state)
+        #expect(heard.allSatisfy { $0 == last }, "\(heard), of which \(last) is the last")
       }
     }
   }

@@ -33,6 +33,26 @@ import Testing
     #expect(await turn.restarts == 1)
   }
 
+  @Test func whoCameFirstHasItFirst() async throws {
+    let turn = ServerTurn()
+    let order = Order()
+    try await turn.take(toRestart: true)
+    var tasks: [Task<Void, any Error>] = []
+    for number in 0..<5 {
+      tasks.append(
+        Task {
+          try await turn.take(toRestart: true)
+          await order.note(number)
+          await turn.leave()
+        })
+      while await turn.waitingCount < number + 1 { await Task.yield() }
+    }
+    await turn.leave()
+    for task in tasks { try await task.value }
+    #expect(await order.numbers == [0, 1, 2, 3, 4])
+    #expect(await !turn.isTaken)
+  }
+
   @Test func whoGivesUpWaitingDoesNotTakeIt() async throws {
     let turn = ServerTurn()
     try await turn.take(toRestart: true)
@@ -56,4 +76,11 @@ private actor Inside {
   }
 
   func leave() { now -= 1 }
+}
+
+/// Who came when.
+private actor Order {
+  private(set) var numbers: [Int] = []
+
+  func note(_ number: Int) { numbers.append(number) }
 }

@@ -31,6 +31,8 @@ public struct GaneshaWatch: Sendable {
   private var lastAnswered: BootInstant?
   /// No grace period ran when this question was sent, or another Ganesha answered it: one that runs now is younger.
   private var lastOutside: BootInstant?
+  /// When another Ganesha than before answered for the first time: whoever was told earlier was not told of its start.
+  public private(set) var lastStart: BootInstant?
 
   /// Nothing was asked yet.
   public init() {}
@@ -43,7 +45,7 @@ public struct GaneshaWatch: Sendable {
     guard let answer else { return [down] }
     let hasStarted = connection != nil && connection != answer.connection
     connection = answer.connection
-    if hasStarted { lastOutside = lastAnswered }
+    if hasStarted { (lastOutside, lastStart) = (lastAnswered, asked) }
     if !answer.isInGrace { lastOutside = asked }
     lastAnswered = asked
     return (hasStarted ? [down] : []) + [Standing(isUp: true, isGraceRunning: answer.isInGrace)]

@@ -10,7 +10,8 @@ import Synchronization
 final class ServerWatch: Sendable {
   private struct State {
     var facts: NFSServerFacts?
-    var answeredAt = Duration.zero
+    var askedAt = BootInstant(sinceBoot: .zero)
+    var answeredAt = BootInstant(sinceBoot: .zero)
     var isAsking = false
     /// Raised for each question; nil before the first.
     var asker: ThreadSignal?
@@ -43,10 +44,11 @@ final class ServerWatch: Sendable {
         signal.wait(for: nil)
         signal.clear()
         guard let self else { return }
+        let asked = BootInstant.now
         let facts = self.read()
         self.state.withLock { state in
           state.facts = facts
-          state.answeredAt = BootClock.now
+          (state.askedAt, state.answeredAt) = (asked, .now)
           state.isAsking = false
         }
       }
@@ -64,11 +66,11 @@ final class ServerWatch: Sendable {
     return facts ?? NFSServerFacts(threads: nil, graceEnded: nil)
   }
 
-  /// What was found within the last `age`; nil where the kernel has not answered.
-  func facts(noOlderThan age: Duration) -> NFSServerFacts? {
+  /// What was found within the last `age`, and when the kernel was asked; nil where it has not answered.
+  func facts(noOlderThan age: Duration) -> (found: NFSServerFacts, asked: BootInstant)? {
     state.withLock { state in
-      guard let facts = state.facts, BootClock.now - state.answeredAt <= age else { return nil }
-      return facts
+      guard let facts = state.facts, BootInstant.now - state.answeredAt <= age else { return nil }
+      return (facts, state.askedAt)
     }
   }
 }

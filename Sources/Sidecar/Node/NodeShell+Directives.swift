@@ -259,6 +259,7 @@ extension NodeShell {
       interrupted: InterruptedRestart(runDirectory: configuration.runDirectory),
       raiseOthers: { try await self.raiseNumbers(besides: $0, to: $1) },
       otherNames: { await self.namesServed(besides: $0) },
+      onOwnRestart: { await self.onOwnRestart(by: $0, $1) },
       addressing: configuration.addresses, gracePeriod: configuration.mirror.gracePeriod,
       stopTime: configuration.beats.stopTime, jobs: jobs,
       ownerBytes: { await self.ownerBytes($0, $1) }, onOwnerSeen: { await self.onOwnerSeen($0, $1) },

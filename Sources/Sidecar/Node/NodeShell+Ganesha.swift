@@ -8,12 +8,14 @@ extension NodeShell {
     let asked = BootInstant.now
     let standing = try? await GaneshaAdmin.standing()
     let answer = standing.map { GaneshaWatch.Answer(isInGrace: $0.isInGrace, connection: $0.connection) }
+    let lastStart = ganesha?.lastStart
     for standing in ganesha?.onAnswer(answer, asked: asked) ?? [] {
       await mirrors?.shared.onLockManager(isUp: standing.isUp && judge.verdict == .healthy)
       if let isRunning = standing.isGraceRunning {
         await mirrors?.shared.onGracePeriod(isRunning: isRunning)
       }
     }
+    if let start = ganesha?.lastStart, start != lastStart { onGaneshaStart(start) }
   }
 
   /// Whether clients of `name` that are told now could reclaim.
@@ -22,7 +24,11 @@ extension NodeShell {
   func reclaimWindow(of name: ServiceName, known: Duration?) async throws -> ReclaimWindow {
     let service = configuration.services.first { $0.name == name }
     guard service?.usesGanesha == true else {
-      return try await ReclaimWindow.read(try await serverFacts(of: name), known: known)
+      let watch = service?.isolation == nil ? serverStarts : ownStarts[name]
+      let length = (try? await OwnThread.run("lf-nfsd") { GracePeriod.length() }) ?? configuration.mirror.gracePeriod
+      let seen = watch?.graceLeft(of: length, now: .now)
+      return try await ReclaimWindow.read(
+        try await serverFacts(of: name), known: [known, seen].compactMap(\.self).max())
     }
     let isInGrace = try await GaneshaAdmin.standing().isInGrace
     let seen = isInGrace ? ganesha?.graceLeft(of: configuration.mirror.gracePeriod, now: .now) : nil

@@ -56,7 +56,7 @@ extension NodeShell {
       subject: "nfs of \(service.name) at \(address)", problem: problem, took: BootClock.now - start)
   }
 
-  private func isOnline(_ name: ServiceName) -> Bool {
+  func isOnline(_ name: ServiceName) -> Bool {
     instance.isServing(name) && instance.standing(of: name).ownership?.state == .online
       && planStatus[name] == nil && !busy.contains(name) && !withdrawals.contains(name)
   }

@@ -18,7 +18,11 @@ extension NodeShell {
   }
 
   /// Tells every client of the service again, with a new number: for locks that were not reclaimed the first time.
-  func tellAgain(_ name: ServiceName, _ request: NotificationRequest) async throws(ControlError) {
+  ///
+  /// - Parameter number: what clients are to be told, unless the service's have heard a later one; nil: the next.
+  func tellAgain(
+    _ name: ServiceName, _ request: NotificationRequest, number: StateNumber? = nil
+  ) async throws(ControlError) {
     guard let service = configuration.services.first(where: { $0.name == name }) else {
       throw ControlError(.noSuchObject, "no service \(name)")
     }
@@ -38,9 +42,10 @@ extension NodeShell {
         throw ControlError(.preconditionFailed, "no client of \(name) has a record: there is nobody to tell")
       }
       let next = try await ServiceStateNumber.next(
-        name, directory: statusDirectory(of: name), store: store, limit: configuration.beats.storeTimeout)
+        name, directory: statusDirectory(of: name), store: store, limit: configuration.beats.storeTimeout,
+        chosen: number)
       guard
-        let assignment = service.assignment(
+        var assignment = service.assignment(
           epoch: ownership.epoch, number: next.number, graceLeft: graceLeft,
           gracePeriod: configuration.mirror.gracePeriod, namespace: configuration.namespace(of: name))
       else {
@@ -48,6 +53,8 @@ extension NodeShell {
           .preconditionFailed,
           "recovery.notify of \(name) is a command: run it, lockferry does not tell its clients")
       }
+      // Beside the service's clients, those of this node's own exports are in its status directory.
+      if service.isolation == nil { assignment.names += configuration.serverNames }
       let entry = try await newEntry(name, ownership.epoch, next.number, request)
       let key = try ClusterKeys.history(name, number: entry.number)
       guard
@@ -106,7 +113,7 @@ extension NodeShell {
     }
   }
 
-  private func records(of name: ServiceName) async throws -> [ClientName: [UInt8]] {
+  func records(of name: ServiceName) async throws -> [ClientName: [UInt8]] {
     let values = try await store.list(below: try ClusterKeys.records(name), within: .seconds(10))
     var records: [ClientName: [UInt8]] = [:]
     for (key, bytes) in values {

@@ -17,12 +17,33 @@ extension NodeShell {
     do {
       if let started = try await interrupted.finish() {
         log.warning("started what an earlier daemon had stopped", metadata: ["what": "\(started)"])
+        await tellOwnClients()
       }
     } catch {
       log.critical(
         "an earlier daemon has stopped what can't be started again", metadata: ["error": "\(error)"])
     }
     await serverTurn.leave()
+  }
+
+  /// Whose locks went when an earlier daemon stopped the NFS server for an adoption: if the service has gone to another node
+  /// meanwhile, no plan here tells them. Where one does, it restarts the server again and takes a later number.
+  private func tellOwnClients() async {
+    for service in configuration.services where service.restartsOwnServer && service.tellsOwnClients {
+      do {
+        guard
+          let (number, all) = try await ownClients.tellRemembered(
+            service, gracePeriod: configuration.mirror.gracePeriod)
+        else { continue }
+        log.notice(
+          "this node's own clients are told of a restart that an earlier daemon began",
+          metadata: ["for": "\(service.name)", "clients": "\(all)", "number": "\(number)"])
+      } catch {
+        log.critical(
+          "this node's own clients have lost their locks and are not told",
+          metadata: ["for": "\(service.name)", "error": "\(error)"])
+      }
+    }
   }
 
   /// Under which names clients know this node, besides those of `service`.

@@ -39,6 +39,11 @@ actor NodeShell {
   var ganesha: GaneshaWatch?
   /// Of each isolated service's own server.
   let ownServers: [ServiceName: ServerWatch]
+  /// What tells a start of them, or of this node's own.
+  var serverStarts = ServerStartWatch()
+  var ownStarts: [ServiceName: ServerStartWatch] = [:]
+  /// Restarts of lockferry's own that have shown.
+  var restartsSeen = 0
   let marks: ServiceMarks
   var mirrors: Mirrors?
   /// One run of a plan: an old run that is still ending must not be taken for a new one of the same epoch.
@@ -229,10 +234,13 @@ actor NodeShell {
     if ganesha == nil {
       server.ask()
       let facts = server.facts(noOlderThan: configuration.health.interval * 5)
-      let isUp = judge.verdict == .healthy && facts != nil && facts?.threads != 0
+      let isUp = judge.verdict == .healthy && facts != nil && facts?.found.threads != 0
       await mirrors?.shared.onLockManager(isUp: isUp)
       // A kernel that does not answer has not said that it is over.
-      if let facts { await mirrors?.shared.onGracePeriod(isRunning: facts.graceEnded == false) }
+      if let facts {
+        await mirrors?.shared.onGracePeriod(isRunning: facts.found.graceEnded == false)
+        await onServer(facts.found, asked: facts.asked)
+      }
     } else {
       await tellMirrorOfGanesha()
     }
@@ -240,8 +248,11 @@ actor NodeShell {
       own.ask()
       let facts = own.facts(noOlderThan: configuration.health.interval * 5)
       await mirrors?.own[service]?.onLockManager(
-        isUp: facts?.isServing == true && judge.verdict == .healthy)
-      if let facts { await mirrors?.own[service]?.onGracePeriod(isRunning: facts.graceEnded == false) }
+        isUp: facts?.found.isServing == true && judge.verdict == .healthy)
+      if let facts {
+        await mirrors?.own[service]?.onGracePeriod(isRunning: facts.found.graceEnded == false)
+        await onOwnServer(service, facts.found, asked: facts.asked)
+      }
     }
   }
 

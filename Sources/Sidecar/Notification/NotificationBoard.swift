@@ -142,6 +142,11 @@ actor NotificationBoard {
     return .milliseconds(max(graceLeft - (BootClock.now.wholeMilliseconds - note.startedAt), 0))
   }
 
+  /// When the last run of this epoch began, also one of an earlier daemon of this boot; nil where there was none.
+  func lastBegin(_ service: ServiceName, epoch: UInt64) async throws -> BootInstant? {
+    try await noted(service, epoch: epoch).map { BootInstant(sinceBoot: .milliseconds($0.note.startedAt)) }
+  }
+
   private func noted(
     _ service: ServiceName, epoch: UInt64
   ) async throws -> (note: NotifyDirectory.Note, directory: StatusDirectory)? {

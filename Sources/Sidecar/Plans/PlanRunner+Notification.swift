@@ -10,17 +10,33 @@ extension PlanRunner {
 
   func notifyClients(_ journal: inout PlanJournal) async throws -> String {
     if plan.kind == .resumption { return try await goOnNotifying() }
-    guard let number = journal.number else {
-      throw PlanError("the journal of \(service.name) has lost its state number")
-    }
+    var number = try await numberToTell(&journal)
     let records = try await clientsToTell()
     await beginRecovery(of: records, number)
     let reclaims = try await beginReclaims()
     let start = BootClock.now
-    let told = try await tellClients(records, number, &journal)
+    var told = try await tellClients(records, number, &journal)
+    while case let newer = try await numberToTell(&journal), newer != number {
+      number = newer
+      told = try await tellClients(records, number, &journal)
+    }
     let own = await tellOwnClients(number, graceLeft: graceLeft, patience: .seconds(3))
     guard let reclaims else { return told + own }
     return try await told + own + "; " + reclaims(Self.patience - (BootClock.now - start))
+  }
+
+  /// The journal's, unless the adoption of another service has restarted this node's NFS server since: its number stands in
+  /// the store then, and whoever has heard that one takes this service's for an old one.
+  private func numberToTell(_ journal: inout PlanJournal) async throws -> StateNumber {
+    guard let number = journal.number else {
+      throw PlanError("the journal of \(service.name) has lost its state number")
+    }
+    guard service.isolation == nil,
+      let stored = try await ServiceStateNumber.read(service.name, store: context.store, limit: context.limit).number,
+      stored > number
+    else { return number }
+    journal.stateNumber = Int(stored.value)
+    return stored
   }
 
   private func tellClients(

@@ -39,6 +39,8 @@ struct PlanRunner: Sendable {
     var raiseOthers: @Sendable (ServiceName, StateNumber) async throws -> Void
     /// The names of the services besides this one that this node's NFS server serves, or is about to.
     var otherNames: @Sendable (ServiceName) async -> [String]
+    /// This adoption has restarted this node's NFS server, and tells its clients this number.
+    var onOwnRestart: @Sendable (ServiceName, StateNumber) async -> Void
     /// How the addresses of services are taken.
     var addressing: AddressConfiguration
     /// Of the lock manager, from its start.

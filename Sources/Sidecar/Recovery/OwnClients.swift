@@ -144,6 +144,29 @@ struct OwnClients: Sendable {
     return try await notifications.tell(own(assignment, others), records, patience: patience)
   }
 
+  /// Tells those who were remembered for the last adoption of `service` that an earlier daemon began here, whatever the
+  /// store says by now.
+  ///
+  /// - Returns: what they are told, and how many they are; nil where there is nobody.
+  func tellRemembered(
+    _ service: ServiceConfiguration, gracePeriod: Duration
+  ) async throws -> (number: StateNumber, all: Int)? {
+    guard let memory = try await read(service.name), !memory.records.isEmpty else { return nil }
+    var seen = memory.told.flatMap(StateNumber.init).map { [$0] } ?? []
+    let live = live
+    if case .number(let local) = try await OwnThread.run("lf-state", { try live.stateNumber() }) {
+      seen.append(local)
+    }
+    guard let number = NotificationAttempt.new(above: seen).number else {
+      throw PlanError("no state number is left above \(seen.map(\.description).joined(separator: ", "))")
+    }
+    try await OwnThread.run("lf-state") { try live.raiseState(to: number) }
+    let assignment = NotificationAssignment(
+      service: service.name, epoch: memory.epoch, number: number, teller: .builtIn, names: [], addresses: [],
+      retry: service.notification.retry, graceLeft: nil, gracePeriod: gracePeriod)
+    return try await tell(assignment, others: [], patience: .zero).map { (number, $0.all) }
+  }
+
   /// Goes on where a daemon that has ended was telling them.
   func goOn(
     _ assignment: NotificationAssignment, others: [String]

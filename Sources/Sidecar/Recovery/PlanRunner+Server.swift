@@ -69,6 +69,7 @@ extension PlanRunner {
 
   private func tellOfRestart(_ journal: PlanJournal) async -> String {
     guard let number = journal.number else { return "" }
+    await context.onOwnRestart(service.name, number)
     let left = journal.graceLeft.map { Duration.milliseconds($0) } ?? context.gracePeriod
     return await tellOwnClients(number, graceLeft: left, patience: .zero)
   }

@@ -3,17 +3,45 @@
 actor ServerTurn {
   /// How often it was restarted, or was begun to be, since the daemon began.
   private(set) var restarts = 0
-  private var isTaken = false
+  private(set) var isTaken = false
+  /// Who came first is first.
+  private var waiting: [(ticket: UInt64, continuation: CheckedContinuation<Void, any Error>)] = []
+  private var lastTicket: UInt64 = 0
+  /// How many wait.
+  var waitingCount: Int { waiting.count }
 
   /// Waits until nobody else has it, and takes it.
   ///
   /// - Throws: `CancellationError`
   func take(toRestart: Bool) async throws {
-    while isTaken { try await Task.sleep(for: .milliseconds(20)) }
+    try Task.checkCancellation()
+    if isTaken { try await wait() }
     isTaken = true
     if toRestart { restarts += 1 }
   }
 
-  /// Leaves it to the next.
-  func leave() { isTaken = false }
+  private func wait() async throws {
+    lastTicket += 1
+    let ticket = lastTicket
+    try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+        // Cancelled before it could wait: nobody would resume it.
+        if Task.isCancelled { return continuation.resume(throwing: CancellationError()) }
+        waiting.append((ticket, continuation))
+      }
+    } onCancel: {
+      Task { await self.giveUp(ticket) }
+    }
+  }
+
+  private func giveUp(_ ticket: UInt64) {
+    guard let index = waiting.firstIndex(where: { $0.ticket == ticket }) else { return }
+    waiting.remove(at: index).continuation.resume(throwing: CancellationError())
+  }
+
+  /// Leaves it to the next, who has it at once: nobody comes in between.
+  func leave() {
+    isTaken = !waiting.isEmpty
+    if isTaken { waiting.removeFirst().continuation.resume() }
+  }
 }

@@ -35,11 +35,19 @@ enum ServiceStateNumber {
 
   /// The next odd number above everything that a client of the service or of this node may have seen.
   ///
+  /// - Parameter chosen: taken in its place, where no client of the service has heard a later one: others are told the
+  ///   same.
   /// - Throws: ``PlanError`` where no number is left, ``StoreError``, ``NodeHostError``.
   static func next(
-    _ service: ServiceName, directory: StatusDirectory, store: any SharedStore, limit: Duration
+    _ service: ServiceName, directory: StatusDirectory, store: any SharedStore, limit: Duration,
+    chosen: StateNumber? = nil
   ) async throws -> Next {
     let (stored, bytes) = try await read(service, store: store, limit: limit)
+    let key = try ClusterKeys.state(service)
+    if let chosen, stored.map({ $0 <= chosen }) ?? true {
+      return Next(
+        number: chosen, last: stored, write: .init(key, self.bytes(chosen)), comparison: .init(key, equals: bytes))
+    }
     var seen: [StateNumber] = stored.map { [$0] } ?? []
     if case .number(let local) = try await OwnThread.run("lf-state", { try directory.stateNumber() }) {
       seen.append(local)
@@ -49,7 +57,6 @@ enum ServiceStateNumber {
         "no state number is left above \(seen.map(\.description).joined(separator: ", ")): NSM's 31 bits are used up; "
           + "mend services/\(service)/state in the store and \(directory.path)/state by hand")
     }
-    let key = try ClusterKeys.state(service)
     return Next(
       number: number, last: stored, write: .init(key, self.bytes(number)),
       comparison: .init(key, equals: bytes))

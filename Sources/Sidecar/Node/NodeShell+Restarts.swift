@@ -1,0 +1,99 @@
+import Cluster
+import Logging
+import NodeHost
+import StatusMonitor
+
+/// An NFS server that somebody has restarted: its clients have lost their locks, and no one else tells them in time.
+extension NodeShell {
+  /// This node's own server, as the kernel shows it.
+  func onServer(_ found: NFSServerFacts, asked: BootInstant) async {
+    let start = await serverStarts.onSight(found.sight(asked: asked))
+    let restarts = await serverTurn.restarts
+    let isOwn = restarts != restartsSeen
+    // One of lockferry's own is past when no grace period runs and nobody is at it.
+    if found.graceEnded != false, await !serverTurn.isTaken { restartsSeen = restarts }
+    guard let start, !isOwn else { return }
+    restartsSeen = restarts
+    let concerned = configuration.services.filter { $0.isolation == nil && !$0.usesGanesha }
+    startTelling(concerned, wereToldAfter: start.by, "this node's NFS server was restarted by somebody")
+  }
+
+  /// An isolated service's own.
+  func onOwnServer(_ service: ServiceName, _ found: NFSServerFacts, asked: BootInstant) async {
+    guard let start = await ownStarts[service, default: ServerStartWatch()].onSight(found.sight(asked: asked)) else {
+      return
+    }
+    // Nobody but its plan has any reason to: what was told since no grace period ran was told of this start.
+    startTelling(
+      configuration.services.filter { $0.name == service }, wereToldAfter: start.after ?? start.by,
+      "its NFS server was restarted by somebody")
+  }
+
+  /// NFS-Ganesha.
+  func onGaneshaStart(_ start: BootInstant) {
+    startTelling(
+      configuration.services.filter(\.usesGanesha), wereToldAfter: start, "NFS-Ganesha was restarted by somebody")
+  }
+
+  /// An adoption has restarted this node's NFS server and tells everybody `number`: what another service's clients are
+  /// still being told is older, and one that heard it last could let go of what it has reclaimed.
+  func onOwnRestart(by service: ServiceName, _ number: StateNumber) async {
+    for other in configuration.services where other.name != service && other.isolation == nil && isOnline(other.name) {
+      guard let status = await notifications.status(other.name), status.ended == nil,
+        status.stateNumber < Int(number.value)
+      else { continue }
+      await tellAgain(other.name, number, "the adoption of \(service) has restarted this node's NFS server")
+    }
+  }
+
+  private func startTelling(_ services: [ServiceConfiguration], wereToldAfter start: BootInstant, _ because: String) {
+    // The looks at health go on meanwhile.
+    jobs.start { await self.tell(services, wereToldAfter: start, because) }
+  }
+
+  private func tell(_ services: [ServiceConfiguration], wereToldAfter start: BootInstant, _ because: String) async {
+    var concerned: [ServiceName] = []
+    for service in services where isOnline(service.name) {
+      guard let epoch = instance.standing(of: service.name).ownership?.epoch else { continue }
+      let toldAt = try? await notifications.lastBegin(service.name, epoch: epoch)
+      if let toldAt, toldAt >= start { continue }
+      guard await (try? records(of: service.name))?.isEmpty != true else { continue }
+      concerned.append(service.name)
+    }
+    // One number for all: a client of two of them takes another one for another restart.
+    var numbers: [StateNumber] = []
+    for name in concerned {
+      let next = try? await ServiceStateNumber.next(
+        name, directory: statusDirectory(of: name), store: store, limit: configuration.beats.storeTimeout)
+      if let next { numbers.append(next.number) }
+    }
+    let number = numbers.max()
+    for name in concerned {
+      log.warning(
+        "clients have lost their locks and are told", metadata: ["service": "\(name)", "because": "\(because)"])
+      await tellAgain(name, number, because)
+    }
+  }
+
+  private func tellAgain(_ name: ServiceName, _ number: StateNumber?, _ because: String) async {
+    do {
+      try await tellAgain(
+        name, NotificationRequest(force: false, actor: "lockferry", because: because), number: number)
+    } catch {
+      log.critical(
+        "clients whose locks are gone are not told",
+        metadata: ["service": "\(name)", "because": "\(because)", "error": "\(error.message)"])
+    }
+  }
+}
+
+extension NFSServerFacts {
+  /// For whoever looks out for a start. Who lockd is counts, and is looked for, while a grace period runs.
+  fileprivate func sight(asked: BootInstant) async -> ServerStartWatch.Sight {
+    let isInGrace = graceEnded == false
+    let lockManager = isInGrace ? try? await OwnThread.run("lf-lockd") { LockManagerThread.find() } : nil
+    return ServerStartWatch.Sight(
+      isServing: threads.map { $0 > 0 }, isInGrace: isInGrace,
+      lockManagerStart: lockManager.map { BootInstant(sinceBoot: $0.startedAt) }, asked: asked)
+  }
+}
