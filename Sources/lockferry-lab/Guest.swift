@@ -11,7 +11,7 @@ actor Guest {
   nonisolated let role: Role
   /// Its own address.
   nonisolated let address: String
-  private let number: Int
+  private nonisolated let number: Int
   private let rack: Rack
   private var machine: HostProgram?
   private var serial: Int32 = -1
@@ -22,6 +22,12 @@ actor Guest {
   init(name: String, role: Role, number: Int, rack: Rack) {
     (self.name, self.role, self.number, self.rack) = (name, role, number, rack)
     address = "10.88.0.\(number)"
+  }
+
+  /// What its record is called: rpc.statd takes the name that /etc/hosts has for an address, or the address itself, which
+  /// boot.sh sets.
+  nonisolated func recordName(for service: Service) -> String {
+    service.isIPv6 ? "fd00:88::\(number)" : "\(name).lab.test"
   }
 
   /// Its network card's address.
@@ -78,7 +84,9 @@ actor Guest {
     // A power cut ends QEMU, not the lab machine: what QEMU wrote stays in that machine's memory, so there is nothing
     // to sync. What the guest had not yet written is lost, as it should be.
     arguments += ["-drive", Self.drive("\(rack.folder)/\(name).disk")]
-    if role == .server { arguments += ["-drive", Self.drive("\(rack.folder)/home.disk")] }
+    if role == .server {
+      for service in rack.services { arguments += ["-drive", Self.drive(rack.disk(of: service))] }
+    }
     return arguments
   }
 

@@ -10,7 +10,7 @@ enum Locks {
     var length: Int
 
     /// As `lab-locks` takes it.
-    func argument(below folder: String = "/mnt/home") -> String {
+    func argument(below folder: String = Service.home.mount) -> String {
       "\(name):\(folder)/\(file):\(isExclusive ? "w" : "r"):\(start):\(length)"
     }
   }
@@ -46,20 +46,27 @@ enum Locks {
     text.split(separator: "\n").contains("grace-is-over Y")
   }
 
-  /// How many of `locks` a server's kernel shows. `text` has lines `inode NUMBER PATH`, then those of `/proc/locks`.
+  /// How many of `locks` a server's kernel shows. `text` has lines `inode MAJOR:MINOR:NUMBER PATH`, then those of `/proc/locks`.
   static func count(_ locks: [Lock], in text: String) -> Int {
     let lines = text.split(separator: "\n").map { $0.split(separator: " ") }
-    var inodes: [String: Substring] = [:]
+    var inodes: [String: String] = [:]
     for line in lines where line.count == 3 && line[0] == "inode" {
-      inodes[String(line[2].split(separator: "/").last ?? "")] = line[1]
+      inodes[String(line[2].split(separator: "/").last ?? "")] = inode(line[1])
     }
     // 1: POSIX  ADVISORY  WRITE 42 fe:10:12 100 199
     return locks.count { lock in
       lines.contains { line in
         line.count == 8 && line[1] == "POSIX" && line[3] == (lock.isExclusive ? "WRITE" : "READ")
-          && line[5].split(separator: ":").last == inodes[lock.file] && line[6] == "\(lock.start)"
+          && inodes[lock.file] == String(line[5]) && line[6] == "\(lock.start)"
           && line[7] == (lock.length == 0 ? "EOF" : "\(lock.start + lock.length - 1)")
       }
     }
+  }
+
+  /// As `/proc/locks` writes it: `%02x:%02x:%lu` of the file system's device (`lock_get_status` in fs/locks.c).
+  private static func inode(_ text: Substring) -> String? {
+    let numbers = text.split(separator: ":")
+    guard numbers.count == 3, let major = Int(numbers[0]), let minor = Int(numbers[1]) else { return nil }
+    return [major, minor].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) + ":" }.joined() + numbers[2]
   }
 }

@@ -23,17 +23,27 @@ struct Question: Sendable {
 
 extension Site {
   /// What the asker asks for and must not get while the holder lives.
-  var conflicting: [Question] { Locks.conflicting.map { Question(lock: $0, client: asker) } }
+  var conflicting: [Question] { questions(Locks.conflicting) }
 
   /// What it asks for besides, and may have.
-  var free: [Question] { Locks.free.map { Question(lock: $0, client: asker) } }
+  var free: [Question] { questions(Locks.free) }
+
+  /// The asker's, whose logs have the service's name where it is not the first.
+  private func questions(_ locks: [Locks.Lock]) -> [Question] {
+    locks.map { lock in
+      var lock = lock
+      if service.name != Service.home.name { lock.name = "\(service.name)-\(lock.name)" }
+      return Question(lock: lock, client: asker)
+    }
+  }
 
   /// A client begins to ask for locks, and goes on until its power is cut.
-  func ask(_ locks: [Locks.Lock], on client: Guest, below folder: String = "/mnt/home") async throws {
+  func ask(_ locks: [Locks.Lock], on client: Guest, below folder: String? = nil) async throws {
     try await client.run(
       locks.map {
         let log = "/lab/\(client.name)/ask-\($0.name)"
-        return "$lab_programs/lab-locks ask \(log).log \($0.argument(below: folder)) > \(log).err 2>&1 &"
+        return
+          "$lab_programs/lab-locks ask \(log).log \($0.argument(below: folder ?? service.mount)) > \(log).err 2>&1 &"
       }.joined(separator: "\n"))
   }
 

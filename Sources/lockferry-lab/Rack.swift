@@ -15,15 +15,18 @@ struct Rack: Sendable {
   /// lockd's grace period in the guests, in seconds.
   let graceSeconds: Int
   let recovery: Setting.Recovery
+  /// What the node files define.
+  let services: [Service]
 
   /// Guests see it as `/lab`.
   var share: String { folder + "/share" }
 
-  static let serviceName = "nfs.lab.test"
-  static let serviceAddress = "10.88.0.10"
   /// What the node file says: the lab cuts the peer's power.
-  private static let powerFence = "{command: [@SCRIPTS@/fence.sh, @PEER@], timeout: 30s}"
+  private static let powerFence = "{command: [@SCRIPTS@/fence.sh, @PEER@, @SERVICE@], timeout: 30s}"
   static let bridge = "lab0"
+
+  /// The image of the disk that both servers see.
+  func disk(of service: Service) -> String { "\(folder)/\(service.name)-service.disk" }
 
   static func tap(_ number: Int) -> String { "tap\(number)" }
 
@@ -35,7 +38,8 @@ struct Rack: Sendable {
     let host = try await network.addHost("rack")
     let rack = Rack(
       host: host, kernel: kernel, initramfs: folder + "/initramfs", scripts: place.scripts, folder: folder,
-      graceSeconds: byHand ? 60 : setting.graceSeconds, recovery: setting.recovery)
+      graceSeconds: byHand ? 60 : setting.graceSeconds, recovery: setting.recovery,
+      services: setting.services)
     try network.makeFolder(rack.share + "/fence")
     try await kernel.makeInitramfs(at: rack.initramfs, place)
     try await host.run([
@@ -43,6 +47,7 @@ struct Rack: Sendable {
     ])
     .orThrow()
     try await host.run(["ip", "link", "set", bridge, "up"]).orThrow()
+    let services = setting.services
     // What the unpacked programs need and the lab machine lacks; then where its Swift is.
     let libraries =
       ["/usr/lib", "/lib"].map { "/host\(place.tools)\($0)/x86_64-linux-gnu:" }.joined()
@@ -52,14 +57,15 @@ struct Rack: Sendable {
       lab_programs=/host\(place.programs)
       lab_tools=/host\(place.tools)
       lab_modules=/host\(kernel.modules)
-      lab_service_name=\(serviceName)
-      lab_service_address=\(serviceAddress)
+      lab_services='\(services.enumerated().map { $1.line($0) }.joined(separator: "\n"))'
+      lab_service_name=\(services[0].hostName)
+      lab_service_address=\(services[0].address)
       lab_store=10.88.0.1
       lab_by_hand=\(byHand)
       lab_grace=\(rack.graceSeconds)
       lab_fence='\(setting.isFenced ? powerFence : "none")'
       lab_recovery='\(setting.recovery.text(notify: setting.notify, statusMonitor: setting.statusMonitor))'
-      lab_exports=\([.restart, .isolated].contains(setting.recovery) ? "" : "/srv/home")
+      lab_exports=\(![.restart, .isolated].contains(setting.recovery))
       lab_isolated=\(setting.recovery == .isolated)
       lab_watchdog=\(setting.hasWatchdog)
       lab_systemd=\(setting.isUnderSystemd)
@@ -73,7 +79,7 @@ struct Rack: Sendable {
     try """
     127.0.0.1 localhost
     10.88.0.1 store.lab.test store
-    \(serviceAddress) \(serviceName) nfs
+    \(services.map { "\($0.address) \($0.hostName)" }.joined(separator: "\n"))
     10.88.0.11 a.lab.test a
     10.88.0.12 b.lab.test b
     10.88.0.21 holder.lab.test holder
@@ -81,9 +87,11 @@ struct Rack: Sendable {
 
     """.write(toFile: rack.share + "/hosts", atomically: true, encoding: .utf8)
     if setting.sharesDisk {
-      try await Shell.run(makeClusterFileSystem, [folder + "/home.disk", place.clusterTools ?? ""])
+      try await Shell.run(makeClusterFileSystem, [rack.disk(of: .home), place.clusterTools ?? ""])
     } else {
-      try await Shell.run("truncate -s 256M \"$1\" && mkfs.ext4 -q -F \"$1\"", [folder + "/home.disk"])
+      for service in services {
+        try await Shell.run("truncate -s 256M \"$1\" && mkfs.ext4 -q -F \"$1\"", [rack.disk(of: service)])
+      }
     }
     return rack
   }

@@ -14,20 +14,23 @@ extension Setting {
     /// Nothing does.
     case none
 
+    /// What most scenarios can be played with.
+    static let inEveryWay: [Recovery] = [.nfs, .lockManager, .isolated]
+
     /// For `lab/guest/common.sh` to fill in.
     func text(notify: String, statusMonitor: StatusMonitor) -> String {
       let server =
         switch self {
-        case .restart: "server: {command: [@SCRIPTS@/nfs-server.sh, recover]}, "
+        case .restart: "server: {command: [@SCRIPTS@/nfs-server.sh, recover, @SERVICE@]}, "
         case .nfs, .lockManager: "server: \(rawValue), "
         case .isolated:
           "server: {isolated: {exports: "
-            + "[\"/srv/home *(rw,sync,insecure,no_root_squash,no_subtree_check,fsid=77)\"]"
+            + "[\"/srv/@SERVICE@ *(rw,sync,insecure,no_root_squash,no_subtree_check,fsid=@FSID@)\"]"
             + (statusMonitor == .lockferry ? ", status_monitor: lockferry" : "") + "}}, "
         case .none: "server: none, "
         }
       let withdraw =
-        self == .isolated ? "" : "withdraw: {command: [@SCRIPTS@/nfs-server.sh, withdraw]}, "
+        self == .isolated ? "" : "withdraw: {command: [@SCRIPTS@/nfs-server.sh, withdraw, @SERVICE@]}, "
       return "{\(server)\(withdraw)notify: \(notify)}"
     }
   }
@@ -37,8 +40,7 @@ extension Setting {
 extension Scenario {
   /// With which it can be played.
   var recoveries: [Setting.Recovery] {
-    [setting.recovery] + (recoversInEveryWay ? [.nfs, .lockManager, .isolated] : [])
-      + (recoversIsolated ? [.isolated] : [])
+    [setting.recovery] + otherRecoveries
   }
 
   /// The same with another one, on `kernel`.

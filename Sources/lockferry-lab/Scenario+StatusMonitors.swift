@@ -28,7 +28,7 @@ extension Scenario {
   static let ownStatusMonitor = Scenario(
     name: "statd-crash",
     what: "the primary's power is cut; lockferry statd in the place of rpc.statd on servers and clients",
-    recoversIsolated: true, setting: Setting(statusMonitor: .lockferry)
+    otherRecoveries: [.isolated], setting: Setting(statusMonitor: .lockferry)
   ) { site in
     let held = try await site.begin()
     for guest in [site.a, site.b, site.holder, site.asker] {

@@ -8,7 +8,7 @@ extension Scenario {
   static let underSystemd = Scenario(
     name: "crash-under-systemd",
     what: "systemd runs the servers; lockferry's unit is restarted on the primary; later its power is cut",
-    recoversInEveryWay: true, setting: Setting(isUnderSystemd: true, recovery: .isolated)
+    otherRecoveries: Setting.Recovery.inEveryWay, setting: Setting(isUnderSystemd: true, recovery: .isolated)
   ) { site in
     let held = try await site.begin()
     let isIsolated = site.rack.recovery == .isolated

@@ -7,14 +7,14 @@ extension Scenario {
   static let hangUnfenced = Scenario(
     name: "hang-unfenced",
     what: "the primary hangs, nothing fences it, both servers mount the disk; it goes on after the adoption",
-    setting: Setting(isFenced: false, sharesDisk: true)
+    otherRecoveries: [.isolated], setting: Setting(isFenced: false, sharesDisk: true)
   ) { site in try await comesBack(site, after: .hang) }
 
   /// 2b, harder
   static let pauseUnfenced = Scenario(
     name: "pause-unfenced",
     what: "the same, but the primary's clocks stand still as well, as when a hypervisor pauses a machine",
-    setting: Setting(isFenced: false, sharesDisk: true)
+    otherRecoveries: [.isolated], setting: Setting(isFenced: false, sharesDisk: true)
   ) { site in try await comesBack(site, after: .stop) }
 
   private static func comesBack(_ site: Site, after pause: Guest.Pause) async throws -> Outcome {
@@ -44,7 +44,7 @@ extension Scenario {
       outcome.problems.append("a served the address after it had written to the store")
     }
     let remains = try await site.a.run(
-      "ip -o address show | grep -wF \"$lab_service_address\" || true; $lab_bin/exportfs | grep /srv/home || true"
+      "ip -o address show | grep -wF \(site.service.address) || true; $lab_bin/exportfs | grep /srv/home || true"
     )
     if !remains.isEmpty { outcome.problems.append("a still serves: \(remains)") }
     let stale = try await site.locksHeld(on: site.a)
@@ -59,6 +59,27 @@ extension Scenario {
 }
 
 extension Site {
+  /// Of the link that has the service's address: an isolated service has one of its own.
+  fileprivate func linkAddress(on server: Guest) async throws -> String {
+    guard rack.recovery == .isolated else { return server.linkAddress }
+    let line = try await server.run("ip -n lockferry-\(service.name) -o link show dev service")
+    // 2: service@if2: <…> … link/ether 8e:6c:… brd ff:…
+    let words = line.split(whereSeparator: \.isWhitespace)
+    guard let kind = words.firstIndex(of: "link/ether"), words.indices.contains(kind + 1) else {
+      throw HostTestError("\(server.name) has no link of \(service.name): \(line)")
+    }
+    return String(words[kind + 1])
+  }
+
+  /// Where the service's rpc.mountd listens.
+  fileprivate func mountPort(on server: Guest) async throws -> String {
+    let port = try await server.run(
+      "service=\(service.name); in_service rpcinfo -p | awk '$1 == 100005 && $3 == \"tcp\" { print $4; exit }'"
+    ).trimmingCharacters(in: .whitespacesAndNewlines)
+    guard !port.isEmpty else { throw HostTestError("\(server.name) has no rpc.mountd of \(service.name)") }
+    return port
+  }
+
   /// Watches from now on for the next beat of `guest`, as the store's own machine sees it; what it returns waits until that
   /// has come, and says when, on the lab's own clock.
   func nextBeat(of guest: Guest) async throws -> @Sendable () async throws -> Date {
@@ -90,13 +111,15 @@ struct Straggler: Sendable {
   static func start(on site: Site, writingTo server: Guest) async throws -> Straggler {
     let host = site.rack.host
     try await host.run(["ip", "address", "add", "10.88.0.31/24", "dev", Rack.bridge]).orThrow()
+    let address = site.service.address
     try await host.run([
-      "ip", "neighbour", "replace", Rack.serviceAddress, "lladdr", server.linkAddress, "dev", Rack.bridge,
-      "nud", "permanent",
+      "ip", "neighbour", "replace", address, "lladdr", try await site.linkAddress(on: server), "dev",
+      Rack.bridge, "nud", "permanent",
     ]).orThrow()
     let straggler = Straggler(log: site.rack.folder + "/straggler.log")
     let program = try await host.start([
-      HostTestKit.builtProgram("lab-straggler"), Rack.serviceAddress, "20048", "/srv/home", straggler.log,
+      HostTestKit.builtProgram("lab-straggler"), address, try await site.mountPort(on: server),
+      site.service.folder, straggler.log,
     ])
     try await eventually("\(server.name) takes the straggler's writes") {
       if let end = program.end { throw HostTestError("lab-straggler: \(end): \(program.errors)") }

@@ -19,6 +19,9 @@ struct Setting: Sendable {
   /// is to lose no lock by this, so it is far longer than lockd's default of 50 s; the lab ends it when all is reclaimed.
   var graceSeconds = 150
 
+  /// What the node files define, each with a disk of its own.
+  var services = [Service.home]
+
   /// How the node files say that an adoption recovers.
   var recovery = Recovery.restart
 
@@ -41,10 +44,8 @@ struct Scenario: Sendable {
   let what: String
   /// The subject of the issue that will make it pass; nil for what must pass today.
   var expectedToFail: String?
-  /// It can be played with whatever `--recovery` says.
-  var recoversInEveryWay = false
-  /// It can be played with `isolated` besides its own recovery.
-  var recoversIsolated = false
+  /// With what `--recovery` can play it besides its setting's.
+  var otherRecoveries: [Setting.Recovery] = []
   /// What is otherwise than usual.
   var setting = Setting()
   /// Its locks must be lost: it shows that the lab would notice.
@@ -61,7 +62,7 @@ struct Scenario: Sendable {
     clientReboots,
     ownClients,
     pinned, gracefulStop, notifyAlone, untold, mirroredUntilTheCut, refusedUntilMirrored, ownStatusMonitor,
-    underSystemd,
+    underSystemd, twoServices, crashByIPv6,
   ]
 
 }
@@ -69,18 +70,21 @@ struct Scenario: Sendable {
 extension Scenario {
   /// 1
   static let crash = Scenario(
-    name: "crash", what: "the primary's power is cut", recoversInEveryWay: true, isCompared: true
+    name: "crash", what: "the primary's power is cut", otherRecoveries: Setting.Recovery.inEveryWay,
+    isCompared: true
   ) { site in
     let held = try await site.begin()
     try await site.a.powerCut()
     site.note("power of a is cut")
-    return try await site.judgeAdoption(heldBefore: held)
+    var outcome = try await site.judgeAdoption(heldBefore: held)
+    outcome.problems += try await site.ledger(on: site.b, back: [site.holder], others: [site.asker])
+    return outcome
   }
 
   /// 2a
   static let hang = Scenario(
     name: "hang", what: "the primary hangs; the fence cuts its power; later it is started again",
-    recoversInEveryWay: true
+    otherRecoveries: Setting.Recovery.inEveryWay
   ) { site in
     let held = try await site.begin()
     try await site.a.pause()
@@ -94,7 +98,8 @@ extension Scenario {
 
   /// 3
   static let cutOff = Scenario(
-    name: "cut-off", what: "the primary's network is cut, and healed later", recoversInEveryWay: true
+    name: "cut-off", what: "the primary's network is cut, and healed later",
+    otherRecoveries: Setting.Recovery.inEveryWay
   ) { site in
     let held = try await site.begin()
     try await site.a.setCable(up: false)
@@ -110,7 +115,7 @@ extension Scenario {
   /// 4
   static let serverStops = Scenario(
     name: "nfsd-stops", what: "nfsd on the primary stops for good, and the node gives the service up",
-    recoversInEveryWay: true
+    otherRecoveries: Setting.Recovery.inEveryWay
   ) { site in
     let held = try await site.begin()
     try await site.a.run("in_service $lab_bin/rpc.nfsd 0")
@@ -120,7 +125,8 @@ extension Scenario {
 
   /// 5
   static let migrate = Scenario(
-    name: "migrate", what: "lockferry migrate to b, and back to a", recoversInEveryWay: true, isCompared: true
+    name: "migrate", what: "lockferry migrate to b, and back to a",
+    otherRecoveries: Setting.Recovery.inEveryWay, isCompared: true
   ) { site in
     let held = try await site.begin()
     for (from, to) in [(site.a, site.b), (site.b, site.a)] {
@@ -151,13 +157,13 @@ extension Scenario {
     name: "daemon-dies",
     what:
       "lockferry on the primary dies while NFS goes on, and is started again; later the primary's power is cut",
-    recoversInEveryWay: true
+    otherRecoveries: Setting.Recovery.inEveryWay
   ) { site in
     let held = try await site.begin()
     try await site.a.run("kill -9 $(cat /run/lockferry.pid)")
     site.note("lockferry on a is dead")
     // A third client's record appears while nobody watches: the store's machine has no other part in NFSv3.
-    try await site.store.run("modprobe nfsv3; rpc.statd --no-notify; $lab_scripts/mount-home.sh")
+    try await site.store.run("modprobe nfsv3; start_client_statd; $lab_scripts/mount-service.sh home")
     let late = Locks.Lock(name: "late", file: "late.dat", isExclusive: true, start: 0, length: 0)
     try await site.hold(late, on: site.store)
     try await site.waitForAnswers(3)
@@ -186,7 +192,7 @@ extension Scenario {
   /// 7
   static let adopterDies = Scenario(
     name: "adopter-dies", what: "lockferry on the adoptive server is killed in the middle of an adoption",
-    recoversInEveryWay: true
+    otherRecoveries: Setting.Recovery.inEveryWay
   ) { site in
     let held = try await site.begin()
     try await site.a.powerCut()
@@ -205,7 +211,7 @@ extension Scenario {
   static let gracefulStop = Scenario(
     name: "graceful-stop",
     what: "rpc.nfsd 0 on the primary, which empties sm/ from Linux 6.4 on, then its power is cut",
-    recoversInEveryWay: true, isCompared: true
+    otherRecoveries: Setting.Recovery.inEveryWay, isCompared: true
   ) { site in
     let held = try await site.begin()
     // rpc.statd works through the removals one by one.

@@ -5,15 +5,16 @@ import HostTestKit
 extension Site {
   /// How many of some locks, by default the holder's, `server`'s kernel shows.
   func locksHeld(
-    _ locks: [Locks.Lock] = Locks.held, on server: Guest, below folder: String = "/srv/home"
+    _ locks: [Locks.Lock] = Locks.held, on server: Guest, below folder: String? = nil
   ) async throws -> Int {
-    Locks.count(locks, in: try await server.run(Self.lookAtLocks(below: folder)))
+    Locks.count(locks, in: try await server.run(lookAtLocks(below: folder)))
   }
 
   /// What ``Locks`` reads.
-  static func lookAtLocks(below folder: String) -> String {
+  func lookAtLocks(below folder: String? = nil) -> String {
     """
-    stat -c 'inode %i %n' \(folder)/*.dat
+    service=\(service.name)
+    stat -c 'inode %Hd:%Ld:%i %n' \(folder ?? service.folder)/*.dat
     printf 'grace-is-over %s\\n' "$(in_service cat /proc/fs/lockd/nlm_end_grace | tr -d '\\0\\n')"
     cat /proc/locks
     """
@@ -50,10 +51,11 @@ extension Site {
       try await to.run("$lab_scripts/by-hand.sh take")
     } else {
       try await from.run(
-        "$lab_programs/lockferry migrate home --to \(to.name) --wait --timeout 3m", within: .seconds(240))
+        "$lab_programs/lockferry migrate \(service.name) --to \(to.name) --wait --timeout 3m",
+        within: .seconds(240))
       try await waitUntilOnline(to)
     }
-    note("service online on \(to.name)")
+    note("\(service.name) online on \(to.name)")
   }
 
   /// Waits until b has adopted the service; in the comparison the lab does it.
@@ -63,7 +65,7 @@ extension Site {
     } else {
       try await waitUntilOnline(b)
     }
-    note("service online on b")
+    note("\(service.name) online on b")
   }
 
   /// Waits until b has adopted the service, then judges.
@@ -93,7 +95,8 @@ extension Site {
     let lastWritten = writes.last.flatMap { $0.split(separator: " ").last.flatMap { Int($0) } } ?? 0
     let stored =
       Int(
-        try await server.run("head -n 1 /srv/home/whole.dat").trimmingCharacters(in: .whitespacesAndNewlines))
+        try await server.run("head -n 1 \(service.folder)/whole.dat").trimmingCharacters(
+          in: .whitespacesAndNewlines))
       ?? -1
     if stored < lastWritten {
       outcome.problems.append("the file says \(stored), the holder had written \(lastWritten)")

@@ -8,8 +8,13 @@ struct Site: Sendable {
   let store: Guest
   let a: Guest
   let b: Guest
-  let holder: Guest
   let asker: Guest
+  /// Which service everything is about.
+  private(set) var service: Service
+  /// Who holds its locks.
+  private(set) var holder: Guest
+  /// All of them.
+  let guests: [Guest]
   /// Without lockferry: the comparison.
   let isByHand: Bool
   private let start = ContinuousClock.now
@@ -22,9 +27,16 @@ struct Site: Sendable {
     b = try await rack.add("b", .server, number: 12)
     holder = try await rack.add("holder", .client, number: 21)
     asker = try await rack.add("asker", .client, number: 22)
+    guests = [store, a, b, holder, asker]
+    service = rack.services[0]
   }
 
-  var guests: [Guest] { [store, a, b, holder, asker] }
+  /// The same machines, as another service and the holder of its locks see them.
+  func of(_ service: Service, heldBy holder: Guest) -> Site {
+    var site = self
+    (site.service, site.holder) = (service, holder)
+    return site
+  }
 
   /// Tells the reader what happens, with the seconds since the lab began.
   func note(_ text: String) {
@@ -42,11 +54,17 @@ struct Site: Sendable {
       try await a.run("$lab_scripts/by-hand.sh open")
     } else {
       try await waitUntilOnline(a)
-      try await waitUntil(b, answers: "/candidate?service=home", "b could adopt the service")
+      try await waitUntil(b, answers: "/candidate?service=\(service.name)", "b could adopt \(service.name)")
     }
     // Both servers' nfsd began with a grace period, as it does on every boot.
     for server in [a, b] { try await endGrace(on: server) }
     note("service online on a")
+    return try await takeLocksAndAsk()
+  }
+
+  /// Ends when every lock of the service, which is online, is held, mirrored, and has been refused to the asker twice. Returns
+  /// how many the primary's kernel shows.
+  func takeLocksAndAsk() async throws -> Int {
     try await takeLocks()
     try await beginAsking()
     try await waitUntilMirrored(a)
@@ -60,33 +78,39 @@ struct Site: Sendable {
       for guest in guests { group.addTask { try await guest.powerOn() } }
       for try await _ in group {}
     }
-    note("five machines are up, kernel \(rack.kernel.release)")
+    note("\(guests.count) machines are up, kernel \(rack.kernel.release)")
   }
 
   /// The holder takes its locks.
   func takeLocks() async throws {
-    try await holder.run("$lab_scripts/mount-home.sh", within: .seconds(90))
-    let held = Locks.held.map { $0.argument() }.joined(separator: " ")
-    try await holder.run(
-      "$lab_programs/lab-locks hold /lab/holder/hold.log \(held) > /lab/holder/hold.err 2>&1 &")
+    try await mount(on: holder)
+    let held = Locks.held.map { $0.argument(below: service.mount) }.joined(separator: " ")
+    let log = "/lab/\(holder.name)/hold"
+    try await holder.run("$lab_programs/lab-locks hold \(log).log \(held) > \(log).err 2>&1 &")
     try await eventually(within: .seconds(90), "the holder has its locks") {
       holder.text("hold.log").contains("all held")
     }
     note("\(Locks.held.count) locks held")
   }
 
+  /// A client mounts the service.
+  func mount(on client: Guest) async throws {
+    try await client.run("$lab_scripts/mount-service.sh \(service.name)", within: .seconds(90))
+  }
+
   /// The asker begins to ask for conflicting locks, and for some that it may have.
   func beginAsking() async throws {
-    try await asker.run("$lab_scripts/mount-home.sh", within: .seconds(90))
+    try await mount(on: asker)
     try await ask((conflicting + free).map(\.lock), on: asker)
     try await waitForAnswers(2)
   }
 
   /// Another client takes a lock and keeps it.
-  func hold(_ lock: Locks.Lock, on client: Guest, below folder: String = "/mnt/home") async throws {
+  func hold(_ lock: Locks.Lock, on client: Guest, below folder: String? = nil) async throws {
     let log = "/lab/\(client.name)/hold-\(lock.name)"
     try await client.run(
-      "$lab_programs/lab-locks hold \(log).log \(lock.argument(below: folder)) > \(log).err 2>&1 &")
+      "$lab_programs/lab-locks hold \(log).log \(lock.argument(below: folder ?? service.mount)) > \(log).err 2>&1 &"
+    )
     try await eventually(within: .seconds(90), "\(client.name) has its lock \(lock.name)") {
       client.text("hold-\(lock.name).log").contains("all held")
     }
@@ -97,7 +121,8 @@ struct Site: Sendable {
   /// Waits until lockferry on `guest` says that it owns the service and that it is online.
   func waitUntilOnline(_ guest: Guest, within limit: Duration = .seconds(240)) async throws {
     try await waitUntil(
-      guest, answers: "/primary?service=home", "the service is online on \(guest.name)", within: limit)
+      guest, answers: "/primary?service=\(service.name)", "\(service.name) is online on \(guest.name)",
+      within: limit)
   }
 
   /// Waits until the health endpoint of `guest` answers a path with 200.
@@ -136,7 +161,7 @@ struct Site: Sendable {
       return
     }
     try await eventually(within: .seconds(90), "records of \(guest.name) are in the store") {
-      let mirror = try await status(of: guest).service("home")?.mirror
+      let mirror = try await status(of: guest).service(service.name)?.mirror
       return mirror.map { $0.recordsSeen >= records && $0.recordsMirrored == $0.recordsSeen } ?? false
     }
   }
@@ -144,15 +169,20 @@ struct Site: Sendable {
   /// Waits until `guest`'s kernel shows all of `locks`, or until its grace period is over because nobody can
   /// reclaim any more; then ends that period, so that new locks are granted. It is long, for slow machines.
   func waitUntilReclaimed(
-    _ locks: [Locks.Lock] = Locks.held, on guest: Guest, below folder: String = "/srv/home"
+    _ locks: [Locks.Lock] = Locks.held, on guest: Guest
   ) async throws {
+    try await waitForReclaims(locks, on: guest)
+    try await endGrace(on: guest)
+  }
+
+  /// The same without an end of the grace period.
+  func waitForReclaims(_ locks: [Locks.Lock] = Locks.held, on guest: Guest) async throws {
     try await eventually(
       within: .seconds(2 * rack.graceSeconds + 60), "locks are reclaimed, or the grace period is over"
     ) {
-      let text = try await guest.run(Self.lookAtLocks(below: folder))
+      let text = try await guest.run(lookAtLocks())
       return Locks.graceIsOver(in: text) || Locks.count(locks, in: text) == locks.count
     }
-    try await endGrace(on: guest)
   }
 
   /// Waits until `guest`'s lock manager is out of its grace period; the lab does not end it.
@@ -160,7 +190,7 @@ struct Site: Sendable {
     try await eventually(
       within: .seconds(2 * rack.graceSeconds + 60), "the grace period on \(guest.name) is over"
     ) {
-      Locks.graceIsOver(in: try await guest.run(Self.lookAtLocks(below: "/srv/home")))
+      Locks.graceIsOver(in: try await guest.run(lookAtLocks()))
     }
     // nfsd's own goes on for NFSv4's clients, of whom there are none.
     try await guest.run("echo Y > /proc/fs/nfsd/v4_end_grace || true")
@@ -172,16 +202,17 @@ struct Site: Sendable {
 
   /// Waits until lockferry on `guest` could adopt, and throws if the service does not stay on `owner`.
   func takesNothingBack(_ guest: Guest, from owner: Guest) async throws {
-    try await waitUntil(guest, answers: "/candidate?service=home", "\(guest.name) could adopt the service")
-    let status = try await status(of: owner).service("home")
+    try await waitUntil(
+      guest, answers: "/candidate?service=\(service.name)", "\(guest.name) could adopt \(service.name)")
+    let status = try await status(of: owner).service(service.name)
     guard status?.owner == owner.name, status?.state == "online" else {
       throw HostTestError("\(owner.name) no longer owns the service: \(status.map { "\($0)" } ?? "unknown")")
     }
     let holds = try await guest.run(
       """
-      $lab_shares_disk || ! mountpoint -q /srv/home || echo its disk
-      ! ip -o address show | grep -qwF "$lab_service_address" || echo its address
-      [ ! -e /run/netns/lockferry-home ] || echo its namespace
+      $lab_shares_disk || ! mountpoint -q \(service.folder) || echo its disk
+      ! ip -o address show | grep -qwF "\(service.address)" || echo its address
+      [ ! -e /run/netns/lockferry-\(service.name) ] || echo its namespace
       """)
     guard holds.isEmpty else { throw HostTestError("\(guest.name) has taken again: \(holds)") }
     note("\(guest.name) is back and takes nothing")
@@ -198,15 +229,16 @@ struct Site: Sendable {
       }
       for request in requests {
         let path = folder + "/" + request
-        let name = try String(contentsOfFile: path, encoding: .utf8).trimmingCharacters(
-          in: .whitespacesAndNewlines)
+        let words = try String(contentsOfFile: path, encoding: .utf8).split(whereSeparator: \.isWhitespace)
+        guard words.count == 2 else { throw HostTestError("a request for a fence: \(words)") }
+        let (name, service) = (String(words[0]), words[1])
         guard let guest = guests.first(where: { $0.name == name }) else {
           throw HostTestError("fence \(name)?")
         }
         let wasOn = await guest.isOn
         let other = name == a.name ? b : a
-        if try await other.outcome("mountpoint -q /srv/home").status == 0 {
-          throw HostTestError("\(other.name) has the disk mounted before \(name) is fenced")
+        if try await other.outcome("mountpoint -q /srv/\(service)").status == 0 {
+          throw HostTestError("\(other.name) has the disk of \(service) mounted before \(name) is fenced")
         }
         try await guest.powerCut()
         note("fence: \(name) is off\(wasOn ? "" : ", as it was before")")

@@ -18,6 +18,10 @@ import Testing
       "nothing to play with restart-nfs in untold"
     ),
     (["--recovery", "restart-all"], "restart-all"),
+    (
+      ["--recovery", "restart-lockd", "--scenario", "two-services"],
+      "nothing to play with restart-lockd in two-services"
+    ),
   ])
   func wrongArgumentsAreRefused(arguments: [String], words: String) {
     for arguments in [arguments, arguments + ["--where-possible"]] {
@@ -49,6 +53,23 @@ import Testing
     #expect(
       Scenario.underSystemd.recoveries.contains(.nfs)
         && Scenario.underSystemd.recoveries.contains(.lockManager))
+  }
+
+  @Test func aScenarioWithServicesOfItsOwnKeepsThemInEveryRecovery() {
+    let kernel = KernelPackage(label: "6.1", release: "6.1.0-28-amd64", root: "/")
+    #expect(Scenario.twoServices.setting.services.map(\.name) == ["home", "work"])
+    let restarting = Scenario.twoServices.recovering(by: .nfs, on: kernel)
+    #expect(restarting.name == "two-services-restart-nfs" && restarting.setting.services.count == 2)
+    #expect(Scenario.crashByIPv6.setting.services.map(\.isIPv6) == [true])
+    for unfenced in [Scenario.hangUnfenced, .pauseUnfenced] {
+      #expect(unfenced.recovering(by: .isolated, on: kernel).setting.sharesDisk)
+    }
+  }
+
+  @Test func servicesAreToldApartByAddressDiskAndFileSystem() {
+    #expect(Service.home.line(0) == "home nfs.lab.test 10.88.0.10/24 /dev/vdb 77")
+    #expect(Service.work.line(1) == "work work.lab.test 10.88.0.20/24 /dev/vdc 79")
+    #expect(Service.homeByIPv6.line(0) == "home nfs.lab.test fd00:88::10/64 /dev/vdb 77")
   }
 
   @Test func everyScenarioHasANameOfItsOwnAndCanBeChosen() throws {

@@ -11,8 +11,8 @@ import Testing
 
   /// As Linux 6.1 prints it.
   private static let kernel = """
-    inode 12 /srv/home/whole.dat
-    inode 13 /srv/home/ranges.dat
+    inode 254:16:12 /srv/home/whole.dat
+    inode 254:16:13 /srv/home/ranges.dat
     grace-is-over N
     1: POSIX  ADVISORY  WRITE 402 fe:10:12 0 EOF
     2: POSIX  ADVISORY  READ  402 fe:10:13 100 149
@@ -31,7 +31,9 @@ import Testing
     ("fe:10:12 0 EOF", "fe:10:12 1 EOF"),
     ("1: POSIX", "1: -> POSIX"),
     ("1: POSIX ", "1: FLOCK "),
-    ("inode 12 ", "inode 15 "),
+    ("254:16:12 ", "254:16:15 "),
+    ("254:16:12 ", "254:32:12 "),
+    ("fe:10:12 0 EOF", "fe:01:12 0 EOF"),
   ])
   func aLockOfAnotherKindFileOrRangeIsNotCounted(what: String, instead: String) {
     let text = Self.kernel.replacing(what, with: instead)

@@ -38,6 +38,7 @@ cp "$lab_scripts/nsswitch.conf" /etc/nsswitch.conf
 ip link set lo up
 ip link set eth0 up
 ip address add "$address/24" dev eth0
+ip address add "fd00:88::${address##*.}/64" dev eth0 nodad
 
 export name role address
 if $lab_systemd && [ "$role" = server ]; then exec /bin/sh "$lab_scripts/systemd.sh"; fi

@@ -1,6 +1,5 @@
-# Role: an NFS client. It mounts when a scenario says so, with mount-home.sh.
+# Role: an NFS client. It mounts when a scenario says so, with mount-service.sh.
 set -e
 modprobe nfs
 modprobe nfsv3
 start_status_monitor
-mkdir -p /mnt/home

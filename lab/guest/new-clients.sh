@@ -36,7 +36,7 @@ client)
     ip address add "10.88.0.$((100 + $2))/24" dev "new-$2"
     start_status_monitor
     umount -i /mnt/home
-    "$lab_scripts/mount-home.sh"
+    "$lab_scripts/mount-service.sh" home
     : > "/tmp/new-$2.ready"
     until [ -e /tmp/new-clients.go ]; do sleep 0.1; done
     sleep "$(($2 / 2)).$(($2 % 2 * 5))"

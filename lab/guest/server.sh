@@ -11,12 +11,12 @@ mount -t nfsd nfsd /proc/fs/nfsd
 mkdir -p /run/rpc_pipefs /var/lib/nfs/nfsdcld
 mount -t rpc_pipefs sunrpc /run/rpc_pipefs
 "$lab_bin/nfsdcld" -p /run/rpc_pipefs
-# What lockferry restarts itself is set up as an administrator does it; what it runs by a command exports for itself.
-[ -z "$lab_exports" ] || echo "$lab_exports *(rw,sync,insecure,no_root_squash,no_subtree_check,fsid=77,mountpoint)" > /etc/exports
+write_exports
 start_status_monitor "$lab_service_name"
 "$lab_bin/rpc.mountd" --port 20048
 "$lab_bin/rpc.nfsd" -G "$lab_grace" -L "$lab_grace" -V 3 -N 4 8
-mkdir -p /srv/lockferry /srv/home
+mkdir -p /srv/lockferry
+for each in $(service_names); do mkdir -p "/srv/$each"; done
 wait_for 240 mount -t nfs4 -o vers=4.2,noac,lookupcache=none,hard,timeo=20,retrans=2 "$lab_store:/" /srv/lockferry
 [ "$lab_watchdog" = false ] || modprobe softdog
 [ "$lab_shares_disk" = false ] || . "$lab_scripts/cluster-disk.sh"

@@ -1,13 +1,14 @@
 #!/bin/sh
-# storage.attach and storage.detach: the disk that both servers see and one of them mounts; or both, all the time, where
-# it is a cluster file system (cluster-disk.sh).
+# storage.attach and storage.detach SERVICE: its disk, which both servers see and one of them mounts; or both, all the time,
+# where it is a cluster file system (cluster-disk.sh).
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 . /lab/settings
-[ "$lab_shares_disk" = false ] || exec mountpoint /srv/home
+. "$lab_scripts/common.sh"
+[ "$lab_shares_disk" = false ] || exec mountpoint "/srv/$2"
 case $1 in
 attach)
-    mountpoint -q /srv/home || mount -t ext4 /dev/vdb /srv/home
-    [ -z "$lab_exports" ] || "$lab_tools/usr/sbin/exportfs" -a ;;
+    mountpoint -q "/srv/$2" || mount -t ext4 "$(of_service "$2" 4)" "/srv/$2"
+    [ "$lab_exports" = false ] || "$lab_bin/exportfs" -a ;;
 detach)
-    ! mountpoint -q /srv/home || umount /srv/home ;;
+    ! mountpoint -q "/srv/$2" || umount "/srv/$2" ;;
 esac

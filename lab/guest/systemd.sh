@@ -7,8 +7,9 @@ modprobe nfs
 modprobe nfsv4
 ! $lab_isolated || modprobe macvlan
 sysctl -q -w fs.nfs.nlm_timeout=5 fs.nfs.nlm_grace_period="$lab_grace"
-mkdir -p /srv/lockferry /srv/home
-[ -z "$lab_exports" ] || echo "$lab_exports *(rw,sync,insecure,no_root_squash,no_subtree_check,fsid=77,mountpoint)" > /etc/exports
+mkdir -p /srv/lockferry
+for each in $(service_names); do mkdir -p "/srv/$each"; done
+write_exports
 # As Debian's nfs.conf says; rpc-pipefs-generator(8) reads it.
 printf '[general]\npipefs-directory=/run/rpc_pipefs\n' >> /etc/nfs.conf
 write_node_file
