@@ -166,6 +166,11 @@ int lfh_unshare_mounts(void) {
   return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : 0;
 }
 
+int lfh_use_host_name(const char *name) {
+  if (unshare(CLONE_NEWUTS) < 0) return -errno;
+  return sethostname(name, strlen(name)) < 0 ? -errno : 0;
+}
+
 int lfh_unshare_mounts_following(void) {
   if (unshare(CLONE_NEWNS) < 0) return -errno;
   return mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ? -errno : 0;

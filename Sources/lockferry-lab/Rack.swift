@@ -64,7 +64,7 @@ struct Rack: Sendable {
       lab_by_hand=\(byHand)
       lab_grace=\(rack.graceSeconds)
       lab_fence='\(setting.isFenced ? powerFence : "none")'
-      lab_recovery='\(setting.recovery.text(notify: setting.notify, statusMonitor: setting.statusMonitor))'
+      lab_recovery='\(setting.recovery.text(setting))'
       lab_exports=\(![.restart, .isolated].contains(setting.recovery))
       lab_isolated=\(setting.recovery == .isolated)
       lab_watchdog=\(setting.hasWatchdog)

@@ -18,20 +18,22 @@ extension Setting {
     static let inEveryWay: [Recovery] = [.nfs, .lockManager, .isolated]
 
     /// For `lab/guest/common.sh` to fill in.
-    func text(notify: String, statusMonitor: StatusMonitor) -> String {
+    func text(_ setting: Setting) -> String {
       let server =
         switch self {
         case .restart: "server: {command: [@SCRIPTS@/nfs-server.sh, recover, @SERVICE@]}, "
         case .nfs, .lockManager: "server: \(rawValue), "
         case .isolated:
           "server: {isolated: {exports: "
-            + "[\"/srv/@SERVICE@ *(rw,sync,insecure,no_root_squash,no_subtree_check,fsid=@FSID@)\"]"
-            + (statusMonitor == .lockferry ? ", status_monitor: lockferry" : "") + "}}, "
+            + "[\"/srv/@SERVICE@ *(rw,sync,insecure,no_root_squash,no_subtree_check,fsid="
+            + (setting.servesVersion4 ? "0" : "@FSID@") + ")\"]"
+            + (setting.statusMonitor == .lockferry ? ", status_monitor: lockferry" : "")
+            + (setting.servesVersion4 ? ", nfs4: /srv/@SERVICE@/.nfs4" : "") + "}}, "
         case .none: "server: none, "
         }
       let withdraw =
         self == .isolated ? "" : "withdraw: {command: [@SCRIPTS@/nfs-server.sh, withdraw, @SERVICE@]}, "
-      return "{\(server)\(withdraw)notify: \(notify)}"
+      return "{\(server)\(withdraw)notify: \(setting.notify)}"
     }
   }
 }

@@ -10,6 +10,8 @@ struct Setting: Sendable {
   var sharesDisk = false
   /// systemd is the servers' first program and starts everything there.
   var isUnderSystemd = false
+  /// The service speaks NFSv4 besides; it must be isolated.
+  var servesVersion4 = false
   /// Who keeps the records.
   var statusMonitor = StatusMonitor.statd
   /// `recovery.notify` of the node files.
@@ -62,7 +64,7 @@ struct Scenario: Sendable {
     clientReboots,
     ownClients,
     pinned, gracefulStop, notifyAlone, untold, mirroredUntilTheCut, refusedUntilMirrored, ownStatusMonitor,
-    underSystemd, twoServices, crashByIPv6,
+    underSystemd, twoServices, crashByIPv6, version4,
   ]
 
 }

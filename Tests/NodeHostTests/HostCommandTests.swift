@@ -34,6 +34,16 @@ struct HostCommandTests {
     #expect(await shell("kill -KILL $$").status == .signalled(SIGKILL))
   }
 
+  @Test("A program may be told another host name, and nobody else is", .enabled(if: isRoot))
+  func hostName() async throws {
+    let file = "/proc/sys/kernel/hostname"
+    let before = try readFile(file)
+    let outcome = await HostCommand.run(
+      ["/bin/cat", file], within: .seconds(60), hostName: "nfs.example.com")
+    #expect(outcome == CommandOutcome(status: .exited(0), output: "nfs.example.com\n"))
+    #expect(try readFile(file) == before)
+  }
+
   @Test("What can't be started says why, and what to do")
   func notStarted() async throws {
     let folder = try TemporaryFolder()

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import NodeHost
@@ -22,6 +23,46 @@ struct IsolationTests {
     ] {
       #expect(!stays(point), "\(point)")
     }
+  }
+
+  private func server(gracePeriod: Duration, version4: ServiceVersion4?) -> ServiceServer {
+    ServiceServer(
+      namespace: ServiceNamespace(
+        service: "home", stateDirectory: "/var/lib/lockferry", runDirectory: "/run/lockferry", parent: "eth0"),
+      threads: 8, gracePeriod: gracePeriod, statusMonitor: .rpcStatd, version4: version4)
+  }
+
+  @Test(
+    "B8 NFSv4 is spoken where its client records go with the service, with a lease no longer than the grace period"
+  )
+  func version4() {
+    let version4 = ServiceVersion4(clientRecords: "/srv/home/.nfs4", scope: "nfs.example.com")
+    let short = server(gracePeriod: .seconds(50), version4: version4)
+    #expect(
+      short.threadArguments == [
+        "--grace-time", "50", "--nfs-version", "3", "--lease-time", "50", "--nfs-version", "4", "8",
+      ])
+    #expect(short.recoveryDaemon.arguments.suffix(2) == ["-s", "/srv/home/.nfs4"])
+    #expect(server(gracePeriod: .seconds(200), version4: version4).leaseSeconds == 90)
+    let without = server(gracePeriod: .seconds(50), version4: nil)
+    #expect(
+      without.threadArguments == [
+        "--grace-time", "50", "--nfs-version", "3", "--no-nfs-version", "4", "8",
+      ])
+    #expect(without.recoveryDaemon.arguments.suffix(2) == ["-s", "/var/lib/nfs/nfsdcld"])
+  }
+
+  @Test("B8 NFSv4's client records must be on what the service exports", .enabled(if: isRoot))
+  func clientRecords() throws {
+    let storage = try TemporaryFolder()
+    let path = storage.path + "/records"
+    let version4 = ServiceVersion4(clientRecords: path, scope: "nfs")
+    // Another file system than that of the folder.
+    #expect { try version4.makeFolder(exports: ["/proc"]) } throws: { "\($0)".contains(path) }
+    #expect(access(path, F_OK) != 0)
+    for _ in 1...2 { try version4.makeFolder(exports: ["/proc", storage.path]) }
+    var status = stat()
+    #expect(stat(path, &status) == 0 && status.st_mode == S_IFDIR | 0o700)
   }
 
   @Test("A mount table is read as the kernel writes it")

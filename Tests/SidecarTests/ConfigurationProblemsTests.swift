@@ -129,6 +129,14 @@ struct ConfigurationProblemsTests {
       "{isolated: {status_monitor: statd}}",
       "11:52: services[0].recovery.server.isolated.status_monitor: `statd` must be rpc.statd or lockferry"),
     .isolated(
+      "{isolated: {nfs4: records}}",
+      "11:42: services[0].recovery.server.isolated.nfs4: `records` must be the absolute"),
+    BadNodeFile(
+      "    fence: none",
+      "    fence: none\n    address: 10.0.0.10/24\n    interface: eth0\n    storage: {mounts: [/srv/home]}\n"
+        + "    recovery: {server: {isolated: {nfs4: /srv/homely/x}}}",
+      "12:24: services[0].recovery.server: `nfs4: /srv/homely/x` is below none of `storage.mounts`"),
+    .isolated(
       "isolated, withdraw: {command: [/bin/x]}",
       "11:44: services[0].recovery.withdraw: an isolated service is withdrawn by lockferry: leave it out"),
     .isolated(

@@ -245,6 +245,21 @@ struct ConfigurationTests {
     #expect(usual.server(of: usual.services[0])?.statusMonitor == .statusMonitor(.rpcStatd))
   }
 
+  @Test("B8 NFSv4's client records are where the node file says, and every node must have them")
+  func version4() throws {
+    let usual = try isolated("isolated")
+    #expect(usual.server(of: usual.services[0])?.version4 == nil)
+    let configuration = try isolated("{isolated: {nfs4: /srv/home/.nfs4}}")
+    let service = configuration.services[0]
+    #expect(
+      configuration.server(of: service)?.version4
+        == ServiceVersion4(clientRecords: "/srv/home/.nfs4", scope: service.names[0]))
+    #expect(
+      ClusterDefinition.disagreements(
+        here: service.canonicalText, there: usual.services[0].canonicalText)
+        == ["nfs4: yes here, nothing there"])
+  }
+
   @Test("B3 a service that can have a link of its own is isolated unless something else is said")
   func isolatedByDefault() throws {
     let withLink = smallNodeFile + "\n    address: 10.0.0.10/24\n    interface: eth0"

@@ -2,4 +2,5 @@
 set -e
 modprobe nfs
 modprobe nfsv3
+modprobe nfsv4
 start_status_monitor

@@ -51,7 +51,10 @@ int lfh_enter_network_namespace(const char *path);
 /// unshare(2) with CLONE_NEWNS for the calling thread alone, mounts made private.
 int lfh_unshare_mounts(void);
 
-/// The same, but what is unmounted outside later is unmounted within, too, wherever the outside shares its mounts
+/// sethostname(2) for the calling thread alone, and what it starts (unshare(2), CLONE_NEWUTS).
+int lfh_use_host_name(const char *name);
+
+/// lfh_unshare_mounts, but what is unmounted outside later is unmounted within, too, wherever the outside shares its mounts
 /// (MS_SLAVE); nothing that is done within reaches the outside.
 int lfh_unshare_mounts_following(void);
 

@@ -9,6 +9,7 @@ struct ChildLaunch: Sendable {
   var limit: Duration?
   var networkNamespace: String?
   var mountNamespace: String?
+  var hostName: String?
   var onLine: (@Sendable (String) -> Void)?
 }
 
@@ -155,6 +156,10 @@ final class ChildProcess: Sendable {
     if let namespace = launch.mountNamespace {
       let failure = lfh_enter_mount_namespace(namespace)
       if failure != 0 { throw NodeHostError(-failure, "mount namespace \(namespace)") }
+    }
+    if let hostName = launch.hostName {
+      let failure = lfh_use_host_name(hostName)
+      if failure != 0 { throw NodeHostError(-failure, "can't have the host name \(hostName)") }
     }
     var reading: Int32 = -1
     var writing: Int32 = -1

@@ -16,16 +16,17 @@ public enum HostCommand {
   ///   - limit: from the start to SIGTERM.
   ///   - networkNamespace: a file such as `/run/netns/NAME`; nil: the one this process is in.
   ///   - mountNamespace: a file that a mount namespace is bound to; nil: the one this process is in.
+  ///   - hostName: what uname(2) says of this machine to the program, at most 64 bytes; nil: what it says to this process.
   public static func run(
     _ arguments: [String], environment: [String: String] = [:], within limit: Duration,
-    networkNamespace: String? = nil, mountNamespace: String? = nil
+    networkNamespace: String? = nil, mountNamespace: String? = nil, hostName: String? = nil
   ) async -> CommandOutcome {
     if Task.isCancelled {
       return CommandOutcome(status: .notStarted("whoever asked for it has been called off"), output: "")
     }
     let launch = ChildLaunch(
       arguments: arguments, environment: environment, limit: limit, networkNamespace: networkNamespace,
-      mountNamespace: mountNamespace)
+      mountNamespace: mountNamespace, hostName: hostName)
     return await ChildProcess.start(launch).outcome()
   }
 }

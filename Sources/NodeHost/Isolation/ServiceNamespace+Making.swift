@@ -28,15 +28,18 @@ extension ServiceNamespace {
 
   /// Makes both namespaces, after ``tearDown(within:)`` has taken away what stood. The link is up and has no address.
   ///
-  /// - Parameter programs: what will be run within; their file systems stay mounted there.
+  /// - Parameter server: what will be run within; the file systems that it needs stay mounted there.
   /// - Throws: ``NodeHostError``: no such interface, no room, not root, an exported path that isn't there.
-  public func make(exports: ExportLines, programs: [String]) async throws {
+  public func make(exports: ExportLines, for server: ServiceServer) async throws {
+    var needed = try server.programPaths()
     try await mustRun(["netns", "add", name])
     try await makeLink()
-    let place = self
+    if let records = server.version4?.clientRecords { needed.append(records) }
+    let (place, paths, version4) = (self, needed, server.version4)
     try await OwnThread.run("lf-mounts", within: .seconds(30)) {
+      try version4?.makeFolder(exports: exports.paths)
       try DurableFile.write(Array(exports.text.utf8), to: place.exportsFile, mode: 0o644)
-      try place.makeMounts(exports: exports.paths, programs: programs)
+      try place.makeMounts(exports: exports.paths, needed: paths)
     }
   }
 

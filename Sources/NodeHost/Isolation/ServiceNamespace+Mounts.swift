@@ -13,21 +13,21 @@ extension ServiceNamespace {
   ]
 
   /// Makes the mount namespace and gives it its name. Blocks; the calling thread is back in its own afterwards.
-  func makeMounts(exports: [String], programs: [String]) throws(NodeHostError) {
+  func makeMounts(exports: [String], needed: [String]) throws(NodeHostError) {
     try makeFolder(ownRunDirectory, 0o755)
     try makeRunFolderPrivate()
-    if try bindNewMounts(exports: exports, programs: programs) { return }
+    if try bindNewMounts(exports: exports, needed: needed) { return }
     // Linux refuses to bind what it takes for older than the place (`mnt_ns_loop`). Since namespaces are numbered by each
     // processor for itself (6.18) a new one may look older, unless it is made where the place's own number comes from.
     for processor in 0..<sysconf(Int32(_SC_NPROCESSORS_CONF)) {
       guard lfh_stay_on_processor(Int32(processor)) == 0 else { continue }
-      if try bindNewMounts(exports: exports, programs: programs) { return }
+      if try bindNewMounts(exports: exports, needed: needed) { return }
     }
     throw NodeHostError(EINVAL, mountNamespace)
   }
 
   /// False where the kernel does not take a new namespace for one.
-  private func bindNewMounts(exports: [String], programs: [String]) throws(NodeHostError) -> Bool {
+  private func bindNewMounts(exports: [String], needed: [String]) throws(NodeHostError) -> Bool {
     let outside = try ownMounts()
     defer { close(outside) }
     let failure = lfh_unshare_mounts_following()
@@ -36,7 +36,7 @@ extension ServiceNamespace {
     }
     let furnished: Result<Int32, NodeHostError>
     do throws(NodeHostError) {
-      try furnish(exports: exports, programs: programs)
+      try furnish(exports: exports, needed: needed)
       furnished = .success(try ownMounts())
     } catch {
       furnished = .failure(error)
@@ -75,7 +75,7 @@ extension ServiceNamespace {
 
   // MARK: - Within
 
-  private func furnish(exports: [String], programs: [String]) throws(NodeHostError) {
+  private func furnish(exports: [String], needed: [String]) throws(NodeHostError) {
     for path in exports {
       var status = stat()
       guard stat(path, &status) == 0 else {
@@ -83,7 +83,7 @@ extension ServiceNamespace {
       }
     }
     let portMapperOwner = owner(of: "/run/rpcbind") ?? account("_rpc") ?? account("rpc")
-    try unmountWhatIsNotNeeded(exports: exports, programs: programs)
+    try unmountWhatIsNotNeeded(exports: exports, needed: needed)
     try makeRun(portMapperOwner)
     try makeFolder("/var/lib/nfs", 0o755)
     try bind(statusDirectory, "/var/lib/nfs")
@@ -118,10 +118,10 @@ extension ServiceNamespace {
   static let pipes = "/run/rpc_pipefs"
 
   /// Whatever this node serves besides must not be kept mounted by this service: another node may attach it next.
-  private func unmountWhatIsNotNeeded(exports: [String], programs: [String]) throws(NodeHostError) {
-    let needed = exports + [folder, runDirectory] + programs.map(HostPrograms.resolved) + programs
+  private func unmountWhatIsNotNeeded(exports: [String], needed: [String]) throws(NodeHostError) {
+    let all = exports + [folder, runDirectory] + needed.map(HostPrograms.resolved) + needed
     for entry in try MountTable.read().entries.reversed()
-    where !Self.stays(entry.point, needed: needed, exports: exports) {
+    where !Self.stays(entry.point, needed: all, exports: exports) {
       let failure = lfh_unmount(entry.point)
       // It went with what it lay below, or another mount hides it.
       if failure != 0, -failure != EINVAL, -failure != ENOENT { throw NodeHostError(-failure, entry.point) }

@@ -76,10 +76,11 @@ public struct ServiceNamespace: Sendable, Equatable {
 
   /// Runs a program within.
   public func run(
-    _ arguments: [String], environment: [String: String] = [:], within limit: Duration
+    _ arguments: [String], environment: [String: String] = [:], hostName: String? = nil,
+    within limit: Duration
   ) async -> CommandOutcome {
     await HostCommand.run(
       arguments, environment: environment, within: limit, networkNamespace: networkNamespace,
-      mountNamespace: mountNamespace)
+      mountNamespace: mountNamespace, hostName: hostName)
   }
 }

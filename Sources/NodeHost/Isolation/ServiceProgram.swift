@@ -15,10 +15,15 @@ public struct ServiceProgram: Sendable, Equatable {
   /// registered.
   public static let portMapper = ServiceProgram(name: "rpcbind", package: "rpcbind", arguments: ["-w"])
 
-  /// Keeps nfsd from holding a grace period of NFSv4, in which no new lock of NFSv3 would be granted either.
-  public static let recoveryDaemon = ServiceProgram(
-    name: "nfsdcld", package: nfsPackage,
-    arguments: ["-p", ServiceNamespace.pipes, "-s", statusDirectory + "/nfsdcld"])
+  /// Keeps the records of NFSv4's clients. Where there is no NFSv4 it keeps nfsd from holding a grace period of that, in
+  /// which no new lock of NFSv3 would be granted either.
+  static func recoveryDaemon(_ version4: ServiceVersion4?) -> ServiceProgram {
+    ServiceProgram(
+      name: "nfsdcld", package: nfsPackage,
+      arguments: [
+        "-p", ServiceNamespace.pipes, "-s", version4?.clientRecords ?? statusDirectory + "/nfsdcld",
+      ])
+  }
 
   /// Answers the kernel's questions about exports, and clients that mount.
   public static let mountDaemon = ServiceProgram(name: "rpc.mountd", package: nfsPackage, arguments: [])

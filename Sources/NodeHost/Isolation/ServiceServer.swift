@@ -16,6 +16,13 @@ public struct ServiceServer: Sendable {
   public let graceSeconds: Int
   /// Keeps the records of its clients.
   public let statusMonitor: ServiceProgram
+  /// NFSv4; nil where it speaks NFSv3 alone.
+  public let version4: ServiceVersion4?
+  /// Keeps those of NFSv4's clients.
+  public var recoveryDaemon: ServiceProgram { .recoveryDaemon(version4) }
+  /// Seconds after which nfsd takes an NFSv4 client that says nothing for gone; clients say something after two thirds of
+  /// it, and must have found out within the grace period that the server has restarted. nfsd's own default is 90 s.
+  var leaseSeconds: Int { min(90, graceSeconds) }
 
   private static let commandLimit = Duration.seconds(30)
   /// What nfsd takes (fs/nfsd/nfsctl.c, `__write_time`; fs/lockd/svc.c, `nlm_grace_period_max`).
@@ -23,17 +30,19 @@ public struct ServiceServer: Sendable {
 
   /// Nothing is started yet.
   public init(
-    namespace: ServiceNamespace, threads: Int, gracePeriod: Duration, statusMonitor: ServiceStatusMonitor
+    namespace: ServiceNamespace, threads: Int, gracePeriod: Duration, statusMonitor: ServiceStatusMonitor,
+    version4: ServiceVersion4? = nil
   ) {
     self.namespace = namespace
     self.threads = threads
     self.statusMonitor = .statusMonitor(statusMonitor)
+    self.version4 = version4
     let (seconds, rest) = gracePeriod.components
     graceSeconds = min(max(Int(seconds) + (rest > 0 ? 1 : 0), Self.grace.lowerBound), Self.grace.upperBound)
   }
 
   /// What stays in the background, in the order in which it is started.
-  var programs: [ServiceProgram] { [.portMapper, statusMonitor, .recoveryDaemon, .mountDaemon] }
+  var programs: [ServiceProgram] { [.portMapper, statusMonitor, recoveryDaemon, .mountDaemon] }
 
   /// Where every program is that will be run within.
   ///
@@ -61,7 +70,7 @@ public struct ServiceServer: Sendable {
   ///
   /// - Throws: ``NodeHostError`` with what it said.
   public func start(_ program: ServiceProgram) async throws {
-    if program == .recoveryDaemon { try await mount("rpc_pipefs", on: ServiceNamespace.pipes) }
+    if program == recoveryDaemon { try await mount("rpc_pipefs", on: ServiceNamespace.pipes) }
     if program == statusMonitor { try await Self.endStatusMonitor(in: namespace, within: Self.commandLimit) }
     let arguments = [try program.path()] + program.arguments
     let scope = try ProgramScope.ofThisMachine(
@@ -90,12 +99,17 @@ public struct ServiceServer: Sendable {
   ///
   /// - Throws: ``NodeHostError`` with what rpc.nfsd said.
   public func startThreads() async throws {
-    try await run([
-      try HostPrograms.find("rpc.nfsd", package: ServiceProgram.nfsPackage), "--grace-time",
-      "\(graceSeconds)",
-      "--nfs-version",
-      "3", "--no-nfs-version", "4", "\(threads)",
-    ])
+    let arguments = [try HostPrograms.find("rpc.nfsd", package: ServiceProgram.nfsPackage)] + threadArguments
+    let outcome = await namespace.run(arguments, hostName: version4?.scope, within: Self.commandLimit)
+    try check(outcome, of: arguments)
+  }
+
+  /// Of rpc.nfsd.
+  var threadArguments: [String] {
+    ["--grace-time", "\(graceSeconds)", "--nfs-version", "3"]
+      + (version4 == nil
+        ? ["--no-nfs-version", "4"] : ["--lease-time", "\(leaseSeconds)", "--nfs-version", "4"])
+      + ["\(threads)"]
   }
 
   /// Whether this kernel has an NFS server, loaded or as a module; nil where that can't be seen.

@@ -68,6 +68,8 @@ extension ServiceConfiguration {
     case .command(let address, _, _): values["address"] = address
     case nil: values["address"] = "none"
     }
+    // The next owner would not know the clients.
+    if isolation?.clientRecords != nil { values["nfs4"] = "yes" }
     if election != .race { values["election"] = election.rawValue }
     values["fence"] = fence == .none ? "none" : "command"
     switch failback {

@@ -254,6 +254,8 @@ public struct IsolationConfiguration: Sendable, Equatable {
   public var gateway: String?
   /// `status_monitor`: who keeps the records of its clients. Default `rpc.statd`.
   public var statusMonitor = StatusMonitor.rpcStatd
+  /// `nfs4`: the folder of NFSv4's client records, on the service's own storage; nil is no NFSv4.
+  public var clientRecords: String?
 
   /// Programs that keep records.
   public enum StatusMonitor: String, Sendable, Equatable, CaseIterable {

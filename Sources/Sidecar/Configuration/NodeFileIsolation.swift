@@ -7,10 +7,11 @@ enum NodeFileIsolation {
     IsolationConfiguration(exports: .file("/etc/lockferry/\(service).exports"), threads: 8, gateway: nil)
   }
 
-  /// `{exports: ..., threads: 8, gateway: 10.0.0.1, status_monitor: rpc.statd}`
+  /// `{exports: ..., threads: 8, gateway: 10.0.0.1, status_monitor: rpc.statd, nfs4: /srv/home/.nfs4}`
   static func read(_ value: NodeFileValue, of service: String) -> IsolationConfiguration? {
     let preset = preset(of: service)
-    guard let options = value.section(known: ["exports", "threads", "gateway", "status_monitor"]) else {
+    guard let options = value.section(known: ["exports", "threads", "gateway", "status_monitor", "nfs4"])
+    else {
       return nil
     }
     let exports = options.optional("exports").map(exports) ?? preset.exports
@@ -26,12 +27,29 @@ enum NodeFileIsolation {
       } ?? preset.statusMonitor
     guard let exports, let threads, let statusMonitor else { return nil }
     if case .some(.none) = gateway { return nil }
+    let records = options.optional("nfs4").map {
+      $0.absolutePath("a folder on the service's storage, for NFSv4's client records")
+    }
+    if case .some(.none) = records { return nil }
     return IsolationConfiguration(
-      exports: exports, threads: threads, gateway: gateway ?? nil, statusMonitor: statusMonitor)
+      exports: exports, threads: threads, gateway: gateway ?? nil, statusMonitor: statusMonitor,
+      clientRecords: records ?? nil)
   }
 
   /// What an isolated service needs, and what has no meaning for it.
-  static func check(_ recovery: NodeFileSection, _ address: ServiceAddressConfiguration?) {
+  ///
+  /// - Parameter mounts: `storage.mounts`; empty where they are not written.
+  static func check(
+    _ isolation: IsolationConfiguration, _ recovery: NodeFileSection,
+    _ address: ServiceAddressConfiguration?, mounts: [String]
+  ) {
+    if let records = isolation.clientRecords, !mounts.isEmpty,
+      !mounts.contains(where: { records.hasPrefix($0 == "/" ? $0 : $0 + "/") })
+    {
+      recovery.optional("server")?.report(
+        "`nfs4: \(records)` is below none of `storage.mounts`: the client records would not go with the service"
+      )
+    }
     if case .interface = address {
     } else {
       recovery.optional("server")?.report(

@@ -104,8 +104,8 @@ enum NodeFileServices {
     let mounts = storage?.optional("mounts").map(mounts) ?? []
     let recoveryCheck = recovery?.optional("check").flatMap(NodeFileCommands.command)
     let server = server(recovery, claims)
-    if case .isolated = server, let recovery {
-      NodeFileIsolation.check(recovery, claims.addressConfiguration)
+    if case .isolated(let isolation) = server, let recovery {
+      NodeFileIsolation.check(isolation, recovery, claims.addressConfiguration, mounts: mounts ?? [])
     }
     let withdraw = recovery?.optional("withdraw").flatMap(NodeFileCommands.command)
     let tellsWithoutGrace =

@@ -51,7 +51,10 @@ extension NodeConfiguration {
       }
     return ServiceServer(
       namespace: namespace, threads: isolation.threads, gracePeriod: mirror.gracePeriod,
-      statusMonitor: statusMonitor)
+      statusMonitor: statusMonitor,
+      version4: isolation.clientRecords.map {
+        ServiceVersion4(clientRecords: $0, scope: service.names.first ?? service.name.text)
+      })
   }
 
   /// ``namespace(of:)``

@@ -21,7 +21,7 @@ extension PlanRunner {
       if isFromElsewhere { try namespace.forgetRecords(before: epoch) }
     }
     let exports = try await isolation.exportLines()
-    try await namespace.make(exports: exports, programs: try server.programPaths())
+    try await namespace.make(exports: exports, for: server)
     return "\(namespace.networkNamespace) on \(namespace.parent), \(namespace.mountNamespace)"
   }
 
@@ -42,7 +42,7 @@ extension PlanRunner {
     try await server.start(server.statusMonitor)
     try await answers(.statusMonitor, at: "127.0.0.1", in: namespace)
     try await ServiceServer.loadKernelServer()
-    try await server.start(.recoveryDaemon)
+    try await server.start(server.recoveryDaemon)
     try await server.export()
     try await server.start(.mountDaemon)
     let began = BootClock.now
