@@ -72,19 +72,49 @@ public final class DirectoryStore: SharedStore {
   public func read(
     _ keys: [StoreKey], within limit: Duration
   ) async throws(StoreError) -> [StoreKey: [UInt8]] {
-    let deadline = Self.deadline(limit)
+    try await readWhole(until: Self.deadline(limit)) {
+      $0.writes(anyOf: keys)
+    } _: {
+      (root, progress) throws(StoreFailure) in
+      try root.values(of: keys, progress)
+    }
+  }
+
+  /// On the thread for reads, so that it waits for no transaction but one that has committed and writes what is read.
+  public func look(
+    at keys: [StoreKey], aside asides: [StoreKey], below prefixes: [StoreKey], within limit: Duration
+  ) async throws(StoreError) -> StoreSight {
+    try await readWhole(until: Self.deadline(limit)) {
+      $0.writes(anyOf: keys + asides, orBelow: prefixes)
+    } _: {
+      (root, progress) throws(StoreFailure) in
+      var sight = StoreSight(values: try root.values(of: keys, progress))
+      for key in asides { if let bytes = try? root.value(of: key) { sight.values[key] = bytes } }
+      // A folder that somebody has filled must not keep from the caller what it looks for.
+      let patience = CallProgress(deadline: .now + (progress.deadline - .now) / 2)
+      for prefix in prefixes {
+        sight.below[prefix] = try? StoreScan.runUnlocked(root, patience, below: prefix)
+      }
+      return sight
+    }
+  }
+
+  /// A committed transaction is never seen half: one that `concerns` what is read is applied first.
+  private func readWhole<Value: Sendable>(
+    until deadline: ContinuousClock.Instant, where concerns: @escaping @Sendable (StoreJournal) -> Bool,
+    _ read: @escaping @Sendable (StoreRoot, CallProgress) throws(StoreFailure) -> Value
+  ) async throws(StoreError) -> Value {
     let atOnce = try await runInRoot(on: prompt, until: deadline) {
-      (root, progress) throws(StoreFailure) -> [StoreKey: [UInt8]]? in
-      if let journal = try root.journal(), journal.writes(anyOf: keys) { return nil }
-      return try root.values(of: keys, progress)
+      (root, progress) throws(StoreFailure) -> Value? in
+      if let journal = try root.journal(), concerns(journal) { return nil }
+      return try read(root, progress)
     }
     if let atOnce { return atOnce }
-    // A committed transaction is never seen half: one that writes these keys is applied first.
     return try await runInRoot(on: transactions, until: deadline) { (root, progress) throws(StoreFailure) in
       try StoreLock.with(root, progress) { (lock) throws(StoreFailure) in
         try lock.take([.transactions])
         try root.finishJournal()
-        return try root.values(of: keys, progress)
+        return try read(root, progress)
       }
     }
   }

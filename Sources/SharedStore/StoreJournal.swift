@@ -26,7 +26,11 @@ struct StoreJournal: Equatable {
     }
   }
 
-  func writes(anyOf keys: [StoreKey]) -> Bool { entries.contains { keys.contains($0.key) } }
+  func writes(anyOf keys: [StoreKey], orBelow prefixes: [StoreKey] = []) -> Bool {
+    entries.contains { entry in
+      keys.contains(entry.key) || prefixes.contains { entry.key.isBelow($0) }
+    }
+  }
 
   /// FNV-1a with 64 bits: finds a torn file; the same on every node.
   static func checksum(of bytes: some Sequence<UInt8>) -> UInt64 {

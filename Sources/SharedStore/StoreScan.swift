@@ -44,6 +44,15 @@ struct StoreScan {
     return written
   }
 
+  /// Lists without a lock, hence not as of one moment.
+  static func runUnlocked(
+    _ root: StoreRoot, _ progress: CallProgress, below prefix: StoreKey
+  ) throws(StoreFailure) -> [StoreKey: [UInt8]] {
+    var scan = StoreScan(root, progress, below: prefix)
+    try scan.readAll()
+    return scan.found.mapValues(\.bytes)
+  }
+
   private mutating func readAll() throws(StoreFailure) {
     try visit { (scan, key, folder) throws(StoreFailure) in
       if let value = try scan.root.value(of: key, in: folder) { scan.found[key] = value }

@@ -78,6 +78,11 @@ struct DirectoryStoreTests {
     let error = await failure { _ = try await store.list("sm") }
     #expect(error?.code == .damaged)
     #expect(error?.message.contains("sm/large") == true)
+    // What may be missing without harm does no harm.
+    let asides = try ["sm/link", "sm/a", "sm/large"].map { try StoreKey(at: $0) }
+    let prefix = try StoreKey(at: "sm")
+    let sight = try await store.look(at: [], aside: asides, below: [prefix], within: generous)
+    #expect(sight == StoreSight(values: [asides[1]: [1]]))
     // Writing through a link replaces the link and leaves alone what it points to.
     try await store.write(["sm/link": [5]])
     #expect(try await store.read("sm/link") == [5])

@@ -25,6 +25,19 @@ struct StoreConformanceTests {
     #expect(try await store.b.read([], within: generous).isEmpty)
   }
 
+  @Test("a look reads keys, and what may be missing without harm, in one call", arguments: BackEnd.allCases)
+  func looks(_ backEnd: BackEnd) async throws {
+    let store = try await backEnd.open()
+    try await store.a.write(["owner": [1], "order": [5], "reports/a/x": [2], "reports/b/y": [3]])
+    let keys = try ["owner", "absent", "order", "nothing", "reports", "void"].map { try StoreKey(at: $0) }
+    let sight = try await store.b.look(
+      at: Array(keys[0...1]), aside: Array(keys[2...3]), below: Array(keys[4...5]), within: generous)
+    #expect(sight.values == [keys[0]: [1], keys[2]: [5]])
+    let below =
+      try [StoreKey(at: "reports/a/x"): [2], StoreKey(at: "reports/b/y"): [3]] as [StoreKey: [UInt8]]
+    #expect(sight.below == [keys[4]: below, keys[5]: [:]])
+  }
+
   @Test("tells an empty value from an absent key", arguments: BackEnd.allCases)
   func emptyIsNotAbsent(_ backEnd: BackEnd) async throws {
     let store = try await backEnd.open()

@@ -1,22 +1,43 @@
 import Cluster
 import Logging
 import NodeHost
+import SharedStore
 
 /// What this node finds out about itself for the choice of who serves a service.
 extension NodeShell {
-  /// Says for which services this node is eligible, and hears the others.
-  func exchangeEligibility() async {
-    let board = EligibilityBoard(
-      node: configuration.node, store: store, limit: configuration.beats.storeTimeout)
-    while !Task.isCancelled {
-      // A name that may be another's is not written under.
-      let own = instance.phase == .running ? instance.eligibility(now: .now) : nil
-      for (peer, said) in await board.exchange(own, peers: instance.peerNames) {
-        instance.onEligibility(of: peer, said)
+  /// A look has read what `node` says of itself; this node says so where that has changed.
+  func onEligibility(of node: NodeName, _ stored: [UInt8]?) {
+    guard node == configuration.node else {
+      if let said = stored.flatMap({ StoreJSON.value(Eligibility.self, $0) }) {
+        instance.onEligibility(of: node, said)
       }
-      tellOfStranded()
-      try? await clock.sleep(for: configuration.beats.interval)
+      return
     }
+    // A name that may be another's is not written under.
+    guard instance.phase == .running, !isSayingEligibility else { return }
+    let own = instance.eligibility(now: .now)
+    if eligibility?.value != own {
+      guard let bytes = try? StoreJSON.bytes(own) else { return }
+      eligibility = (own, bytes)
+    }
+    guard let eligibility, eligibility.bytes != stored else { return }
+    isSayingEligibility = true
+    // The beat does not wait for it.
+    jobs.start { await self.sayEligibility(eligibility.bytes) }
+  }
+
+  /// A key of its own, since a node that is unwell does not beat and shall still say why. The next look tells whether it is
+  /// there.
+  private func sayEligibility(_ bytes: [UInt8]) async {
+    do {
+      let key = try ClusterKeys.eligibility(configuration.node)
+      _ = try await store.commit(
+        StoreTransaction(writes: [.init(key, bytes)], durability: .visible),
+        within: configuration.beats.storeTimeout)
+    } catch {
+      // The beat loop reports a store that does not answer.
+    }
+    isSayingEligibility = false
   }
 
   /// Runs the operator's checks of every service that is not served here, and looks whether lockferry could do what
@@ -72,7 +93,7 @@ extension NodeShell {
   }
 
   /// Raises the alarm once for each reason, and says when it is over.
-  private func tellOfStranded() {
+  func tellOfStranded() {
     for name in configuration.services.map(\.name) {
       let held = instance.whyHeld(name, now: .now)
       if let held, toldHeld[name] == nil {

@@ -17,7 +17,7 @@ actor HostWarnings {
     while !Task.isCancelled {
       let directory = directory
       if let found = try? await OwnThread.run("lf-warnings", { directory.problems() }) { current = found }
-      try? await clock.sleep(for: .seconds(5))
+      try? await clock.sleep(for: .seconds(5), tolerance: .seconds(1))
     }
   }
 }

@@ -20,8 +20,8 @@ extension NodeShell {
       if outcome == .renewed { await feedSelfFence(renewedAt: sentAt) }
       await carryOut(instance.onRenewal(outcome, of: renewal, sentAt: sentAt, now: .now))
     case .look:
-      guard let view = await look() else { return }
-      await carryOut(instance.onLook(view, now: .now))
+      if let view = await look() { await carryOut(instance.onLook(view, now: .now)) }
+      tellOfStranded()
     case .transition(let transition):
       guard !isStopping else { return }
       await make(transition)
@@ -96,7 +96,8 @@ extension NodeShell {
     }
   }
 
-  /// One look at everything that decides, in one call; nil where the store did not show all of it in time.
+  /// One look at everything that decides, in one call; nil where the store did not show all of it in time. What nodes
+  /// and others say of health comes with it.
   private func look() async -> NodeView? {
     var view = NodeView(startedAt: .now)
     do {
@@ -110,10 +111,16 @@ extension NodeShell {
       }
       let pause = try ClusterKeys.pause()
       let bids = try bidKeys()
+      var eligibility: [NodeName: StoreKey] = [:]
+      for node in drains.keys { eligibility[node] = try ClusterKeys.eligibility(node) }
+      let reports = try ClusterKeys.reports()
       let keys =
         Array(beats.values) + Array(drains.values) + services.flatMap { [$0.owner, $0.requests] } + [pause]
         + bids.map(\.key)
-      let values = try await store.read(keys, within: configuration.beats.storeTimeout)
+      let sight = try await store.look(
+        at: keys, aside: Array(eligibility.values), below: [reports],
+        within: configuration.beats.storeTimeout)
+      let values = sight.values
       for (node, key) in beats { view.beats[node] = values[key] }
       for (node, key) in drains { view.drains[node] = values[key] }
       for (name, owner, requests) in services {
@@ -124,6 +131,8 @@ extension NodeShell {
       for (service, node, key) in bids { view.bids[service, default: [:]][node] = values[key] }
       if lookProblem != nil { log.notice("the store can be read again") }
       lookProblem = nil
+      for (node, key) in eligibility { onEligibility(of: node, values[key]) }
+      if let found = sight.below[reports] { onReports(found) }
       return view
     } catch {
       if lookProblem == nil {

@@ -72,6 +72,10 @@ actor NodeShell {
   var watched: [NodeStatus.Watched] = []
   /// What is held and was logged, and why.
   var toldHeld: [ServiceName: String] = [:]
+  /// What this node says of itself for the choice, and as the store shall hold it.
+  var eligibility: (value: Eligibility, bytes: [UInt8])?
+  var isSayingEligibility = false
+  var isRemovingReports = false
   /// Services whose alarm was raised, and why.
   var toldStranded: [ServiceName: String] = [:]
   /// Why the last look failed.
@@ -146,9 +150,7 @@ actor NodeShell {
       group.addTask { await self.watchLease() }
       group.addTask { await self.probe() }
       group.addTask { await self.compareDefinitions() }
-      group.addTask { await self.exchangeEligibility() }
       group.addTask { await self.check() }
-      group.addTask { await self.readReports() }
       group.addTask { await self.watchLoad() }
       group.addTask { await self.watchDaemons() }
     }
@@ -204,7 +206,8 @@ actor NodeShell {
       // A lease that is held is only ever renewed; the limit is for machines whose clocks stand still in their sleep.
       let interval = configuration.beats.interval
       let untilDue = instance.giveUpAt.map { min($0 - BootInstant.now, interval * 2) } ?? interval
-      try? await clock.sleep(for: max(untilDue, .milliseconds(1)))
+      // Where nothing is due soon, together with a beat.
+      await rest(max(untilDue, .milliseconds(1)), early: untilDue < interval * 2 ? .zero : interval / 2)
     }
   }
 
@@ -226,7 +229,7 @@ actor NodeShell {
       }
       await tellMirrorsOfServers()
       let rest = configuration.health.interval - (BootInstant.now - began)
-      try? await clock.sleep(for: max(rest, .milliseconds(10)))
+      await self.rest(max(rest, .milliseconds(10)), early: configuration.health.interval / 4)
     }
   }
 
@@ -261,8 +264,13 @@ actor NodeShell {
       for (peer, differences) in await definitions.exchange(peers: instance.peerNames) {
         instance.onDefinitions(of: peer, disagreements: differences)
       }
-      try? await clock.sleep(for: max(configuration.beats.interval * 4, .seconds(2)))
+      await rest(max(configuration.beats.interval * 4, .seconds(2)), early: configuration.beats.interval / 2)
     }
+  }
+
+  /// Sleeps for `limit`, or by up to `early` less: so that one wake-up, mostly a beat's, serves several.
+  private func rest(_ limit: Duration, early: Duration) async {
+    try? await clock.sleep(for: max(limit - early, .zero), tolerance: min(early, limit))
   }
 
   // MARK: - Answers for others

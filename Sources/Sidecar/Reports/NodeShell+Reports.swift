@@ -6,33 +6,33 @@ import SharedStore
 
 /// What is said of nodes' health.
 extension NodeShell {
-  /// Reads all reports at every beat, and removes those that are over.
-  func readReports() async {
-    while !Task.isCancelled {
-      await lookAtReports()
-      try? await clock.sleep(for: configuration.beats.interval)
+  /// Takes all reports as a look has read them, and has those removed that are over.
+  func onReports(_ values: [StoreKey: [UInt8]]) {
+    var found: [ReportKey: [UInt8]] = [:]
+    for (key, bytes) in values {
+      guard key.components.count == 3, let node = NodeName(key.components[1]) else { continue }
+      found[ReportKey(node: node, source: key.components[2])] = bytes
     }
+    instance.onReports(found, now: .now)
+    let over = instance.expiredReports(now: .now)
+    guard !over.isEmpty, !isRemovingReports else { return }
+    isRemovingReports = true
+    // The beat does not wait for it.
+    jobs.start { await self.remove(over) }
   }
 
-  private func lookAtReports() async {
-    let limit = configuration.beats.storeTimeout
+  private func remove(_ reports: [ReportKey: [UInt8]]) async {
     do {
-      var found: [ReportKey: [UInt8]] = [:]
-      for (key, bytes) in try await store.list(below: try ClusterKeys.reports(), within: limit) {
-        guard key.components.count == 3, let node = NodeName(key.components[1]) else { continue }
-        found[ReportKey(node: node, source: key.components[2])] = bytes
-      }
-      instance.onReports(found, now: .now)
-      for (key, bytes) in instance.expiredReports(now: .now) {
+      for (key, bytes) in reports {
         let place = try ClusterKeys.report(key)
         _ = try await store.commit(
           StoreTransaction(comparisons: [.init(place, equals: bytes)], writes: [.init(place, nil)]),
-          within: limit)
+          within: configuration.beats.storeTimeout)
       }
     } catch {
-      // The beat loop reports a store that does not answer; reports that were seen count on meanwhile.
-      return
+      // The beat loop reports a store that does not answer; a later look has them removed.
     }
+    isRemovingReports = false
   }
 
   func reportStatus(now: BootInstant) -> [NodeStatus.Report] {
@@ -48,7 +48,12 @@ extension NodeShell {
     _ = try await store.commit(
       StoreTransaction(writes: [.init(try ClusterKeys.report(key), report?.bytes)]),
       within: configuration.beats.storeTimeout)
-    await lookAtReports()
+    // It counts at once; where it can't be read now, from the next look on.
+    if let found = try? await store.list(
+      below: try ClusterKeys.reports(), within: configuration.beats.storeTimeout)
+    {
+      onReports(found)
+    }
   }
 
   /// Brings what this node says of itself into the store; true where that is news.

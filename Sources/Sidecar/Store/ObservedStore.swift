@@ -43,6 +43,14 @@ final class ObservedStore: SharedStore {
     }
   }
 
+  func look(
+    at keys: [StoreKey], aside asides: [StoreKey], below prefixes: [StoreKey], within limit: Duration
+  ) async throws(StoreError) -> StoreSight {
+    try await observe(\.readProblem, \.reads) { () async throws(StoreError) in
+      try await store.look(at: keys, aside: asides, below: prefixes, within: limit)
+    }
+  }
+
   func list(below prefix: StoreKey, within limit: Duration) async throws(StoreError) -> [StoreKey: [UInt8]] {
     try await observe(\.readProblem, \.lists) { () async throws(StoreError) in
       try await store.list(below: prefix, within: limit)
