@@ -33,7 +33,7 @@ struct IsolationTests {
   }
 
   @Test(
-    "B8 NFSv4 is spoken where its client records go with the service, with a lease no longer than the grace period"
+    "B8 NFSv4 is spoken where its client records go with the service, with a lease as long as the grace period"
   )
   func version4() {
     let version4 = ServiceVersion4(clientRecords: "/srv/home/.nfs4", scope: "nfs.example.com")
@@ -43,7 +43,6 @@ struct IsolationTests {
         "--grace-time", "50", "--nfs-version", "3", "--lease-time", "50", "--nfs-version", "4", "8",
       ])
     #expect(short.recoveryDaemon.arguments.suffix(2) == ["-s", "/srv/home/.nfs4"])
-    #expect(server(gracePeriod: .seconds(200), version4: version4).leaseSeconds == 90)
     let without = server(gracePeriod: .seconds(50), version4: nil)
     #expect(
       without.threadArguments == [

@@ -20,9 +20,6 @@ public struct ServiceServer: Sendable {
   public let version4: ServiceVersion4?
   /// Keeps those of NFSv4's clients.
   public var recoveryDaemon: ServiceProgram { .recoveryDaemon(version4) }
-  /// Seconds after which nfsd takes an NFSv4 client that says nothing for gone; clients say something after two thirds of
-  /// it, and must have found out within the grace period that the server has restarted. nfsd's own default is 90 s.
-  var leaseSeconds: Int { min(90, graceSeconds) }
 
   private static let commandLimit = Duration.seconds(30)
   /// What nfsd takes (fs/nfsd/nfsctl.c, `__write_time`; fs/lockd/svc.c, `nlm_grace_period_max`).
@@ -104,11 +101,15 @@ public struct ServiceServer: Sendable {
     try check(outcome, of: arguments)
   }
 
-  /// Of rpc.nfsd.
+  /// Of rpc.nfsd. The lease of NFSv4 is as long as the grace period. No longer: clients say something after two thirds of it,
+  /// and only then find out that the server has restarted. No shorter: nfsd may give a write delegation with a reclaim (seen
+  /// on Linux 6.12; fs/nfsd/nfs4state.c, `nfs4_open_delegation`), whose client then keeps its locks to itself. If it is recalled
+  /// they are no reclaims, and wait until lockd's grace period is over as well; nfsd's own may have ended by then,
+  /// and a lease later nfsd takes back by force what is not returned (`nfs4_laundromat`).
   var threadArguments: [String] {
     ["--grace-time", "\(graceSeconds)", "--nfs-version", "3"]
       + (version4 == nil
-        ? ["--no-nfs-version", "4"] : ["--lease-time", "\(leaseSeconds)", "--nfs-version", "4"])
+        ? ["--no-nfs-version", "4"] : ["--lease-time", "\(graceSeconds)", "--nfs-version", "4"])
       + ["\(threads)"]
   }
 
