@@ -2,7 +2,7 @@ import Foundation
 import HostTestKit
 import Testing
 
-extension HostTests {
+extension ClientHostTests {
   /// B1 B9: `lockferry statd` under NFS-Ganesha, whose lock manager asks for records as the kernel's does.
   @Suite(
     "lockferry statd and NFS-Ganesha",

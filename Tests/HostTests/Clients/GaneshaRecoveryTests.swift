@@ -2,7 +2,7 @@ import Foundation
 import HostTestKit
 import Testing
 
-extension HostTests {
+extension ClientHostTests {
   /// M7 B9: `recovery.server: ganesha`, with the real ganesha.nfsd of Debian (4.3) and a real message bus.
   @Suite(
     "Recovery by NFS-Ganesha's own grace period",
@@ -158,7 +158,9 @@ extension HostTests {
       }
     }
 
-    @Test("M7 B9 when somebody restarts Ganesha on the owner itself, its clients are told without being asked for")
+    @Test(
+      "M7 B9 when somebody restarts Ganesha on the owner itself, its clients are told without being asked for"
+    )
     func restartedBySomebody() async throws {
       try await withTestNetwork { network in
         let site = try await CalloutSite(in: network) {
@@ -193,7 +195,9 @@ extension HostTests {
         #expect(try await client.lock(at: site.server, reclaim: true) == "granted")
         #expect(site.server.recordNames.count == 1)
         let entry = try await value(within: .seconds(60), "everybody has been told") {
-          try await site.server.history(CalloutSite.service).last { $0.kind == "notification" && $0.outcome == "done" }
+          try await site.server.history(CalloutSite.service).last {
+            $0.kind == "notification" && $0.outcome == "done"
+          }
         }
         #expect(entry.because.contains("NFS-Ganesha was restarted by somebody"), "\(entry.because)")
         #expect(entry.stateNumber == Int(callback.state))

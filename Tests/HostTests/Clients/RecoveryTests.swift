@@ -2,7 +2,7 @@ import Foundation
 import HostTestKit
 import Testing
 
-extension HostTests {
+extension ClientHostTests {
   /// B6: who came back after a service has moved, and who did not, on real status monitors.
   @Suite("The ledger of a recovery") struct Recovery {
     /// Another one than the lock manager of the server before had.

@@ -2,7 +2,7 @@ import Foundation
 import HostTestKit
 import Testing
 
-extension HostTests {
+extension ClientHostTests {
   /// `nsm-peer crowd` as the stock programs see it: whoever tells it tells clients as real ones would be.
   @Suite("The crowd of clients") struct CrowdOfClients {
     /// nfs-utils 2.6.2 and later.

@@ -2,7 +2,7 @@ import Foundation
 import HostTestKit
 import Testing
 
-extension HostTests {
+extension ClientHostTests {
   /// `lockferry notify` against the real rpc.statd: an answer is no recognition, the callback is (M7).
   @Suite("The notifier and real status monitors") struct NotifierRecognition {
     /// How the client knows the server, and how the server knows the client.

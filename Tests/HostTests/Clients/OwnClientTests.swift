@@ -2,7 +2,7 @@ import Foundation
 import HostTestKit
 import Testing
 
-extension HostTests {
+extension ClientHostTests {
   /// M5 M7: who loses locks whenever an adoption restarts this node's NFS server.
   @Suite("Clients of a server that adoptions restart") struct OwnClients {
     /// Both servers' daemons run, `recovery.server` restarts nothing that could be seen, and b has a client of its own: it
@@ -96,7 +96,8 @@ extension HostTests {
         try await site.waitUntilMirrored(site.primary, records: 1)
         try? FileManager.default.removeItem(atPath: restarts)
         try await body(site, secondName) {
-          let lines = try String(contentsOfFile: restarts, encoding: .utf8).split(separator: "\n").map(String.init)
+          let lines = try String(contentsOfFile: restarts, encoding: .utf8).split(separator: "\n").map(
+            String.init)
           // One after the other, each with a number of its own.
           let begun = stride(from: 0, to: lines.count, by: 2).map { lines[$0] }
           #expect(begun.allSatisfy { $0 == "begin" }, "\(lines)")

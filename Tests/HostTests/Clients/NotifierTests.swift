@@ -61,7 +61,7 @@ struct CrowdFault: CustomTestStringConvertible, Sendable {
   ]
 }
 
-extension HostTests {
+extension ClientHostTests {
   /// `lockferry notify` against clients that behave badly (B2, the recovery sequence of M7).
   @Suite("The notifier and its clients") struct Notifier {
     @Test(arguments: CrowdFault.each)

@@ -2,7 +2,7 @@ import Foundation
 import HostTestKit
 import Testing
 
-extension HostTests {
+extension ClientHostTests {
   /// B2 B6 B7 M7: the daemon's own notifier on real status monitors.
   @Suite("Telling the clients of a service") struct Notification {
     /// M7: sm-notify stays as a choice.
