@@ -120,6 +120,7 @@ extension Site {
       try await waitUntilOnline(server, within: .seconds(90))
     } catch {
       var outcome = Outcome(heldBefore: heldBefore, heldAfter: try await locksHeld(on: server))
+      outcome.isRefusal = true
       outcome.wronglyGranted = wronglyGranted.count
       outcome.pause = try await longestPause()
       outcome.unexplained += wronglyGranted.prefix(3).map { "asker: \($0)" }

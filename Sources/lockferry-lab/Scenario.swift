@@ -61,7 +61,7 @@ struct Scenario: Sendable {
   static let all = [
     crash, hang, daemonHangs, hangUnfenced, pauseUnfenced, cutOff, serverStops, migrate, daemonDies,
     adopterDies,
-    clientReboots,
+    clientReboots, serverRestarts,
     ownClients,
     pinned, gracefulStop, notifyAlone, untold, mirroredUntilTheCut, refusedUntilMirrored, ownStatusMonitor,
     underSystemd, twoServices, crashByIPv6, version4,

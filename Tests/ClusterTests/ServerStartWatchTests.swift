@@ -6,7 +6,8 @@ import Testing
 @Suite("Noticing that somebody has restarted the NFS server (M7)")
 struct ServerStartWatchTests {
   private func look(
-    _ watch: inout ServerStartWatch, _ second: Int, serving: Bool? = true, grace: Bool = false, lockd: Int? = nil
+    _ watch: inout ServerStartWatch, _ second: Int, serving: Bool? = true, grace: Bool = false,
+    lockd: Int? = nil
   ) -> ServerStartWatch.Start? {
     watch.onSight(
       .init(

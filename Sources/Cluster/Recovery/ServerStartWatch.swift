@@ -58,7 +58,9 @@ public struct ServerStartWatch: Sendable {
     grace = (sight.lockManagerStart ?? before?.lockManagerStart, ())
     defer { hasServed = true }
     if let before {
-      guard let then = before.lockManagerStart, let now = sight.lockManagerStart, then != now else { return nil }
+      guard let then = before.lockManagerStart, let now = sight.lockManagerStart, then != now else {
+        return nil
+      }
       lastOutside = now
       return Start(after: now, by: sight.asked)
     }

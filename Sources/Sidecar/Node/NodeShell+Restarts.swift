@@ -20,7 +20,8 @@ extension NodeShell {
 
   /// An isolated service's own.
   func onOwnServer(_ service: ServiceName, _ found: NFSServerFacts, asked: BootInstant) async {
-    guard let start = await ownStarts[service, default: ServerStartWatch()].onSight(found.sight(asked: asked)) else {
+    guard let start = await ownStarts[service, default: ServerStartWatch()].onSight(found.sight(asked: asked))
+    else {
       return
     }
     // Nobody but its plan has any reason to: what was told since no grace period ran was told of this start.
@@ -32,13 +33,15 @@ extension NodeShell {
   /// NFS-Ganesha.
   func onGaneshaStart(_ start: BootInstant) {
     startTelling(
-      configuration.services.filter(\.usesGanesha), wereToldAfter: start, "NFS-Ganesha was restarted by somebody")
+      configuration.services.filter(\.usesGanesha), wereToldAfter: start,
+      "NFS-Ganesha was restarted by somebody")
   }
 
   /// An adoption has restarted this node's NFS server and tells everybody `number`: what another service's clients are
   /// still being told is older, and one that heard it last could let go of what it has reclaimed.
   func onOwnRestart(by service: ServiceName, _ number: StateNumber) async {
-    for other in configuration.services where other.name != service && other.isolation == nil && isOnline(other.name) {
+    for other in configuration.services
+    where other.name != service && other.isolation == nil && isOnline(other.name) {
       guard let status = await notifications.status(other.name), status.ended == nil,
         status.stateNumber < Int(number.value)
       else { continue }
@@ -46,12 +49,16 @@ extension NodeShell {
     }
   }
 
-  private func startTelling(_ services: [ServiceConfiguration], wereToldAfter start: BootInstant, _ because: String) {
+  private func startTelling(
+    _ services: [ServiceConfiguration], wereToldAfter start: BootInstant, _ because: String
+  ) {
     // The looks at health go on meanwhile.
     jobs.start { await self.tell(services, wereToldAfter: start, because) }
   }
 
-  private func tell(_ services: [ServiceConfiguration], wereToldAfter start: BootInstant, _ because: String) async {
+  private func tell(_ services: [ServiceConfiguration], wereToldAfter start: BootInstant, _ because: String)
+    async
+  {
     var concerned: [ServiceName] = []
     for service in services where isOnline(service.name) {
       guard let epoch = instance.standing(of: service.name).ownership?.epoch else { continue }
@@ -70,7 +77,8 @@ extension NodeShell {
     let number = numbers.max()
     for name in concerned {
       log.warning(
-        "clients have lost their locks and are told", metadata: ["service": "\(name)", "because": "\(because)"])
+        "clients have lost their locks and are told",
+        metadata: ["service": "\(name)", "because": "\(because)"])
       await tellAgain(name, number, because)
     }
   }

@@ -32,7 +32,8 @@ extension PlanRunner {
       throw PlanError("the journal of \(service.name) has lost its state number")
     }
     guard service.isolation == nil,
-      let stored = try await ServiceStateNumber.read(service.name, store: context.store, limit: context.limit).number,
+      let stored = try await ServiceStateNumber.read(service.name, store: context.store, limit: context.limit)
+        .number,
       stored > number
     else { return number }
     journal.stateNumber = Int(stored.value)

@@ -46,7 +46,8 @@ enum ServiceStateNumber {
     let key = try ClusterKeys.state(service)
     if let chosen, stored.map({ $0 <= chosen }) ?? true {
       return Next(
-        number: chosen, last: stored, write: .init(key, self.bytes(chosen)), comparison: .init(key, equals: bytes))
+        number: chosen, last: stored, write: .init(key, self.bytes(chosen)),
+        comparison: .init(key, equals: bytes))
     }
     var seen: [StateNumber] = stored.map { [$0] } ?? []
     if case .number(let local) = try await OwnThread.run("lf-state", { try directory.stateNumber() }) {
