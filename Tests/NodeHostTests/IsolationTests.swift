@@ -64,6 +64,19 @@ struct IsolationTests {
     #expect(stat(path, &status) == 0 && status.st_mode == S_IFDIR | 0o700)
   }
 
+  @Test(
+    "B8 a link that a client has put in the place of NFSv4's client records is not followed",
+    .enabled(if: isRoot))
+  func clientRecordsBehindALink() throws {
+    let storage = try TemporaryFolder()
+    try mustSucceed(mkdir(storage.path + "/other", 0o755), "other")
+    try mustSucceed(symlink(storage.path + "/other", storage.path + "/records"), "link")
+    let version4 = ServiceVersion4(clientRecords: storage.path + "/records", scope: "nfs")
+    #expect(throws: NodeHostError.self) { try version4.makeFolder(exports: [storage.path]) }
+    var status = stat()
+    #expect(stat(storage.path + "/other", &status) == 0 && status.st_mode == S_IFDIR | 0o755)
+  }
+
   @Test("A mount table is read as the kernel writes it")
   func mountTable() {
     let table = MountTable(

@@ -1,3 +1,5 @@
+import Cluster
+import NodeHost
 import Testing
 
 @testable import Sidecar
@@ -31,6 +33,18 @@ import Testing
     await turn.leave()
     try await waiting.value
     #expect(await turn.restarts == 1)
+  }
+
+  /// M7: what the kernel said before a restart was over must not make that restart somebody else's.
+  @Test func aRestartCountsForWhatIsSeenAfterIt() async throws {
+    let turn = ServerTurn()
+    let before = BootInstant.now
+    #expect(await turn.restarts(before: before) == 0)
+    try await turn.take(toRestart: true)
+    #expect(await turn.restarts(before: .now + .seconds(1)) == nil)
+    await turn.leave()
+    #expect(await turn.restarts(before: before) == nil)
+    #expect(await turn.restarts(before: .now + .milliseconds(1)) == 1)
   }
 
   @Test func whoCameFirstHasItFirst() async throws {

@@ -1,8 +1,9 @@
 /// Follows what the kernel says of its NFS server from one look to the next, so that a start is noticed that nobody here has
 /// asked for: with the stop before it went every lock, and nobody but lockferry tells the clients.
 ///
-/// Nothing but a start of the lock manager begins a grace period (fs/lockd/svc.c, `lockd_up_net` and `restart_grace`), and
-/// one lasts ten seconds at least, so that no look misses it.
+/// Nothing but a start of the lock manager begins a grace period (fs/lockd/svc.c, `lockd_up_net` and `restart_grace`). One
+/// that is shorter than the time between two looks is missed; so is a second start in the same grace period where something
+/// else keeps the one lockd of all network namespaces running.
 public struct ServerStartWatch: Sendable {
   /// What was seen.
   public struct Sight: Sendable, Equatable {

@@ -22,22 +22,29 @@ public struct ServiceVersion4: Sendable, Equatable {
   /// - Parameter exports: what the service exports.
   /// - Throws: ``NodeHostError`` where it is on no file system that is exported: it would stay behind when the service goes.
   func makeFolder(exports: [String]) throws(NodeHostError) {
-    let parent = clientRecords.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
-    let place = access(clientRecords, F_OK) == 0 ? clientRecords : parent.isEmpty ? "/" : parent
-    let device = try Self.device(place)
+    let isNew = mkdir(clientRecords, 0o700) == 0
+    guard isNew || errno == EEXIST else {
+      throw NodeHostError(errno, clientRecords)
+    }
+    // Clients can write beside it: a link that one of them has put in its place is not followed.
+    let folder = try Descriptor.open(clientRecords, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+    var status = stat()
+    guard fstat(folder.number, &status) == 0 else { throw NodeHostError(errno, clientRecords) }
+    guard status.st_uid == 0 else {
+      throw NodeHostError(
+        .invalid, "\(clientRecords) belongs to user \(status.st_uid), not to root: who has made it?")
+    }
     var exported: [dev_t] = []
     for path in exports { exported.append(try Self.device(path)) }
-    guard exported.contains(device) else {
+    guard exported.contains(status.st_dev) else {
+      if isNew { rmdir(clientRecords) }
       throw NodeHostError(
         .invalid,
         "\(clientRecords) is on no file system that the service exports, with which it would go to the next owner; does storage.attach mount it?"
       )
     }
-    guard mkdir(clientRecords, 0o700) == 0 || errno == EEXIST else {
-      throw NodeHostError(errno, clientRecords)
-    }
-    // Clients may reach it: it is theirs to read for nobody.
-    guard chmod(clientRecords, 0o700) == 0 else { throw NodeHostError(errno, clientRecords) }
+    // It is theirs to read for nobody.
+    guard fchmod(folder.number, 0o700) == 0 else { throw NodeHostError(errno, clientRecords) }
   }
 
   private static func device(_ path: String) throws(NodeHostError) -> dev_t {

@@ -43,11 +43,11 @@ public struct InterruptedRestart: Sendable {
     }
   }
 
-  /// Starts what was stopped, unless it runs.
+  /// Starts what was stopped, unless it runs. The note stays until ``forget()``: those whose locks went must be told first.
   ///
-  /// - Returns: what was started; nil where there is nothing to do.
-  /// - Throws: ``NodeHostError`` where it could not be started; the note stays.
-  public func finish() async throws -> String? {
+  /// - Returns: what had been stopped, and what was started, nil where it ran; nil where there was nothing to do.
+  /// - Throws: ``NodeHostError`` where it could not be started.
+  public func finish() async throws -> (part: Part, started: String?)? {
     guard let part = try await OwnThread.run("lf-restarting", { self.part }) else { return nil }
     let service = NFSService()
     var done: String?
@@ -64,7 +64,6 @@ public struct InterruptedRestart: Sendable {
         done = arguments.joined(separator: " ")
       }
     }
-    forget()
-    return done
+    return (part, done)
   }
 }

@@ -8,12 +8,10 @@ extension NodeShell {
   /// This node's own server, as the kernel shows it.
   func onServer(_ found: NFSServerFacts, asked: BootInstant) async {
     let start = await serverStarts.onSight(found.sight(asked: asked))
-    let restarts = await serverTurn.restarts
-    let isOwn = restarts != restartsSeen
-    // One of lockferry's own is past when no grace period runs and nobody is at it.
-    if found.graceEnded != false, await !serverTurn.isTaken { restartsSeen = restarts }
+    let isOwn = await serverTurn.restarts != restartsSeen
+    // Whatever is younger than this sight is not in it.
+    if let past = await serverTurn.restarts(before: asked) { restartsSeen = past }
     guard let start, !isOwn else { return }
-    restartsSeen = restarts
     let concerned = configuration.services.filter { $0.isolation == nil && !$0.usesGanesha }
     startTelling(concerned, wereToldAfter: start.by, "this node's NFS server was restarted by somebody")
   }
@@ -45,7 +43,8 @@ extension NodeShell {
       guard let status = await notifications.status(other.name), status.ended == nil,
         status.stateNumber < Int(number.value)
       else { continue }
-      await tellAgain(other.name, number, "the adoption of \(service) has restarted this node's NFS server")
+      await tellAgain(
+        other.name, number, "the adoption of \(service) has restarted this node's NFS server", until: .now)
     }
   }
 
@@ -56,9 +55,30 @@ extension NodeShell {
     jobs.start { await self.tell(services, wereToldAfter: start, because) }
   }
 
-  private func tell(_ services: [ServiceConfiguration], wereToldAfter start: BootInstant, _ because: String)
-    async
-  {
+  /// Those whose plan runs, or which have not been seen yet since this daemon began, when they are online.
+  private func tell(
+    _ services: [ServiceConfiguration], wereToldAfter start: BootInstant, _ because: String
+  ) async {
+    let due = BootInstant.now + configuration.mirror.gracePeriod
+    var (waiting, number) = (services, StateNumber?.none)
+    while !Task.isCancelled {
+      let settled = waiting.filter { isSettled($0.name) }
+      waiting.removeAll { service in settled.contains { $0.name == service.name } }
+      number = await tell(settled, wereToldAfter: start, number, because, until: due)
+      if waiting.isEmpty || BootInstant.now >= due { return }
+      try? await clock.sleep(for: .milliseconds(100))
+    }
+  }
+
+  private func isSettled(_ service: ServiceName) -> Bool {
+    instance.standing(of: service).hasBeenSeen && (isOnline(service) || !instance.isServing(service))
+  }
+
+  /// Returns what they are told: one number for all, since a client of two of them takes another one for another restart.
+  private func tell(
+    _ services: [ServiceConfiguration], wereToldAfter start: BootInstant, _ number: StateNumber?,
+    _ because: String, until due: BootInstant
+  ) async -> StateNumber? {
     var concerned: [ServiceName] = []
     for service in services where isOnline(service.name) {
       guard let epoch = instance.standing(of: service.name).ownership?.epoch else { continue }
@@ -67,30 +87,45 @@ extension NodeShell {
       guard await (try? records(of: service.name))?.isEmpty != true else { continue }
       concerned.append(service.name)
     }
-    // One number for all: a client of two of them takes another one for another restart.
-    var numbers: [StateNumber] = []
-    for name in concerned {
-      let next = try? await ServiceStateNumber.next(
-        name, directory: statusDirectory(of: name), store: store, limit: configuration.beats.storeTimeout)
-      if let next { numbers.append(next.number) }
+    var numbers = [number].compactMap(\.self)
+    if numbers.isEmpty {
+      for name in concerned {
+        let next = try? await ServiceStateNumber.next(
+          name, directory: statusDirectory(of: name), store: store, limit: configuration.beats.storeTimeout)
+        if let next { numbers.append(next.number) }
+      }
     }
     let number = numbers.max()
     for name in concerned {
       log.warning(
         "clients have lost their locks and are told",
         metadata: ["service": "\(name)", "because": "\(because)"])
-      await tellAgain(name, number, because)
+      jobs.start { await self.tellAgain(name, number, because, until: due) }
     }
+    return number
   }
 
-  private func tellAgain(_ name: ServiceName, _ number: StateNumber?, _ because: String) async {
-    do {
-      try await tellAgain(
-        name, NotificationRequest(force: false, actor: "lockferry", because: because), number: number)
-    } catch {
-      log.critical(
-        "clients whose locks are gone are not told",
-        metadata: ["service": "\(name)", "because": "\(because)", "error": "\(error.message)"])
+  /// As often as it takes while there is time: nobody else tells them.
+  private func tellAgain(
+    _ name: ServiceName, _ number: StateNumber?, _ because: String, until due: BootInstant
+  ) async {
+    while !Task.isCancelled {
+      do {
+        return try await tellAgain(
+          name, NotificationRequest(force: false, actor: "lockferry", because: because), number: number)
+      } catch {
+        let isForGood = [.unsafe, .preconditionFailed, .noSuchObject].contains(error.code)
+        guard !isForGood, BootInstant.now < due else {
+          log.critical(
+            "clients whose locks are gone are not told",
+            metadata: ["service": "\(name)", "because": "\(because)", "error": "\(error.message)"])
+          return
+        }
+        log.warning(
+          "clients whose locks are gone are not told yet",
+          metadata: ["service": "\(name)", "error": "\(error.message)"])
+        try? await clock.sleep(for: .seconds(1))
+      }
     }
   }
 }

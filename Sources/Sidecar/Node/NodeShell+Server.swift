@@ -15,9 +15,12 @@ extension NodeShell {
       return
     }
     do {
-      if let started = try await interrupted.finish() {
-        log.warning("started what an earlier daemon had stopped", metadata: ["what": "\(started)"])
-        await tellOwnClients()
+      if let (part, started) = try await interrupted.finish() {
+        if let started {
+          log.warning("started what an earlier daemon had stopped", metadata: ["what": "\(started)"])
+        }
+        if part == .server { await tellOwnClients() }
+        interrupted.forget()
       }
     } catch {
       log.critical(
@@ -29,20 +32,21 @@ extension NodeShell {
   /// Whose locks went when an earlier daemon stopped the NFS server for an adoption: if the service has gone to another node
   /// meanwhile, no plan here tells them. Where one does, it restarts the server again and takes a later number.
   private func tellOwnClients() async {
-    for service in configuration.services where service.restartsOwnServer && service.tellsOwnClients {
-      do {
-        guard
-          let (number, all) = try await ownClients.tellRemembered(
-            service, gracePeriod: configuration.mirror.gracePeriod)
-        else { continue }
-        log.notice(
-          "this node's own clients are told of a restart that an earlier daemon began",
-          metadata: ["for": "\(service.name)", "clients": "\(all)", "number": "\(number)"])
-      } catch {
-        log.critical(
-          "this node's own clients have lost their locks and are not told",
-          metadata: ["for": "\(service.name)", "error": "\(error)"])
-      }
+    // Outside of a grace period clients would forget the locks that they still have (fs/lockd/clntproc.c,
+    // `nlmclnt_reclaim`).
+    let facts = try? await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
+    guard facts?.isServing == true, facts?.graceEnded == false else { return }
+    do {
+      let told = try await ownClients.tellRemembered(
+        configuration.services.filter { $0.restartsOwnServer && $0.tellsOwnClients },
+        gracePeriod: configuration.mirror.gracePeriod)
+      guard let (number, all) = told else { return }
+      log.notice(
+        "this node's own clients are told of a restart that an earlier daemon began",
+        metadata: ["clients": "\(all)", "number": "\(number)"])
+    } catch {
+      log.critical(
+        "this node's own clients have lost their locks and are not told", metadata: ["error": "\(error)"])
     }
   }
 

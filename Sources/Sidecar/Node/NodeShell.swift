@@ -135,6 +135,7 @@ actor NodeShell {
     )
     await recoveries.connect { await self.reviseRecovery($0, $1, epoch: $2, clients: $3) }
     instance.onStanding(await standingHere())
+    askServers()
     await tellMirrorsOfServers()
   }
 
@@ -214,6 +215,7 @@ actor NodeShell {
   private func probe() async {
     while !Task.isCancelled {
       let began = BootInstant.now
+      askServers()
       if !configuration.health.probes.isEmpty || !ownServers.isEmpty {
         async let isolated = askOwnServers()
         judge.onRound(await healthRounds.ask() + isolated)
@@ -233,9 +235,14 @@ actor NodeShell {
     }
   }
 
+  /// What the kernel says of its servers is wanted at the end of a round.
+  private func askServers() {
+    if ganesha == nil { server.ask() }
+    for own in ownServers.values { own.ask() }
+  }
+
   private func tellMirrorsOfServers() async {
     if ganesha == nil {
-      server.ask()
       let facts = server.facts(noOlderThan: configuration.health.interval * 5)
       let isUp = judge.verdict == .healthy && facts != nil && facts?.found.threads != 0
       await mirrors?.shared.onLockManager(isUp: isUp)
@@ -248,7 +255,6 @@ actor NodeShell {
       await tellMirrorOfGanesha()
     }
     for (service, own) in ownServers {
-      own.ask()
       let facts = own.facts(noOlderThan: configuration.health.interval * 5)
       await mirrors?.own[service]?.onLockManager(
         isUp: facts?.found.isServing == true && judge.verdict == .healthy)

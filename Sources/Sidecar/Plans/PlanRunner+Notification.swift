@@ -31,7 +31,10 @@ extension PlanRunner {
     guard let number = journal.number else {
       throw PlanError("the journal of \(service.name) has lost its state number")
     }
-    guard service.isolation == nil,
+    guard service.isolation == nil else { return number }
+    // A number that is in the store before its restart must not be told before it: no client would heed it afterwards.
+    try await context.serverTurn.waitUntilFree()
+    guard
       let stored = try await ServiceStateNumber.read(service.name, store: context.store, limit: context.limit)
         .number,
       stored > number
@@ -62,9 +65,11 @@ extension PlanRunner {
     guard let stored else { return "no client was ever told anything" }
     let own = await goOnTellingOwnClients(stored)
     let ownText = own > 0 ? "; so are \(own) clients of this node's own NFS server" : ""
-    guard let assignment = assignment(stored) else {
+    guard var assignment = assignment(stored) else {
       return "clients are told by a command, once" + ownText
     }
+    // Who is told of a restart by somebody else knows this node by its own names.
+    if service.isolation == nil { assignment.names += context.ownClients.names }
     let told = try await context.notifications.goOn(assignment)
     let entries = try await history().entries.filter { $0.epoch == Int(clamping: epoch) }
     var kept: Int?

@@ -144,15 +144,20 @@ struct OwnClients: Sendable {
     return try await notifications.tell(own(assignment, others), records, patience: patience)
   }
 
-  /// Tells those who were remembered for the last adoption of `service` that an earlier daemon began here, whatever the
-  /// store says by now.
+  /// Tells those who were remembered for the last adoptions of `services` that an earlier daemon began here, whatever the
+  /// store says by now. One number for all: most are in the memory of each.
   ///
   /// - Returns: what they are told, and how many they are; nil where there is nobody.
   func tellRemembered(
-    _ service: ServiceConfiguration, gracePeriod: Duration
+    _ services: [ServiceConfiguration], gracePeriod: Duration
   ) async throws -> (number: StateNumber, all: Int)? {
-    guard let memory = try await read(service.name), !memory.records.isEmpty else { return nil }
-    var seen = memory.told.flatMap(StateNumber.init).map { [$0] } ?? []
+    var memories: [(service: ServiceConfiguration, memory: Memory)] = []
+    for service in services {
+      guard let memory = try await read(service.name), !memory.records.isEmpty else { continue }
+      memories.append((service, memory))
+    }
+    guard !memories.isEmpty else { return nil }
+    var seen = memories.compactMap { $0.memory.told.flatMap(StateNumber.init) }
     let live = live
     if case .number(let local) = try await OwnThread.run("lf-state", { try live.stateNumber() }) {
       seen.append(local)
@@ -161,10 +166,13 @@ struct OwnClients: Sendable {
       throw PlanError("no state number is left above \(seen.map(\.description).joined(separator: ", "))")
     }
     try await OwnThread.run("lf-state") { try live.raiseState(to: number) }
-    let assignment = NotificationAssignment(
-      service: service.name, epoch: memory.epoch, number: number, teller: .builtIn, names: [], addresses: [],
-      retry: service.notification.retry, graceLeft: nil, gracePeriod: gracePeriod)
-    return try await tell(assignment, others: [], patience: .zero).map { (number, $0.all) }
+    for (service, memory) in memories {
+      let assignment = NotificationAssignment(
+        service: service.name, epoch: memory.epoch, number: number, teller: .builtIn, names: [],
+        addresses: [], retry: service.notification.retry, graceLeft: nil, gracePeriod: gracePeriod)
+      _ = try await tell(assignment, others: [], patience: .zero)
+    }
+    return (number, Set(memories.flatMap { $0.memory.own.keys }).count)
   }
 
   /// Goes on where a daemon that has ended was telling them.

@@ -56,14 +56,24 @@ extension PlanRunner {
       let done = try await body(&journal)
       // Now, since they need no service address, and whatever fails after this has taken their locks already.
       let told = await tellOfRestart(journal)
+      await forgetRestart()
       await context.serverTurn.leave()
       return done + told
     } catch {
       // Somebody else may adopt the service then, and nobody here would tell them; also if the plan has been called off.
       let (runner, soFar) = (self, journal)
       let told = hasBegun ? await Task { await runner.tellOfFailedRestart(soFar) }.value : ""
+      await Task { await runner.forgetRestart() }.value
       await context.serverTurn.leave()
       throw told.isEmpty ? error : PlanError("\(error)\(told)")
+    }
+  }
+
+  /// Not before everybody is told: a daemon that is killed until then leaves that to the next one.
+  private func forgetRestart() async {
+    let interrupted = context.interrupted
+    try? await OwnThread.run("lf-restarting") {
+      if interrupted.part == .server, NFSServerFacts.read().isServing { interrupted.forget() }
     }
   }
 

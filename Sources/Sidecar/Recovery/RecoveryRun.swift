@@ -49,12 +49,9 @@ struct RecoveryRun {
   /// its commands would not run any more.
   private func startedAgain() async -> String {
     guard isStopped else { return "" }
-    let (service, interrupted) = (service, interrupted)
+    let service = service
     do {
-      try await Task {
-        try await service.start()
-        interrupted.forget()
-      }.value
+      try await Task { try await service.start() }.value
       return "; the NFS server is started again"
     } catch {
       return "; nor could the NFS server be started again: \(error)"
@@ -82,7 +79,6 @@ struct RecoveryRun {
       began = BootClock.now
       try await service.start()
       isStopped = false
-      interrupted.forget()
       return nil
     case .restartStatusMonitor:
       return try await service.restartStatusMonitor(interrupted)

@@ -1,14 +1,32 @@
+import Cluster
+import NodeHost
+
 /// This node's own NFS server, which the adoptions of several services restart one after the other: in the middle of one
 /// restart another would find the server stopped or started by nobody, and a grace period that is not its own.
 actor ServerTurn {
   /// How often it was restarted, or was begun to be, since the daemon began.
   private(set) var restarts = 0
   private(set) var isTaken = false
+  /// When somebody left it last.
+  private(set) var leftAt: BootInstant?
   /// Who came first is first.
   private var waiting: [(ticket: UInt64, continuation: CheckedContinuation<Void, any Error>)] = []
   private var lastTicket: UInt64 = 0
   /// How many wait.
   var waitingCount: Int { waiting.count }
+
+  /// The restarts that showed in what the kernel said when it was asked at `moment`; nil where one may be half seen.
+  func restarts(before moment: BootInstant) -> Int? {
+    isTaken || leftAt.map { $0 >= moment } ?? false ? nil : restarts
+  }
+
+  /// Waits until nobody has it.
+  ///
+  /// - Throws: `CancellationError`
+  func waitUntilFree() async throws {
+    try await take(toRestart: false)
+    leave()
+  }
 
   /// Waits until nobody else has it, and takes it.
   ///
@@ -41,6 +59,7 @@ actor ServerTurn {
 
   /// Leaves it to the next, who has it at once: nobody comes in between.
   func leave() {
+    leftAt = .now
     isTaken = !waiting.isEmpty
     if isTaken { waiting.removeFirst().continuation.resume() }
   }
