@@ -50,12 +50,7 @@ extension Scenario {
     guard recovery != setting.recovery else { return self }
     var setting = setting
     setting.recovery = recovery
-    var other = Scenario(
-      name: "\(name)-\(recovery.rawValue)", what: what, expectedToFail: expectedToFail, setting: setting,
-      play: play)
-    guard recovery == .lockManager || recovery == .isolated else { return other }
-    // Whoever else uses lockd, a killed one begins a grace period, and one of the service's own has it anew.
-    other.expectedToFail = nil
+    let other = Scenario(name: "\(name)-\(recovery.rawValue)", what: what, setting: setting, play: play)
     guard recovery == .lockManager, kernel.isAtLeast(6, 6) else { return other }
     return Scenario(
       name: other.name, what: "this kernel's lockd takes no signal, so nobody may open the service",

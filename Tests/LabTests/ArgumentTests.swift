@@ -44,10 +44,6 @@ import Testing
       #expect((scenario.expectedToFail != nil) == isRefused)
     }
     #expect(Scenario.crash.recovering(by: .restart, on: new).name == "crash")
-    // An NFSv3 mount keeps lockd up across a restart of nfsd, and does not keep it alive.
-    #expect(Scenario.pinned.recovering(by: .nfs, on: old).expectedToFail != nil)
-    #expect(Scenario.pinned.recovering(by: .lockManager, on: old).expectedToFail == nil)
-    #expect(Scenario.pinned.recovering(by: .isolated, on: new).expectedToFail == nil)
     #expect(Scenario.underSystemd.recovering(by: .nfs, on: old).setting.isUnderSystemd)
     #expect(Scenario.underSystemd.setting.recovery == .isolated)
     #expect(
@@ -78,6 +74,6 @@ import Testing
     for name in names { _ = try Lab.parse(["--scenario", name, "--kernel", "6.12"]) }
     #expect(
       Scenario.all.filter(\.isCompared).map(\.name)
-        == ["crash", "migrate", "own-clients", "pinned-lockd", "graceful-stop"])
+        == ["crash", "migrate", "nfsd-restarts", "own-clients", "pinned-lockd", "graceful-stop"])
   }
 }
