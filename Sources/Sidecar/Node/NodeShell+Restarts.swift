@@ -44,7 +44,8 @@ extension NodeShell {
         status.stateNumber < Int(number.value)
       else { continue }
       await tellAgain(
-        other.name, number, "the adoption of \(service) has restarted this node's NFS server", until: .now)
+        other.name, number, "the adoption of \(service) has restarted this node's NFS server",
+        wereToldAfter: nil, until: .now)
     }
   }
 
@@ -70,8 +71,11 @@ extension NodeShell {
     }
   }
 
+  /// Not one that the store calls ours while this daemon has not taken it up yet.
   private func isSettled(_ service: ServiceName) -> Bool {
-    instance.standing(of: service).hasBeenSeen && (isOnline(service) || !instance.isServing(service))
+    let standing = instance.standing(of: service)
+    let isOurs = instance.isServing(service) || standing.ownership?.node == configuration.node
+    return standing.hasBeenSeen && (isOnline(service) || !isOurs)
   }
 
   /// Returns what they are told: one number for all, since a client of two of them takes another one for another restart.
@@ -100,16 +104,22 @@ extension NodeShell {
       log.warning(
         "clients have lost their locks and are told",
         metadata: ["service": "\(name)", "because": "\(because)"])
-      jobs.start { await self.tellAgain(name, number, because, until: due) }
+      jobs.start { await self.tellAgain(name, number, because, wereToldAfter: start, until: due) }
     }
     return number
   }
 
   /// As often as it takes while there is time: nobody else tells them.
   private func tellAgain(
-    _ name: ServiceName, _ number: StateNumber?, _ because: String, until due: BootInstant
+    _ name: ServiceName, _ number: StateNumber?, _ because: String, wereToldAfter start: BootInstant?,
+    until due: BootInstant
   ) async {
     while !Task.isCancelled {
+      if let start, let epoch = instance.standing(of: name).ownership?.epoch,
+        let toldAt = try? await notifications.lastBegin(name, epoch: epoch), toldAt >= start
+      {
+        return
+      }
       do {
         return try await tellAgain(
           name, NotificationRequest(force: false, actor: "lockferry", because: because), number: number)

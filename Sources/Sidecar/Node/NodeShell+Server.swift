@@ -32,11 +32,13 @@ extension NodeShell {
   /// Whose locks went when an earlier daemon stopped the NFS server for an adoption: if the service has gone to another node
   /// meanwhile, no plan here tells them. Where one does, it restarts the server again and takes a later number.
   private func tellOwnClients() async {
-    // Outside of a grace period clients would forget the locks that they still have (fs/lockd/clntproc.c,
-    // `nlmclnt_reclaim`).
-    let facts = try? await OwnThread.run("lf-nfsd") { NFSServerFacts.read() }
-    guard facts?.isServing == true, facts?.graceEnded == false else { return }
     do {
+      // Outside of a grace period clients would forget the locks that they still have (fs/lockd/clntproc.c,
+      // `nlmclnt_reclaim`).
+      let window = try await ReclaimWindow.read(try await NFSServerFacts.read(for: nil))
+      let reserve = ReclaimWindow.reserve(
+        of: configuration.mirror.gracePeriod, stopTime: configuration.beats.stopTime)
+      guard case .open = window, window.obstacle(reserve: reserve) == nil else { return }
       let told = try await ownClients.tellRemembered(
         configuration.services.filter { $0.restartsOwnServer && $0.tellsOwnClients },
         gracePeriod: configuration.mirror.gracePeriod)

@@ -10,13 +10,13 @@ extension PlanRunner {
 
   func notifyClients(_ journal: inout PlanJournal) async throws -> String {
     if plan.kind == .resumption { return try await goOnNotifying() }
-    var number = try await numberToTell(&journal)
+    var number = try await numberToTell(&journal, waits: false)
     let records = try await clientsToTell()
     await beginRecovery(of: records, number)
     let reclaims = try await beginReclaims()
     let start = BootClock.now
     var told = try await tellClients(records, number, &journal)
-    while case let newer = try await numberToTell(&journal), newer != number {
+    while case let newer = try await numberToTell(&journal, waits: true), newer != number {
       number = newer
       told = try await tellClients(records, number, &journal)
     }
@@ -27,18 +27,32 @@ extension PlanRunner {
 
   /// The journal's, unless the adoption of another service has restarted this node's NFS server since: its number stands in
   /// the store then, and whoever has heard that one takes this service's for an old one.
-  private func numberToTell(_ journal: inout PlanJournal) async throws -> StateNumber {
+  ///
+  /// It is in the store before its restart and must not be told before that, since no client would heed it afterwards: so
+  /// nobody restarts the server while it is read.
+  ///
+  /// - Parameter waits: until nobody restarts it. The first telling must not wait for others while its own grace period runs.
+  private func numberToTell(_ journal: inout PlanJournal, waits: Bool) async throws -> StateNumber {
     guard let number = journal.number else {
       throw PlanError("the journal of \(service.name) has lost its state number")
     }
     guard service.isolation == nil else { return number }
-    // A number that is in the store before its restart must not be told before it: no client would heed it afterwards.
-    try await context.serverTurn.waitUntilFree()
-    guard
-      let stored = try await ServiceStateNumber.read(service.name, store: context.store, limit: context.limit)
-        .number,
-      stored > number
-    else { return number }
+    if waits {
+      try await context.serverTurn.take(toRestart: false)
+    } else if await !context.serverTurn.takeIfFree() {
+      return number
+    }
+    let stored: StateNumber?
+    do {
+      stored = try await ServiceStateNumber.read(
+        service.name, store: context.store, limit: context.limit
+      ).number
+    } catch {
+      await context.serverTurn.leave()
+      throw error
+    }
+    await context.serverTurn.leave()
+    guard let stored, stored > number else { return number }
     journal.stateNumber = Int(stored.value)
     return stored
   }

@@ -166,12 +166,18 @@ struct OwnClients: Sendable {
       throw PlanError("no state number is left above \(seen.map(\.description).joined(separator: ", "))")
     }
     try await OwnThread.run("lf-state") { try live.raiseState(to: number) }
+    var problem: (any Error)?
     for (service, memory) in memories {
       let assignment = NotificationAssignment(
         service: service.name, epoch: memory.epoch, number: number, teller: .builtIn, names: [],
         addresses: [], retry: service.notification.retry, graceLeft: nil, gracePeriod: gracePeriod)
-      _ = try await tell(assignment, others: [], patience: .zero)
+      do {
+        _ = try await tell(assignment, others: [], patience: .zero)
+      } catch {
+        problem = error
+      }
     }
+    if let problem { throw problem }
     return (number, Set(memories.flatMap { $0.memory.own.keys }).count)
   }
 

@@ -55,7 +55,8 @@ extension PlanRunner {
       hasBegun = true
       let done = try await body(&journal)
       // Now, since they need no service address, and whatever fails after this has taken their locks already.
-      let told = await tellOfRestart(journal)
+      let (runner, soFar) = (self, journal)
+      let told = await Task { await runner.tellOfRestart(soFar) }.value
       await forgetRestart()
       await context.serverTurn.leave()
       return done + told
@@ -63,7 +64,7 @@ extension PlanRunner {
       // Somebody else may adopt the service then, and nobody here would tell them; also if the plan has been called off.
       let (runner, soFar) = (self, journal)
       let told = hasBegun ? await Task { await runner.tellOfFailedRestart(soFar) }.value : ""
-      await Task { await runner.forgetRestart() }.value
+      if !told.isEmpty { await forgetRestart() }
       await context.serverTurn.leave()
       throw told.isEmpty ? error : PlanError("\(error)\(told)")
     }

@@ -20,12 +20,11 @@ actor ServerTurn {
     isTaken || leftAt.map { $0 >= moment } ?? false ? nil : restarts
   }
 
-  /// Waits until nobody has it.
-  ///
-  /// - Throws: `CancellationError`
-  func waitUntilFree() async throws {
-    try await take(toRestart: false)
-    leave()
+  /// Takes it if nobody has it.
+  func takeIfFree() -> Bool {
+    guard !isTaken else { return false }
+    isTaken = true
+    return true
   }
 
   /// Waits until nobody else has it, and takes it.
