@@ -35,7 +35,10 @@ public enum BackgroundProgram {
       let count = read(output.number, &chunk, chunk.count)
       if count < 0, errno == EAGAIN || errno == EINTR { continue }
       guard count > 0 else { return end(process, said: said, isLate: false) }
-      if chunk[..<count].contains(word) { return nil }
+      if chunk[..<count].contains(word) {
+        reapWhenItEnds(process)
+        return nil
+      }
       said = Array((said + chunk[..<count]).suffix(OutputTail.capacity))
     }
     return end(process, said: said, isLate: true)
@@ -53,6 +56,14 @@ public enum BackgroundProgram {
     }
     guard dup2(nothing.number, STDOUT_FILENO) >= 0, dup2(nothing.number, STDERR_FILENO) >= 0 else {
       throw NodeHostError(errno, "/dev/null")
+    }
+  }
+
+  /// Whoever waits for any child of this process, as a test runner does, is not to find one for which nobody cares.
+  private static func reapWhenItEnds(_ process: Int32) {
+    try? OwnThread.start("lf-reap") {
+      var (signalled, value) = (false, Int32(0))
+      _ = lfh_reap(process, &signalled, &value)
     }
   }
 
