@@ -12,8 +12,10 @@ extension NodeShell {
     // Whatever is younger than this sight is not in it.
     if let past = await serverTurn.restarts(before: asked) { restartsSeen = past }
     guard let start, !isOwn else { return }
-    let concerned = configuration.services.filter { $0.isolation == nil && !$0.usesGanesha }
-    startTelling(concerned, wereToldAfter: start.by, "this node's NFS server was restarted by somebody")
+    let shared = configuration.services.filter { $0.isolation == nil && !$0.usesGanesha }
+    startTelling(
+      concerned(by: start, among: shared), wereToldAfter: start.by,
+      "this node's NFS server was restarted by somebody")
   }
 
   /// An isolated service's own.
@@ -23,9 +25,21 @@ extension NodeShell {
       return
     }
     // Nobody but its plan has any reason to: what was told since no grace period ran was told of this start.
+    let own = configuration.services.filter { $0.name == service }
     startTelling(
-      configuration.services.filter { $0.name == service }, wereToldAfter: start.after ?? start.by,
+      concerned(by: start, among: own), wereToldAfter: start.after ?? start.by,
       "its NFS server was restarted by somebody")
+  }
+
+  /// Of what a command has told nobody knows when. So where this daemon has not seen the server before, its start may be that
+  /// of an adoption, and is no alarm.
+  private func concerned(
+    by start: ServerStartWatch.Start, among services: [ServiceConfiguration]
+  ) -> [ServiceConfiguration] {
+    services.filter { service in
+      guard case .command = service.notification else { return true }
+      return start.after != start.by
+    }
   }
 
   /// NFS-Ganesha.
