@@ -19,12 +19,7 @@ struct LabStraggler {
     let log = open(arguments[4], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     guard log >= 0 else { refuse("can't write \(arguments[4])") }
     let server = NFSServer(address: arguments[1])
-    let file: [UInt8]
-    do throws(NFSFailure) {
-      file = try server.create("straggler.dat", in: try server.mount(arguments[3], port: port))
-    } catch {
-      refuse("\(arguments[3]): \(error)")
-    }
+    let file = begin(arguments[3], of: server, port: port)
     while true {
       do throws(NFSFailure) {
         try server.write(Array("straggler\n".utf8), to: file)
@@ -34,6 +29,21 @@ struct LabStraggler {
       }
       usleep(50_000)
     }
+  }
+
+  /// The file to write to. A busy emulated machine does not always answer in time.
+  private static func begin(_ export: String, of server: NFSServer, port: UInt16) -> [UInt8] {
+    var last = NFSFailure.silent("not asked")
+    for _ in 0..<60 {
+      do throws(NFSFailure) {
+        return try server.create("straggler.dat", in: try server.mount(export, port: port))
+      } catch {
+        guard case .silent = error else { refuse("\(export): \(error)") }
+        last = error
+      }
+      usleep(500_000)
+    }
+    refuse("\(export): \(last)")
   }
 
   private static func note(_ words: String, _ log: Int32) {

@@ -55,6 +55,36 @@ extension Scenario {
     return outcome
   }
 
+  /// 7 and 9: between the restart of b's NFS server, with which its own clients' locks go, and the moment in which they are
+  /// told, the daemon dies.
+  static let restarterDies = Scenario(
+    name: "restarter-dies",
+    what: "lockferry on the adoptive server is killed as soon as the grace period of its NFS server runs",
+    otherRecoveries: [.lockManager], setting: Setting(recovery: .nfs)
+  ) { site in
+    let held = try await site.begin()
+    let own = try await OwnClient.begin(on: site)
+    try await site.a.powerCut()
+    site.note("power of a is cut; b has \(own.heldBefore) lock of a client of its own")
+    // At last with the shell's own words alone: a process takes longer than what is to be met.
+    let note = try await site.b.run(
+      """
+      daemon=$(cat /run/lockferry.pid) grace=
+      until curl -s http://127.0.0.1:9943/status | grep -qE '"step" ?: ?"server"'; do sleep 0.1; done
+      until [ "$grace" = N ]; do read -r grace < /proc/fs/lockd/nlm_end_grace; done 2> /dev/null
+      kill -9 $daemon
+      cat /run/lockferry/restarting || true
+      """, within: .seconds(240))
+    site.note("the grace period of b runs; its lockferry is killed")
+    try await site.b.run("sleep 1; . $lab_scripts/start-lockferry.sh")
+    try await site.adopt()
+    await own.waitForReclaim()
+    var outcome = try await site.judge(on: site.b, heldBefore: held)
+    try await own.judge(&outcome)
+    if note.isEmpty { outcome.problems.append("it was killed when b's own clients had been told already") }
+    return outcome
+  }
+
   /// 10
   static let pinned = Scenario(
     name: "pinned-lockd",

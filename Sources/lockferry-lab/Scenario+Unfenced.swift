@@ -7,14 +7,14 @@ extension Scenario {
   static let hangUnfenced = Scenario(
     name: "hang-unfenced",
     what: "the primary hangs, nothing fences it, both servers mount the disk; it goes on after the adoption",
-    otherRecoveries: [.isolated], setting: Setting(isFenced: false, sharesDisk: true)
+    otherRecoveries: Setting.Recovery.inEveryWay, setting: Setting(isFenced: false, sharesDisk: true)
   ) { site in try await comesBack(site, after: .hang) }
 
   /// 2b, harder
   static let pauseUnfenced = Scenario(
     name: "pause-unfenced",
     what: "the same, but the primary's clocks stand still as well, as when a hypervisor pauses a machine",
-    otherRecoveries: [.isolated], setting: Setting(isFenced: false, sharesDisk: true)
+    otherRecoveries: Setting.Recovery.inEveryWay, setting: Setting(isFenced: false, sharesDisk: true)
   ) { site in try await comesBack(site, after: .stop) }
 
   private static func comesBack(_ site: Site, after pause: Guest.Pause) async throws -> Outcome {
@@ -121,7 +121,7 @@ struct Straggler: Sendable {
       HostTestKit.builtProgram("lab-straggler"), address, try await site.mountPort(on: server),
       site.service.folder, straggler.log,
     ])
-    try await eventually("\(server.name) takes the straggler's writes") {
+    try await eventually(within: .seconds(90), "\(server.name) takes the straggler's writes") {
       if let end = program.end { throw HostTestError("lab-straggler: \(end): \(program.errors)") }
       return straggler.lines.count { $0.hasSuffix(" took") } >= 3
     }

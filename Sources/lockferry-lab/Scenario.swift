@@ -62,7 +62,7 @@ struct Scenario: Sendable {
     crash, hang, daemonHangs, hangUnfenced, pauseUnfenced, cutOff, serverStops, migrate, daemonDies,
     adopterDies,
     clientReboots, serverRestarts,
-    ownClients,
+    ownClients, restarterDies,
     pinned, gracefulStop, notifyAlone, untold, mirroredUntilTheCut, refusedUntilMirrored, ownStatusMonitor,
     underSystemd, twoServices, crashByIPv6, version4,
   ]

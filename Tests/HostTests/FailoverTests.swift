@@ -141,8 +141,9 @@ extension HostTests {
     }
 
     /// An owner that can't renew gives its service up before the others may take it: its cable is pulled and its way
-    /// to the store cut.
-    @Test func anOwnerThatIsCutOffFromTheStoreGivesTheAddressUpBeforeTheOtherTakesIt() async throws {
+    /// to the store cut. Also where it can't write down that it has: its run directory is full, or broken as here.
+    @Test(arguments: [true, false])
+    func anOwnerThatIsCutOffFromTheStoreGivesTheAddressUpBeforeTheOtherTakesIt(writesItDown: Bool) async throws {
       try await withTestNetwork { network in
         var site = try await TwoServers(in: network)
         site.store = network.sharedPath("disk/lockferry")
@@ -160,6 +161,9 @@ extension HostTests {
         try site.writeNodeFiles()
         try await site.startStatusMonitors()
         try await site.startDaemons()
+        if !writesItDown {
+          try await site.primary.run(["mkdir", "/run/lockferry/\(TwoServers.service).given-up"]).orThrow()
+        }
 
         try await site.primary.disconnect()
         try await site.primary.run(["umount", "--lazy", network.sharedPath("disk")]).orThrow()

@@ -24,10 +24,9 @@ extension NodeShell {
   func reclaimWindow(of name: ServiceName, known: Duration?) async throws -> ReclaimWindow {
     let service = configuration.services.first { $0.name == name }
     guard service?.usesGanesha == true else {
-      let watch = service?.isolation == nil ? serverStarts : ownStarts[name]
       let length =
         (try? await OwnThread.run("lf-nfsd") { GracePeriod.length() }) ?? configuration.mirror.gracePeriod
-      let seen = watch?.graceLeft(of: length, now: .now)
+      let seen = restarts.graceLeft(of: name, length: length, now: .now)
       return try await ReclaimWindow.read(
         try await serverFacts(of: name), known: [known, seen].compactMap(\.self).max())
     }

@@ -56,9 +56,12 @@ extension NodeShell {
       subject: "nfs of \(service.name) at \(address)", problem: problem, took: BootClock.now - start)
   }
 
-  func isOnline(_ name: ServiceName) -> Bool {
-    instance.isServing(name) && instance.standing(of: name).ownership?.state == .online
-      && planStatus[name] == nil && !busy.contains(name) && !withdrawals.contains(name)
+  func isOnline(_ name: ServiceName) -> Bool { whereabouts(of: name) == .online }
+
+  func whereabouts(of name: ServiceName) -> UntoldRestart.Whereabouts {
+    instance.whereabouts(
+      of: name,
+      isBusy: planStatus[name] != nil || busy.contains(name) || withdrawals.contains(name))
   }
 
   /// A program of the service that has died is started again, under the same records and exports; nfsd and its locks

@@ -8,6 +8,7 @@ extension NodeShell {
   /// What an earlier daemon had stopped to restart it, and was killed: it is wanted also where the service has gone to
   /// another node meanwhile. No plan restarts it while this is under way.
   func finishRestart() async {
+    defer { isFinishingRestart = false }
     let interrupted = InterruptedRestart(runDirectory: configuration.runDirectory)
     do {
       try await serverTurn.take(toRestart: false)
@@ -43,6 +44,7 @@ extension NodeShell {
         configuration.services.filter { $0.restartsOwnServer && $0.tellsOwnClients },
         gracePeriod: configuration.mirror.gracePeriod)
       guard let (number, all) = told else { return }
+      finishedRestart = (number, .now)
       log.notice(
         "this node's own clients are told of a restart that an earlier daemon began",
         metadata: ["clients": "\(all)", "number": "\(number)"])

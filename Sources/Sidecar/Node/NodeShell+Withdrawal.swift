@@ -4,6 +4,9 @@ import NodeHost
 
 /// Stopping to serve.
 extension NodeShell {
+  /// A run directory is memory as a rule.
+  private static let markLimit = Duration.milliseconds(500)
+
   /// Stops serving without asking the store; until that is verified it is tried again.
   func withdraw(_ service: ServiceName, because: String) {
     guard let configured = configuration.services.first(where: { $0.name == service }),
@@ -30,13 +33,17 @@ extension NodeShell {
     var isHere = false
     while !Task.isCancelled {
       do {
-        let marks = marks
-        try await OwnThread.run("lf-mark") { try marks.put(.givenUp, service.name) }
+        // First, for a daemon that begins in the middle; but what can't be written down must end all the same.
+        let unwritten = await markGivenUp(service.name)
         if !isHere { isHere = try await service.mayBeHere(in: configuration.namespace(of: service)) }
-        guard isHere else { return marks.remove(.broughtUp, service.name) }
-        try await withdrawOnce(service)
+        if isHere { try await withdrawOnce(service) }
         marks.remove(.broughtUp, service.name)
-        log.error("the service is given up", metadata: ["service": "\(service.name)"])
+        if isHere { log.error("the service is given up", metadata: ["service": "\(service.name)"]) }
+        if let unwritten {
+          log.critical(
+            "that the service is given up is not written down: mend the run directory before lockferry starts again",
+            metadata: ["service": "\(service.name)", "error": "\(unwritten)"])
+        }
         return
       } catch {
         log.critical(
@@ -46,6 +53,16 @@ extension NodeShell {
         delay = min(delay * 2, .seconds(2))
         if servesAgain(service.name) { return }
       }
+    }
+  }
+
+  private func markGivenUp(_ service: ServiceName) async -> (any Error)? {
+    let marks = marks
+    do {
+      try await OwnThread.run("lf-mark", within: Self.markLimit) { try marks.put(.givenUp, service) }
+      return nil
+    } catch {
+      return error
     }
   }
 

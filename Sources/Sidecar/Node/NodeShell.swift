@@ -39,11 +39,12 @@ actor NodeShell {
   var ganesha: GaneshaWatch?
   /// Of each isolated service's own server.
   let ownServers: [ServiceName: ServerWatch]
-  /// What tells a start of them, or of this node's own.
-  var serverStarts = ServerStartWatch()
-  var ownStarts: [ServiceName: ServerStartWatch] = [:]
-  /// Restarts of lockferry's own that have shown.
-  var restartsSeen = 0
+  /// What tells a start of them, or of this node's own, that no plan has asked for.
+  var restarts: ServerRestarts
+  /// What an earlier daemon had stopped may have to be started, and its clients told.
+  var isFinishingRestart = true
+  /// What clients of this node's own exports were told when that was finished, and when.
+  var finishedRestart: (number: StateNumber, at: BootInstant)?
   let marks: ServiceMarks
   var mirrors: Mirrors?
   /// One run of a plan: an old run that is still ending must not be taken for a new one of the same epoch.
@@ -110,6 +111,8 @@ actor NodeShell {
       configuration.namespace(of: service).map { (service.name, $0) }
     }
     ganesha = configuration.services.contains(where: \.usesGanesha) ? GaneshaWatch() : nil
+    restarts = ServerRestarts(
+      configuration.services.map(\.servedForRestarts), gracePeriod: configuration.mirror.gracePeriod)
     ownServers = Dictionary(uniqueKeysWithValues: namespaces.map { ($0, ServerWatch(in: $1)) })
     judge = HealthJudge(
       probes: configuration.health.probes.count + namespaces.count, limit: configuration.health.failures)

@@ -1,0 +1,124 @@
+import Cluster
+import StatusMonitor
+import Testing
+
+/// M7: whose restart it was, and whom it concerns.
+@Suite("An NFS server that nobody here has restarted (M7)")
+struct ServerRestartsTests {
+  private var restarts = ServerRestarts(
+    [
+      .init(name: "home", server: .shared, isToldByCommand: false),
+      .init(name: "work", server: .shared, isToldByCommand: true),
+      .init(name: "apart", server: .isolated, isToldByCommand: false),
+      .init(name: "goose", server: .ganesha, isToldByCommand: false),
+    ], gracePeriod: .seconds(90))
+
+  private func sight(_ second: Int, grace: Bool, lockd: Int? = nil) -> ServerStartWatch.Sight {
+    .init(
+      isServing: true, isInGrace: grace, lockManagerStart: lockd.map { at(.seconds($0)) },
+      asked: at(.seconds(second)))
+  }
+
+  @Test mutating func whatSomebodyElseRestartsConcernsAllThatItServes() throws {
+    #expect(restarts.onShared(sight(1, grace: false), planned: 0, plannedInSight: 0) == nil)
+    let found = restarts.onShared(sight(2, grace: true), planned: 0, plannedInSight: 0)
+    let restart = try #require(found)
+    #expect(restart.waiting == ["home", "work"])
+    #expect(restart.due == at(.seconds(92)))
+    // While it stopped somebody may have been told something else: not before it served again was it of this.
+    #expect(!restart.isKnown(toldAt: at(milliseconds: 1_900)))
+    #expect(restart.isKnown(toldAt: at(.seconds(2))))
+    #expect(restarts.graceLeft(of: "home", length: .seconds(90), now: at(.seconds(11))) == .seconds(80))
+    #expect(restarts.graceLeft(of: "goose", length: .seconds(90), now: at(.seconds(11))) == nil)
+  }
+
+  @Test mutating func aPlansOwnRestartIsNobodyElses() {
+    _ = restarts.onShared(sight(1, grace: false), planned: 0, plannedInSight: 0)
+    // Begun, and half seen.
+    #expect(restarts.onShared(sight(2, grace: true), planned: 1, plannedInSight: nil) == nil)
+    #expect(restarts.onShared(sight(3, grace: true), planned: 1, plannedInSight: 1) == nil)
+    #expect(restarts.onShared(sight(99, grace: false), planned: 1, plannedInSight: 1) == nil)
+    // The next one is somebody else's again.
+    #expect(restarts.onShared(sight(100, grace: true), planned: 1, plannedInSight: 1) != nil)
+  }
+
+  @Test mutating func aPlansRestartThatShowsOnlyWhenItIsOverIsNobodyElses() {
+    _ = restarts.onShared(sight(1, grace: false), planned: 0, plannedInSight: 0)
+    #expect(restarts.onShared(sight(9, grace: true), planned: 1, plannedInSight: 1) == nil)
+    #expect(restarts.onShared(sight(10, grace: true), planned: 1, plannedInSight: 1) == nil)
+  }
+
+  @Test mutating func aServerThatADaemonSeesForTheFirstTimeIsNoAlarmWhereACommandTells() throws {
+    let found = restarts.onShared(sight(30, grace: true, lockd: 12), planned: 0, plannedInSight: 0)
+    let restart = try #require(found)
+    #expect(restart.waiting == ["home"])
+    #expect(restart.isKnown(toldAt: at(.seconds(12))) && !restart.isKnown(toldAt: at(.seconds(11))))
+  }
+
+  @Test mutating func whatAPlanHasToldAfterTheStartOfAnIsolatedServerWasOfThatStart() throws {
+    #expect(restarts.onIsolated("apart", sight(1, grace: false)) == nil)
+    let found = restarts.onIsolated("apart", sight(5, grace: true))
+    let restart = try #require(found)
+    #expect(restart.waiting == ["apart"])
+    #expect(restart.isKnown(toldAt: at(.seconds(2))) && !restart.isKnown(toldAt: at(milliseconds: 900)))
+    #expect(restarts.graceLeft(of: "apart", length: .seconds(90), now: at(.seconds(11))) == .seconds(80))
+    #expect(restarts.graceLeft(of: "home", length: .seconds(90), now: at(.seconds(11))) == nil)
+  }
+
+  @Test func ganeshaConcernsItsOwn() {
+    let restart = restarts.onGanesha(at(.seconds(7)))
+    #expect(restart.waiting == ["goose"] && restart.due == at(.seconds(97)))
+  }
+}
+
+/// M7: who is told, when, and what.
+@Suite("Telling of a restart that nobody here has asked for (M7)")
+struct UntoldRestartTests {
+  private var restart = UntoldRestart(
+    because: "test", server: .shared, start: at(.seconds(10)), due: at(.seconds(100)), services: ["home", "work", "third"])
+
+  @Test mutating func whoeverIsOnlineIsToldAtOnceAndOthersWhenTheirPlanHasEnded() {
+    let first: [ServiceName: UntoldRestart.Whereabouts] = [
+      "home": .online, "work": .unsettled, "third": .elsewhere,
+    ]
+    #expect(restart.onLook { first[$0] ?? .elsewhere } == ["home"])
+    #expect(restart.waiting == ["work"] && !restart.isOver(at: at(.seconds(20))))
+    #expect(restart.onLook { _ in .unsettled } == [])
+    #expect(restart.onLook { _ in .online } == ["work"])
+    #expect(restart.isOver(at: at(.seconds(20))))
+    #expect(restart.onLook { _ in .online } == [], "nobody is told twice")
+  }
+
+  @Test mutating func whoeverGoesToAnotherNodeIsToldThere() {
+    _ = restart.onLook { _ in .unsettled }
+    #expect(restart.onLook { _ in .elsewhere } == [] && restart.isOver(at: at(.seconds(20))))
+  }
+
+  @Test mutating func nobodyIsWaitedForWhenNothingCanBeReclaimedAnyMore() {
+    _ = restart.onLook { _ in .unsettled }
+    #expect(!restart.isOver(at: at(.seconds(99))) && restart.isOver(at: at(.seconds(100))))
+  }
+
+  @Test mutating func allAreToldTheSameNumber() throws {
+    let (five, nine) = (try number(5), try number(9))
+    #expect(restart.onNumbers([]) == nil)
+    #expect(restart.onNumbers([five, nine]) == nine)
+    #expect(restart.onNumbers([try number(11)]) == nine, "whoever comes later hears what the others have heard")
+  }
+
+  @Test mutating func whatTheNodesOwnClientsWereToldOfItIsToldToAll() throws {
+    restart.onTold(try number(7), at: at(.seconds(9)))
+    #expect(restart.number == nil, "that was of an earlier restart")
+    restart.onTold(try number(9), at: at(.seconds(11)))
+    #expect(restart.onNumbers([try number(11)]) == (try number(9)))
+  }
+
+  private func number(_ value: Int32) throws -> StateNumber { try #require(StateNumber(value)) }
+
+  @Test func whatFailsIsTriedAgainWhileThereIsTimeUnlessItFailsForGood() {
+    #expect(restart.isTriedAgain(isForGood: false, now: at(.seconds(99))))
+    #expect(!restart.isTriedAgain(isForGood: false, now: at(.seconds(100))))
+    #expect(!restart.isTriedAgain(isForGood: true, now: at(.seconds(20))))
+    #expect(!restart.isKnown(toldAt: nil))
+  }
+}
