@@ -1,6 +1,7 @@
-import Cluster
 import StatusMonitor
 import Testing
+
+@testable import Cluster
 
 /// M7: whose restart it was, and whom it concerns.
 @Suite("An NFS server that nobody here has restarted (M7)")
@@ -120,5 +121,39 @@ struct UntoldRestartTests {
     #expect(!restart.isTriedAgain(isForGood: false, now: at(.seconds(100))))
     #expect(!restart.isTriedAgain(isForGood: true, now: at(.seconds(20))))
     #expect(!restart.isKnown(toldAt: nil))
+  }
+}
+
+/// M7: where a service is, as far as telling its clients goes.
+@Suite("Where a service is (M7)")
+struct WhereaboutsTests {
+  private func whereabouts(
+    _ world: SmallWorld, _ node: NodeName, isBusy: Bool = false
+  ) -> UntoldRestart.Whereabouts? {
+    world.nodes[node]?.instance.whereabouts(of: "home", isBusy: isBusy)
+  }
+
+  @Test func aServiceIsOnlineHereOrElsewhereAndUnsettledWhileItMoves() {
+    var world = SmallWorld()
+    for name in ["a", "b"] as [NodeName] { world.start(name) }
+    #expect(whereabouts(world, "a") == .unsettled, "the store was not read yet")
+    world.pass { $0.nodes["a"]?.instance.isServing("home") == true && $0.owner()?.state == .online }
+    world.pass(.seconds(1))
+    #expect(whereabouts(world, "a") == .online)
+    #expect(whereabouts(world, "a", isBusy: true) == .unsettled)
+    #expect(whereabouts(world, "b") == .elsewhere)
+    #expect(world.nodes["b"]?.instance.whereabouts(of: "unknown", isBusy: false) == .unsettled)
+  }
+
+  @Test func whatTheStoreCallsOursIsUnsettledUntilThisDaemonHasTakenItUp() {
+    var world = SmallWorld()
+    world.start("a")
+    world.pass { $0.owner()?.state == .online }
+    world.start("a", run: "r2")
+    world.finishesPlans = false
+    for _ in 0..<8 {
+      #expect(whereabouts(world, "a", isBusy: world.nodes["a"]?.plan != nil) == .unsettled)
+      world.pass(.milliseconds(500))
+    }
   }
 }
