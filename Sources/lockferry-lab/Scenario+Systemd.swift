@@ -9,33 +9,14 @@ extension Scenario {
     name: "crash-under-systemd",
     what: "systemd runs the servers; lockferry's unit is restarted on the primary; later its power is cut",
     otherRecoveries: Setting.Recovery.inEveryWay, setting: Setting(isUnderSystemd: true, recovery: .isolated)
-  ) { site in
-    let held = try await site.begin()
-    let isIsolated = site.rack.recovery == .isolated
-    let before = isIsolated ? try await site.programsOfService(on: site.a) : []
-    try await site.a.run("systemctl restart lockferry")
-    try await site.waitUntilOnline(site.a)
-    site.note("lockferry.service on a is restarted")
-    try await site.waitForAnswers(2)
-    let after = isIsolated ? try await site.programsOfService(on: site.a) : []
-    let heldAfter = try await site.locksHeld(on: site.a)
-    try await site.waitUntilMirrored(site.a)
-    try await site.a.powerCut()
-    site.note("power of a is cut")
-    var outcome = try await site.judgeAdoption(heldBefore: held)
-    if heldAfter != held {
-      outcome.problems.append(
-        "\(held) locks were held before lockferry.service was restarted, \(heldAfter) after")
-    }
-    guard isIsolated else { return outcome }
-    if before.isEmpty || before != after {
-      outcome.problems.append(
-        "programs of the service: \(before.joined(separator: "; ")); after the restart of lockferry.service: "
-          + after.joined(separator: "; "))
-    }
-    outcome.problems += try await site.remainsOfService(on: site.b)
-    return outcome
-  }
+  ) { try await $0.restartUnit(statusMonitor: "rpc.statd") }
+
+  /// The same where `lockferry statd` is the service's status monitor.
+  static let statdUnderSystemd = Scenario(
+    name: "statd-under-systemd",
+    what: "the same, with lockferry statd as the status monitor of the isolated service",
+    setting: Setting(isUnderSystemd: true, statusMonitor: .lockferry, recovery: .isolated)
+  ) { try await $0.restartUnit(statusMonitor: "lockferry-statd") }
 
   /// Why this machine can't play it; nil where it can.
   var obstacle: String? {
@@ -48,8 +29,38 @@ extension Scenario {
 }
 
 extension Site {
+  /// Nothing of the service ends with the daemon's unit on the primary, whose power is cut later; its status monitor is a
+  /// process of that name.
+  fileprivate func restartUnit(statusMonitor: String) async throws -> Outcome {
+    let held = try await begin()
+    let isIsolated = rack.recovery == .isolated
+    let before = isIsolated ? try await programsOfService(on: a, statusMonitor) : []
+    try await a.run("systemctl restart lockferry")
+    try await waitUntilOnline(a)
+    note("lockferry.service on a is restarted")
+    try await waitForAnswers(2)
+    let after = isIsolated ? try await programsOfService(on: a, statusMonitor) : []
+    let heldAfter = try await locksHeld(on: a)
+    try await waitUntilMirrored(a)
+    try await a.powerCut()
+    note("power of a is cut")
+    var outcome = try await judgeAdoption(heldBefore: held)
+    if heldAfter != held {
+      outcome.problems.append(
+        "\(held) locks were held before lockferry.service was restarted, \(heldAfter) after")
+    }
+    guard isIsolated else { return outcome }
+    if before.isEmpty || before != after {
+      outcome.problems.append(
+        "programs of the service: \(before.joined(separator: "; ")); after the restart of lockferry.service: "
+          + after.joined(separator: "; "))
+    }
+    outcome.problems += try await remainsOfService(on: b)
+    return outcome
+  }
+
   /// `PROCESS NAME CONTROL-GROUP` of each program of the isolated service.
-  fileprivate func programsOfService(on server: Guest) async throws -> [String] {
+  private func programsOfService(on server: Guest, _ statusMonitor: String) async throws -> [String] {
     let programs = try await server.run(
       """
       for process in $(ip netns pids lockferry-home); do
@@ -57,7 +68,7 @@ extension Site {
       done
       """
     ).split(separator: "\n").map(String.init).sorted()
-    for name in ["rpcbind", "rpc.statd", "nfsdcld", "rpc.mountd"] {
+    for name in ["rpcbind", statusMonitor, "nfsdcld", "rpc.mountd"] {
       guard programs.contains(where: { $0.contains(" \(name) /system.slice/lockferry-home-\(name)-") }) else {
         throw HostTestError(
           "\(server.name): \(name) of the service has no unit of its own: \(programs.joined(separator: "; "))"
@@ -68,7 +79,7 @@ extension Site {
   }
 
   /// Takes the service offline, and tells what is left of it.
-  fileprivate func remainsOfService(on server: Guest) async throws -> [String] {
+  private func remainsOfService(on server: Guest) async throws -> [String] {
     try await server.run("lockferry service offline home --wait --timeout 2m", within: .seconds(150))
     note("service offline")
     let (status, left) = try await server.outcome(

@@ -64,7 +64,7 @@ struct Scenario: Sendable {
     clientReboots, serverRestarts,
     ownClients, restarterDies,
     pinned, gracefulStop, notifyAlone, untold, mirroredUntilTheCut, refusedUntilMirrored, ownStatusMonitor,
-    underSystemd, twoServices, crashByIPv6, version4,
+    underSystemd, statdUnderSystemd, twoServices, crashByIPv6, version4,
   ]
 
 }
