@@ -148,11 +148,8 @@ struct Lab: AsyncParsableCommand {
     let programs =
       try self.programs
       ?? URL(fileURLWithPath: HostTestKit.builtProgram("lockferry")).deletingLastPathComponent().path
-    let needsClusterFileSystem = chosen.contains(where: \.setting.sharesDisk)
-    let (tools, clusterTools, kernels) = try await fetch(cache, clusterFileSystem: needsClusterFileSystem)
-    let place = LabPlace(
-      scripts: scripts, programs: URL(fileURLWithPath: programs).standardizedFileURL.path, tools: tools,
-      clusterTools: clusterTools, cache: cache)
+    let (place, kernels) = try await fetch(
+      scripts: scripts, programs: URL(fileURLWithPath: programs).standardizedFileURL.path, cache: cache)
     let deadline = ContinuousClock.now + Self.limitOfAll
     for scenario in chosen {
       if let obstacle = scenario.obstacle {
@@ -186,16 +183,22 @@ struct Lab: AsyncParsableCommand {
     return file
   }
 
+  /// Gets what the chosen scenarios need and the cache folder lacks.
   private func fetch(
-    _ cache: String, clusterFileSystem: Bool
-  ) async throws -> (tools: String, clusterTools: String?, kernels: [KernelPackage]) {
+    scripts: String, programs: String, cache: String
+  ) async throws -> (LabPlace, [KernelPackage]) {
     do {
       let tools = try await LabTools.unpack(
         ["nfs-kernel-server", "busybox-static"], as: "guest-tools", cache: cache)
-      let clusterTools =
-        clusterFileSystem
-        ? try await LabTools.unpack(["ocfs2-tools"], as: "cluster-tools", cache: cache) : nil
-      return (tools, clusterTools, try await kernels(cache))
+      var place = LabPlace(scripts: scripts, programs: programs, tools: tools, cache: cache)
+      if chosen.contains(where: \.setting.sharesDisk) {
+        place.clusterTools = try await LabTools.unpack(["ocfs2-tools"], as: "cluster-tools", cache: cache)
+      }
+      if chosen.contains(where: { $0.setting.recovery == .ganesha }) {
+        place.ganesha = try await LabTools.unpack(
+          ["nfs-ganesha", "nfs-ganesha-vfs"], as: "ganesha", cache: cache)
+      }
+      return (place, try await kernels(cache))
     } catch let error as HostTestError {
       throw Obstacle(description: error.description)
     }

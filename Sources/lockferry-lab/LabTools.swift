@@ -7,7 +7,7 @@ enum LabTools {
   /// `scripts/install-dependencies` installs their packages.
   private static let programs = [
     "qemu-system-x86_64": "qemu-system-x86", "modprobe": "kmod", "mkfs.ext4": "e2fsprogs", "xz": "xz-utils",
-    "zstd": "zstd", "curl": "curl", "apt-get": "apt",
+    "zstd": "zstd", "curl": "curl", "apt-get": "apt", "dbus-daemon": "dbus-daemon", "dbus-send": "dbus-bin",
   ]
 
   /// Why this machine can't run the lab; nil when it can.

@@ -41,22 +41,31 @@ enum Locks {
     Lock(name: "free-shared", file: "shared.dat", isExclusive: false, start: 3, length: 4),
   ]
 
-  /// Whether lockd on a server refuses reclaims by now.
+  /// Whether a server's lock manager refuses reclaims by now.
   static func graceIsOver(in text: String) -> Bool {
     text.split(separator: "\n").contains("grace-is-over Y")
   }
 
+  /// What a client's lock is on the serving machine, as `/proc/locks` calls it (`lock_get_status` in fs/locks.c).
+  enum Kind: String, Sendable {
+    /// lockd's, which takes it in the client's place.
+    case posix = "POSIX"
+    /// NFS-Ganesha's, which has a file of its own open for it (`vfs_lock_op2` in src/FSAL/FSAL_VFS/file.c).
+    case openFileDescription = "OFDLCK"
+  }
+
   /// How many of `locks` a server's kernel shows. `text` has lines `inode MAJOR:MINOR:NUMBER PATH`, then those of `/proc/locks`.
-  static func count(_ locks: [Lock], in text: String) -> Int {
+  static func count(_ locks: [Lock], of kind: Kind = .posix, in text: String) -> Int {
     let lines = text.split(separator: "\n").map { $0.split(separator: " ") }
     var inodes: [String: String] = [:]
     for line in lines where line.count == 3 && line[0] == "inode" {
       inodes[String(line[2].split(separator: "/").last ?? "")] = inode(line[1])
     }
     // 1: POSIX  ADVISORY  WRITE 42 fe:10:12 100 199
+    // 2: OFDLCK ADVISORY  WRITE -1 fe:10:12 100 199
     return locks.count { lock in
       lines.contains { line in
-        line.count == 8 && line[1] == "POSIX" && line[3] == (lock.isExclusive ? "WRITE" : "READ")
+        line.count == 8 && line[1] == kind.rawValue && line[3] == (lock.isExclusive ? "WRITE" : "READ")
           && inodes[lock.file] == String(line[5]) && line[6] == "\(lock.start)"
           && line[7] == (lock.length == 0 ? "EOF" : "\(lock.start + lock.length - 1)")
       }

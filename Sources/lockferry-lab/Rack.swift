@@ -65,13 +65,14 @@ struct Rack: Sendable {
       lab_grace=\(rack.graceSeconds)
       lab_fence='\(setting.isFenced ? powerFence : "none")'
       lab_recovery='\(setting.recovery.text(setting))'
-      lab_exports=\(![.restart, .isolated].contains(setting.recovery))
+      lab_exports=\(![.restart, .isolated, .ganesha].contains(setting.recovery))
       lab_isolated=\(setting.recovery == .isolated)
       lab_watchdog=\(setting.hasWatchdog)
       lab_systemd=\(setting.isUnderSystemd)
       lab_status_monitor=\(setting.statusMonitor.rawValue)
       lab_shares_disk=\(setting.sharesDisk)
       lab_cluster_tools=/host\(place.clusterTools ?? "")
+      lab_ganesha=\(setting.recovery == .ganesha ? "/host\(place.ganesha ?? "")" : "")
       export LD_LIBRARY_PATH=\(libraries)
 
       """
@@ -125,6 +126,8 @@ struct LabPlace: Sendable {
   var tools: String
   /// mkfs.ocfs2 and its like, unpacked, where a scenario needs them.
   var clusterTools: String?
+  /// NFS-Ganesha, unpacked, where a scenario needs it.
+  var ganesha: String?
   /// `.build/lab`.
   var cache: String
 }

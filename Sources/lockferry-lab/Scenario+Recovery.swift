@@ -11,18 +11,23 @@ extension Setting {
     case lockManager = "restart-lockd"
     /// The service has a network namespace, an NFS server and a status monitor of its own.
     case isolated
+    /// NFS-Ganesha serves in the place of the kernel.
+    case ganesha
     /// Nothing does.
     case none
 
     /// What most scenarios can be played with.
     static let inEveryWay: [Recovery] = [.nfs, .lockManager, .isolated]
 
+    /// What `/proc/locks` of the serving machine has of clients' locks.
+    var lockKind: Locks.Kind { self == .ganesha ? .openFileDescription : .posix }
+
     /// For `lab/guest/common.sh` to fill in.
     func text(_ setting: Setting) -> String {
       let server =
         switch self {
         case .restart: "server: {command: [@SCRIPTS@/nfs-server.sh, recover, @SERVICE@]}, "
-        case .nfs, .lockManager: "server: \(rawValue), "
+        case .nfs, .lockManager, .ganesha: "server: \(rawValue), "
         case .isolated:
           "server: {isolated: {exports: "
             + "[\"/srv/@SERVICE@ *(rw,sync,insecure,no_root_squash,no_subtree_check,fsid="
@@ -32,7 +37,11 @@ extension Setting {
         case .none: "server: none, "
         }
       let withdraw =
-        self == .isolated ? "" : "withdraw: {command: [@SCRIPTS@/nfs-server.sh, withdraw, @SERVICE@]}, "
+        switch self {
+        case .isolated: ""
+        case .ganesha: "withdraw: {command: [@SCRIPTS@/ganesha-export.sh, remove, @SERVICE@]}, "
+        default: "withdraw: {command: [@SCRIPTS@/nfs-server.sh, withdraw, @SERVICE@]}, "
+        }
       return "{\(server)\(withdraw)notify: \(setting.notify)}"
     }
   }

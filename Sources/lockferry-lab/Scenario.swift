@@ -64,7 +64,7 @@ struct Scenario: Sendable {
     clientReboots, serverRestarts,
     ownClients, restarterDies,
     pinned, gracefulStop, notifyAlone, untold, mirroredUntilTheCut, refusedUntilMirrored, ownStatusMonitor,
-    underSystemd, statdUnderSystemd, twoServices, crashByIPv6, version4,
+    underSystemd, statdUnderSystemd, crashOfGanesha, twoServices, crashByIPv6, version4,
   ]
 
 }

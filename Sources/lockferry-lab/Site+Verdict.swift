@@ -7,7 +7,8 @@ extension Site {
   func locksHeld(
     _ locks: [Locks.Lock] = Locks.held, on server: Guest, below folder: String? = nil
   ) async throws -> Int {
-    Locks.count(locks, in: try await server.run(lookAtLocks(below: folder)))
+    Locks.count(
+      locks, of: rack.recovery.lockKind, in: try await server.run(lookAtLocks(below: folder)))
   }
 
   /// What ``Locks`` reads.
@@ -15,7 +16,7 @@ extension Site {
     """
     service=\(service.name)
     stat -c 'inode %Hd:%Ld:%i %n' \(folder ?? service.folder)/*.dat
-    printf 'grace-is-over %s\\n' "$(in_service cat /proc/fs/lockd/nlm_end_grace | tr -d '\\0\\n')"
+    printf 'grace-is-over %s\\n' "$(grace_is_over)"
     cat /proc/locks
     """
   }

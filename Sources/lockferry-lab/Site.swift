@@ -56,7 +56,7 @@ struct Site: Sendable {
       try await waitUntilOnline(a)
       try await waitUntil(b, answers: "/candidate?service=\(service.name)", "b could adopt \(service.name)")
     }
-    // Both servers' nfsd began with a grace period, as it does on every boot.
+    // Both servers' NFS server began with a grace period, as it does on every boot.
     for server in [a, b] { try await endGrace(on: server) }
     note("service online on a")
     return try await takeLocksAndAsk()
@@ -181,7 +181,8 @@ struct Site: Sendable {
       within: .seconds(2 * rack.graceSeconds + 60), "locks are reclaimed, or the grace period is over"
     ) {
       let text = try await guest.run(lookAtLocks())
-      return Locks.graceIsOver(in: text) || Locks.count(locks, in: text) == locks.count
+      return Locks.graceIsOver(in: text)
+        || Locks.count(locks, of: rack.recovery.lockKind, in: text) == locks.count
     }
   }
 
@@ -197,8 +198,11 @@ struct Site: Sendable {
     note("the grace period on \(guest.name) is over")
   }
 
-  /// Ends the grace period of `guest` where nobody has a lock to reclaim, or everybody has reclaimed.
-  func endGrace(on guest: Guest) async throws { try await guest.run("end_grace") }
+  /// Ends the grace period of `guest` where nobody has a lock to reclaim, or everybody has reclaimed; or waits for its end,
+  /// where nobody else can end it.
+  func endGrace(on guest: Guest) async throws {
+    try await guest.run("end_grace", within: .seconds(2 * rack.graceSeconds + 60))
+  }
 
   /// Waits until lockferry on `guest` could adopt, and throws if the service does not stay on `owner`.
   func takesNothingBack(_ guest: Guest, from owner: Guest) async throws {

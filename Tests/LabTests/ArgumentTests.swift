@@ -18,6 +18,7 @@ import Testing
       "nothing to play with restart-nfs in untold"
     ),
     (["--recovery", "restart-all"], "restart-all"),
+    (["--recovery", "ganesha", "--scenario", "crash"], "nothing to play with ganesha in crash"),
     (
       ["--recovery", "restart-lockd", "--scenario", "two-services"],
       "nothing to play with restart-lockd in two-services"

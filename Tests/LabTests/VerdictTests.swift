@@ -31,6 +31,7 @@ import Testing
     ("fe:10:12 0 EOF", "fe:10:12 1 EOF"),
     ("1: POSIX", "1: -> POSIX"),
     ("1: POSIX ", "1: FLOCK "),
+    ("1: POSIX ", "1: OFDLCK "),
     ("254:16:12 ", "254:16:15 "),
     ("254:16:12 ", "254:32:12 "),
     ("fe:10:12 0 EOF", "fe:01:12 0 EOF"),
@@ -39,6 +40,15 @@ import Testing
     let text = Self.kernel.replacing(what, with: instead)
     #expect(text != Self.kernel)
     #expect(Locks.count([Self.whole], in: text) == 0)
+  }
+
+  /// M7 B9
+  @Test func whereGaneshaServesItsOwnLocksAreCountedAndNoOthers() {
+    #expect(
+      Setting.Recovery.ganesha.lockKind == .openFileDescription && Setting.Recovery.nfs.lockKind == .posix)
+    let kernel = Self.kernel.replacing("1: POSIX  ADVISORY  WRITE 402", with: "1: OFDLCK ADVISORY  WRITE -1")
+    #expect(Locks.count([Self.whole, Self.range], of: .openFileDescription, in: kernel) == 1)
+    #expect(Locks.count([Self.whole], of: .openFileDescription, in: Self.kernel) == 0)
   }
 
   @Test func everyHeldLockHasAConflictingQuestionAndAllKindsAreThere() {

@@ -52,7 +52,20 @@ write_node_file() { # of a server
     done >> /etc/lockferry/lockferry.yaml
 }
 
+serves_by_ganesha() { [ -e /run/ganesha.pid ]; }
+
+grace_is_over() { # of the NFS server of $service, or of home: Y or N
+    if serves_by_ganesha; then
+        dbus-send --system --print-reply --dest=org.ganesha.nfsd /org/ganesha/nfsd/admin \
+            org.ganesha.nfsd.admin.get_grace | awk '$1 == "boolean" { print $2 == "false" ? "Y" : "N"; exit }'
+    else
+        in_service cat /proc/fs/lockd/nlm_end_grace | tr -d '\0\n'
+    fi
+}
+
 end_grace() { # lockd's and nfsd's: new locks wait until both are over. The machine's own, and every isolated service's
+    # Nobody can end Ganesha's before its time.
+    if serves_by_ganesha; then wait_for $((2 * lab_grace)) eval '[ "$(grace_is_over)" = Y ]'; return; fi
     end='echo Y > /proc/fs/lockd/nlm_end_grace; echo Y > /proc/fs/nfsd/v4_end_grace || true'
     sh -c "$end"
     for each in $(service_names); do

@@ -8,7 +8,8 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 case $1 in
 attach)
     mountpoint -q "/srv/$2" || mount -t ext4 "$(of_service "$2" 4)" "/srv/$2"
-    [ "$lab_exports" = false ] || "$lab_bin/exportfs" -a ;;
+    [ "$lab_exports" = false ] || "$lab_bin/exportfs" -a
+    [ -z "$lab_ganesha" ] || "$lab_scripts/ganesha-export.sh" add "$2" ;;
 detach)
     ! mountpoint -q "/srv/$2" || umount "/srv/$2" ;;
 esac
