@@ -53,6 +53,19 @@ struct RecoveryLedgerTests {
   }
 
   @Test(
+    "B9 rpc.statd takes a line that it has already out and in again for SM_MON: what it wrote and says the same is back"
+  )
+  func rewritten() {
+    let before = Self.record("10.0.0.2", server: "a") + Self.record("10.0.0.2", server: "b")
+    var ledger = ledger(present: [two: before])
+    // Ours, and SM_UNMON.
+    #expect(ledger.onRecord(two, before, isNew: false, isRewritten: false, now: Self.instant(1)) == [])
+    let less = Self.record("10.0.0.2", server: "a")
+    #expect(ledger.onRecord(two, less, isNew: false, isRewritten: true, now: Self.instant(2)) == [])
+    #expect(ledger.onRecord(two, before, isNew: false, isRewritten: true, now: Self.instant(3)) == [two])
+  }
+
+  @Test(
     "A record that was removed and is there again, or of which a callout told, is new though it looks the same"
   )
   func same() {

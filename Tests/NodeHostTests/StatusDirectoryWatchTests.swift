@@ -12,6 +12,7 @@ private struct Told {
     for client in news.written { hints.noteWritten(client) }
     for client in news.removed { hints.noteRemoved(client) }
     for client in news.retired { hints.noteRetired(client) }
+    hints.rewritten.merge(news.rewritten) { $1 }
     if let readAt = news.readAt { hints.note(news.readings, begunAt: readAt) }
     hints.refused.formUnion(news.refused)
     hints.rescanReasons.formUnion(news.rescanReasons)
@@ -96,6 +97,23 @@ struct StatusDirectoryWatchTests {
     try await watched.settle()
     #expect(Set(watched.hints.written.map(\.text)) == ["a", "b", "marker"])
     #expect(watched.hints.refused.isEmpty && watched.hints.retired.isEmpty && watched.hints.removed.isEmpty)
+  }
+
+  @Test("B6 What statd puts into its place is told so, whatever it says; what lockferry does is not")
+  func rewritten() async throws {
+    for name in ["again", "installed", "gone"] { try writeFile(sm + "/" + name, "line\n".utf8) }
+    let watched = try await Watched(directory)
+    let before = BootClock.now
+    for name in ["again", "gone"] {
+      try writeFile(sm + "/\(name).new", "line\n".utf8)
+      try mustSucceed(rename(sm + "/\(name).new", sm + "/" + name), "rename")
+    }
+    try directory.install(Array("line\n".utf8), as: try client("installed"))
+    try mustSucceed(unlink(sm + "/gone"), "unlink")
+    try await watched.settle()
+    #expect(Set(watched.hints.written.map(\.text)) == ["again", "installed", "marker"])
+    #expect(watched.hints.rewritten.keys.map(\.text) == ["again"])
+    #expect(watched.hints.rewritten[try client("again")].map { $0 >= before } == true)
   }
 
   @Test("An unlinked record is removed, one that is written again is a refresh, one moved out is retired")

@@ -64,6 +64,21 @@ import Testing
     #expect(inbox.take()[one]?.isNew == false)
   }
 
+  @Test("B6 B9 what rpc.statd has written since the inbox is there is known as that, until it is taken")
+  func rewritten() throws {
+    let start = BootInstant.now
+    let inbox = RecordInbox(since: start)
+    let name = try ClientName("one")
+    inbox.see(name, [1], rewrittenAt: start)
+    #expect(inbox.take()[name]?.isRewritten == false)
+    inbox.see(name, [1], rewrittenAt: start + .milliseconds(1))
+    inbox.see(name, [1])
+    let sight = inbox.take()[name]
+    #expect(sight?.isRewritten == true && sight?.isNew == false)
+    inbox.see(name, [1])
+    #expect(inbox.take()[name]?.isRewritten == false)
+  }
+
   @Test("B6 an operator reads when and by which name a client was told, and what may be lost")
   func words() throws {
     let start = WallMark()

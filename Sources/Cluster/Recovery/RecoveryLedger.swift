@@ -130,14 +130,17 @@ public struct RecoveryLedger: Sendable {
 
   /// A record was seen in the status directory.
   ///
-  /// - Parameter isNew: it was written since anybody was told, whatever it says: it had been removed, or the status
-  ///   monitor's callout has told of it. Else a line that was not there before makes it new.
+  /// - Parameters:
+  ///   - isNew: it was written since anybody was told, whatever it says: it had been removed, or the status
+  ///     monitor's callout has told of it. Else a line that was not there before makes it new.
+  ///   - isRewritten: rpc.statd has written it since anybody was told. It takes a line out for SM_UNMON and, where the line
+  ///     is there already, out and in again for SM_MON: a record that says the same as before is new by that.
   /// - Returns: who is back by that.
   public mutating func onRecord(
-    _ name: ClientName, _ record: [UInt8], isNew: Bool, now: BootInstant
+    _ name: ClientName, _ record: [UInt8], isNew: Bool, isRewritten: Bool = false, now: BootInstant
   ) -> Set<ClientName> {
     guard end == nil else { return [] }
-    let found = returned(name, record, isNew: isNew)
+    let found = returned(name, record, isNew: isNew || isRewritten && record == before[name])
     for client in found { registered[client] = now }
     return found
   }

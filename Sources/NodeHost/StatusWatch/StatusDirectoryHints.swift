@@ -24,6 +24,9 @@ public struct StatusDirectoryHints: Sendable, Equatable {
 
   /// Records that were written and closed, or moved in under their name.
   public var written: Set<ClientName> = []
+  /// When those of `written` were last put into their place by rpc.statd, by ``BootClock``, whatever they say: it writes
+  /// `NAME.new`, lockferry does not.
+  public var rewritten: [ClientName: Duration] = [:]
   /// Records that were unlinked. A `written` that follows makes it a refresh (statd unlinks and writes anew when a
   /// client's cookie changes).
   public var removed: Set<ClientName> = []
@@ -60,6 +63,7 @@ public struct StatusDirectoryHints: Sendable, Equatable {
 
   mutating func noteRemoved(_ client: ClientName) {
     written.remove(client)
+    rewritten[client] = nil
     retired.remove(client)
     readings[client] = nil
     removed.insert(client)
@@ -67,6 +71,7 @@ public struct StatusDirectoryHints: Sendable, Equatable {
 
   mutating func noteRetired(_ client: ClientName) {
     written.remove(client)
+    rewritten[client] = nil
     removed.remove(client)
     readings[client] = nil
     retired.insert(client)

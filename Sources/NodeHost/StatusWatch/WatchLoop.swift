@@ -146,9 +146,9 @@ struct WatchLoop {
       guard case .watching(let watch, _) = state else { continue }
       let own = events.filter { $0.watch == watch || $0.mask.contains(.overflow) }
       let begunAt = BootClock.now
-      let readings = read(own)
+      let readings = read(own, at: begunAt)
       gathering.note { hints in
-        for event in own { Self.apply(event, to: &hints) }
+        for event in own { Self.apply(event, at: begunAt, to: &hints) }
         hints.note(readings, begunAt: begunAt)
       }
       if let reason = Self.loss(of: watch, in: events) {
@@ -158,10 +158,10 @@ struct WatchLoop {
   }
 
   /// What the records hold that these events say were written, where they are few.
-  private func read(_ events: [InotifyEvent]) -> [ClientName: RecordReading] {
+  private func read(_ events: [InotifyEvent], at moment: Duration) -> [ClientName: RecordReading] {
     guard events.count <= Self.fewRecords else { return [:] }
     var hints = StatusDirectoryHints()
-    for event in events { Self.apply(event, to: &hints) }
+    for event in events { Self.apply(event, at: moment, to: &hints) }
     var readings: [ClientName: RecordReading] = [:]
     // Whoever takes the hints reads again what could not be read here, and tells of it.
     for client in hints.written { readings[client] = try? directory.read(client) }
@@ -179,7 +179,9 @@ struct WatchLoop {
     return gone ? .vanished : nil
   }
 
-  private static func apply(_ event: InotifyEvent, to hints: inout StatusDirectoryHints) {
+  private static func apply(
+    _ event: InotifyEvent, at moment: Duration, to hints: inout StatusDirectoryHints
+  ) {
     if event.mask.contains(.overflow) {
       hints.rescanReasons.insert(.overflow)
       return
@@ -189,6 +191,9 @@ struct WatchLoop {
     do {
       client = try ClientName(event.name)
     } catch {
+      if event.mask.contains(.movedFrom), let client = renamed(event.name) {
+        hints.rewritten[client] = moment
+      }
       let isWritten = !event.mask.isDisjoint(with: [.closeWrite, .movedTo])
       if isWritten, !isTemporary(event.name) {
         hints.refused.insert(RefusedFile(name: error.name, client: nil, reason: error.reason))
@@ -204,8 +209,16 @@ struct WatchLoop {
     }
   }
 
+  /// Whose record statd has written, where this is the name that it then renames (support/nsm/file.c,
+  /// `nsm_make_temp_pathname`). In the place of the record it stands by the next event.
+  private static func renamed(_ name: [UInt8]) -> ClientName? {
+    name.suffix(new.count).elementsEqual(new) ? try? ClientName(Array(name.dropLast(new.count))) : nil
+  }
+
   /// What statd and lockferry write before they rename: hidden names, `*.new`.
   private static func isTemporary(_ name: [UInt8]) -> Bool {
-    name.first == UInt8(ascii: ".") || name.suffix(4).elementsEqual(".new".utf8)
+    name.first == UInt8(ascii: ".") || name.suffix(new.count).elementsEqual(new)
   }
+
+  private static let new = ".new".utf8
 }

@@ -25,9 +25,14 @@ extension MirrorShell {
 
   /// A record was read.
   ///
-  /// - Parameter isNew: see ``RecordInbox/Sight/isNew``.
-  func pass(_ client: ClientName, _ record: [UInt8], isNew: Bool = false) {
-    for inbox in inboxes.values { inbox.see(client, record, isNew: isNew) }
+  /// - Parameters:
+  ///   - isNew: see ``RecordInbox/Sight/isNew``.
+  ///   - rewrittenAt: see ``StatusDirectoryHints/rewritten``.
+  func pass(_ client: ClientName, _ record: [UInt8], isNew: Bool = false, rewrittenAt: Duration? = nil) {
+    for inbox in inboxes.values {
+      inbox.see(
+        client, record, isNew: isNew, rewrittenAt: rewrittenAt.map(BootInstant.init(sinceBoot:)))
+    }
   }
 
   /// A record has gone, to wherever.

@@ -228,7 +228,7 @@ actor MirrorShell {
       case .record(let bytes):
         refused[client.text] = nil
         let hasGone = hints.removed.contains(client) || hints.retired.contains(client)
-        pass(client, bytes, isNew: isFresh && hasGone)
+        pass(client, bytes, isNew: isFresh && hasGone, rewrittenAt: hints.rewritten[client])
         applyToAll { $0.onWritten(client, bytes, now: .now) }
       case .refused(let reason):
         refuse(client.text, reason)

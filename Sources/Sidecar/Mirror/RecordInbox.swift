@@ -10,6 +10,9 @@ final class RecordInbox: Sendable {
     var record: [UInt8]
     /// It was written since the inbox is there, whatever it says: it had been removed, or a callout told of it.
     var isNew: Bool
+    /// rpc.statd has put it into its place since the inbox is there: with a line more, with one less, or, where NFS-Ganesha
+    /// asks, which has no cookies, with the same lines as before.
+    var isRewritten: Bool
     var at: BootInstant
   }
 
@@ -19,13 +22,25 @@ final class RecordInbox: Sendable {
   }
 
   private let content = Mutex(Content())
+  private let since: BootInstant
+
+  /// An empty one, made `now`.
+  init(since now: BootInstant = .now) { since = now }
 
   /// A record was read.
-  func see(_ client: ClientName, _ record: [UInt8], isNew: Bool = false, at now: BootInstant = .now) {
+  ///
+  /// - Parameter rewrittenAt: when rpc.statd has put it into its place; nil where it has not.
+  func see(
+    _ client: ClientName, _ record: [UInt8], isNew: Bool = false, rewrittenAt: BootInstant? = nil,
+    at now: BootInstant = .now
+  ) {
     content.withLock { content in
       let wasGone = content.gone.remove(client) != nil
-      let isNew = isNew || wasGone || content.sights[client]?.isNew == true
-      content.sights[client] = Sight(record: record, isNew: isNew, at: now)
+      let last = content.sights[client]
+      let isNew = isNew || wasGone || last?.isNew == true
+      let isRewritten = rewrittenAt.map { $0 > since } ?? (last?.isRewritten == true)
+      content.sights[client] = Sight(
+        record: record, isNew: isNew, isRewritten: isRewritten, at: now)
     }
   }
 

@@ -294,7 +294,9 @@ actor RecoveryBook {
     guard let sights = runs[service]?.inbox.take(), !sights.isEmpty else { return }
     var back: [ClientName: BootInstant] = [:]
     for (name, sight) in sights {
-      let found = runs[service]?.ledger.onRecord(name, sight.record, isNew: sight.isNew, now: sight.at) ?? []
+      let found =
+        runs[service]?.ledger.onRecord(
+          name, sight.record, isNew: sight.isNew, isRewritten: sight.isRewritten, now: sight.at) ?? []
       for client in found { back[client] = sight.at }
     }
     guard !back.isEmpty else { return }
