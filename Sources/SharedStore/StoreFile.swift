@@ -57,7 +57,7 @@ struct StoreFailure: Error {
   }
 }
 
-/// What tells one version of a file from the next: the store never changes a file in place.
+/// What tells one version of a file from the next. Who changes a file in place sees to it that it does (``OneByteChange``).
 struct FileVersion: Equatable {
   let device: UInt
   let inode: UInt
@@ -66,6 +66,7 @@ struct FileVersion: Equatable {
   let changedNanoseconds: Int
   let modifiedSeconds: Int
   let mode: UInt32
+  let links: UInt
 
   init(_ status: stat) {
     device = UInt(status.st_dev)
@@ -75,6 +76,7 @@ struct FileVersion: Equatable {
     changedNanoseconds = status.st_ctim.tv_nsec
     modifiedSeconds = status.st_mtim.tv_sec
     mode = UInt32(status.st_mode)
+    links = UInt(status.st_nlink)
   }
 
   var isFolder: Bool { mode & UInt32(S_IFMT) == UInt32(S_IFDIR) }
@@ -163,6 +165,13 @@ final class StoreFile {
       if written < 0 && errno == EINTR { continue }
       guard written > 0 else { throw StoreFailure(written < 0 ? errno : ENOSPC, "write", path) }
       done += written
+    }
+  }
+
+  func overwrite(_ byte: UInt8, at offset: Int) throws(StoreFailure) {
+    var byte = byte
+    while pwrite(descriptor, &byte, 1, off_t(offset)) != 1 {
+      if errno != EINTR { throw StoreFailure(errno, "write", path) }
     }
   }
 

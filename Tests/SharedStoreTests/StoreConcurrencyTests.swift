@@ -119,8 +119,10 @@ struct StoreConcurrencyTests {
     #expect(Set(try await store.b.list("t").values) == [bytes("\(rounds)")])
   }
 
-  @Test("a list is of one moment although single writes go on", arguments: BackEnd.allCases)
-  func listIsOneMoment(_ backEnd: BackEnd) async throws {
+  /// Comparing: as a node's beats, of which most are one byte in a file that stays.
+  @Test(
+    "a list is of one moment although single writes go on", arguments: BackEnd.allCases, [false, true])
+  func listIsOneMoment(_ backEnd: BackEnd, comparing: Bool) async throws {
     let store = try await backEnd.open()
     let keys = (0..<20).map { "nodes/n\($0)/beat" }
     for key in keys { try await store.a.write([key: bytes("0")], durability: .visible) }
@@ -129,7 +131,12 @@ struct StoreConcurrencyTests {
       // One writer goes round: at each moment the values are n, …, n, n - 1, …, n - 1 in the order of the keys.
       group.addTask {
         for round in 1...60 {
-          for key in keys { try await store.a.write([key: bytes("\(round)")], durability: .visible) }
+          for key in keys {
+            let outcome = try await store.a.write(
+              [key: bytes("\(round)")], where: comparing ? [key: bytes("\(round - 1)")] : [:],
+              durability: .visible)
+            #expect(outcome == .committed)
+          }
         }
         isOver.raise()
       }
@@ -141,6 +148,37 @@ struct StoreConcurrencyTests {
           }
           #expect(rounds == rounds.sorted(by: >), "not as of one moment: \(rounds)")
           #expect(rounds[0] - rounds[19] <= 1, "not as of one moment: \(rounds)")
+        } while !isOver.isUp
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  @Test(
+    "a counter that is read while it grows is a whole number and never goes back", arguments: BackEnd.allCases
+  )
+  func growingCounter(_ backEnd: BackEnd) async throws {
+    let store = try await backEnd.open()
+    func beat(_ count: Int) -> [UInt8] { bytes("place: a\ncounter: \(count)\nlease_ms: 4000\n") }
+    try await store.a.write(["beat": beat(95)], durability: .visible)
+    let isOver = Flag()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        for count in 96...1_105 {
+          let outcome = try await store.a.write(
+            ["beat": beat(count)], where: ["beat": beat(count - 1)], durability: .visible)
+          #expect(outcome == .committed)
+        }
+        isOver.raise()
+      }
+      group.addTask {
+        var last = 95
+        repeat {
+          let found = try #require(try await store.b.read("beat"))
+          // Looked for among those that can have been written, for a mixture could read as a number as well.
+          let next = try #require(
+            (last...1_105).first { beat($0) == found }, "\(String(decoding: found, as: UTF8.self))")
+          last = next
         } while !isOver.isUp
       }
       try await group.waitForAll()
