@@ -22,8 +22,10 @@ extension StoreRoot {
   /// The file of `key`, open to be changed in place; nil where a new file shall take its place instead: it can't be written,
   /// or it has a second name, as in a backup made of hard links, under which it is to stay as it is.
   func changeableFile(of key: StoreKey) throws(StoreFailure) -> (file: StoreFile, version: FileVersion)? {
+    // Not O_RDWR: for that an NFS server hands out a write delegation (nfsd's nfs4_set_delegation), and whoever looks at the
+    // beat of a dead node would wait until the server takes it back.
     guard let folder = try folder(at: key.folder),
-      let file = try? StoreFile(key.name, in: folder, flags: O_RDWR)
+      let file = try? StoreFile(key.name, in: folder, flags: O_WRONLY)
     else { return nil }
     let version = try file.version()
     return version.isRegular && version.links == 1 ? (file, version) : nil
