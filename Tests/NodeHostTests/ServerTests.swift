@@ -65,6 +65,46 @@ struct ServerTests {
     #expect(!Systemd.knows("other.service", root: folder.path))
   }
 
+  @Test(
+    "An export that holds only while its disk is mounted is found among the others",
+    arguments: ["mountpoint", "mp"])
+  func conditionalExports(word: String) {
+    let text = """
+      # /srv/comment *(\(word))
+      /srv/home *(rw,fsid=1,\(word)) 10.0.0.0/8(ro)
+      /srv/plain *(rw,fsid=\(word))
+      "/srv/with space" -\(word),rw a b
+      /srv/deep/er *(rw,\(word)=/srv/deep)
+      /srv/split *(rw,\\
+         \(word))
+      """
+    let found = ConditionalExport.all(in: text)
+    #expect(
+      found == [
+        .init(path: "/srv/home", mountPoint: "/srv/home"),
+        .init(path: "/srv/with space", mountPoint: "/srv/with space"),
+        .init(path: "/srv/deep/er", mountPoint: "/srv/deep"),
+        .init(path: "/srv/split", mountPoint: "/srv/split"),
+      ])
+  }
+
+  @Test("What exportfs says of a disk that is not here is no failure; all else that it says is")
+  func exportComplaints() {
+    let exports: [ConditionalExport] = ["/srv/home", "/srv/work"].map { .init(path: $0, mountPoint: $0) }
+    func serious(_ said: String) -> [String] {
+      ConditionalExport.serious(said, exports: exports, isMounted: { $0 == "/srv/home" })
+    }
+    #expect(
+      serious(
+        """
+        exportfs: /srv/work does not support NFS export
+        exportfs: Failed to stat /srv/work: No such file or directory
+        """) == [])
+    #expect(serious("exportfs: /srv/home does not support NFS export").count == 1)
+    #expect(serious("exportfs: /srv/work2 does not support NFS export").count == 1)
+    #expect(serious("exportfs: can't lock /var/lib/nfs/.etab.lock for writing").count == 1)
+  }
+
   @Test("What a restart has stopped is known to the next daemon until it runs again")
   func interrupted() async throws {
     let folder = try TemporaryFolder()

@@ -8,7 +8,8 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 case $1 in
 attach)
     mountpoint -q "/srv/$2" || mount -t ext4 "$(of_service "$2" 4)" "/srv/$2"
-    [ "$lab_exports" = false ] || "$lab_bin/exportfs" -a
+    # It fails as well where the disk of another service is not here.
+    [ "$lab_exports" = false ] || "$lab_bin/exportfs" -a || "$lab_bin/exportfs" -s | grep -q "^/srv/$2 "
     [ -z "$lab_ganesha" ] || "$lab_scripts/ganesha-export.sh" add "$2" ;;
 detach)
     ! mountpoint -q "/srv/$2" || umount "/srv/$2" ;;

@@ -36,9 +36,31 @@ public struct NFSService: Sendable {
     try await run(Systemd.call(try await Self.isServing() ? "start" : "restart", Self.unit))
   }
 
-  /// Everything in exports(5), besides what is exported already.
+  /// Everything in exports(5), besides what is exported already, and what has `mountpoint` and nothing mounted.
   public func export() async throws {
-    try await run(server("exportfs", "-a"))
+    let arguments = try server("exportfs", "-a")
+    let outcome = await HostCommand.run(arguments, within: Self.limit)
+    guard !outcome.succeeded, !outcome.output.isEmpty else { return try check(outcome, of: arguments) }
+    let serious = try await OwnThread.run("lf-exports") {
+      let mounts = try MountTable.read()
+      return ConditionalExport.serious(
+        outcome.output, exports: Self.conditionalExports(), isMounted: mounts.has)
+    }
+    if !serious.isEmpty { try check(outcome, of: arguments) }
+  }
+
+  /// What exportfs(8) reads.
+  private static func conditionalExports() -> [ConditionalExport] {
+    let folder = "/etc/exports.d"
+    var paths = ["/etc/exports"]
+    if let directory = try? OpenDirectory(folder), let names = try? directory.names() {
+      paths += names.map { "\(folder)/\(String(decoding: $0, as: UTF8.self))" }
+        .filter { $0.hasSuffix(".exports") }
+    }
+    return paths.flatMap { path in
+      let text = (try? contentsOfFile(path, limit: 1 << 20)) ?? []
+      return ConditionalExport.all(in: String(decoding: text, as: UTF8.self))
+    }
   }
 
   /// Has the status monitor read its records again. It tells nobody that this machine has restarted: who is told what,
