@@ -76,7 +76,8 @@ struct ServerRestartsTests {
 @Suite("Telling of a restart that nobody here has asked for (M7)")
 struct UntoldRestartTests {
   private var restart = UntoldRestart(
-    because: "test", server: .shared, start: at(.seconds(10)), due: at(.seconds(100)), services: ["home", "work", "third"])
+    because: "test", server: .shared, start: at(.seconds(10)), due: at(.seconds(100)),
+    services: ["home", "work", "third"])
 
   @Test mutating func whoeverIsOnlineIsToldAtOnceAndOthersWhenTheirPlanHasEnded() {
     let first: [ServiceName: UntoldRestart.Whereabouts] = [
@@ -104,7 +105,8 @@ struct UntoldRestartTests {
     let (five, nine) = (try number(5), try number(9))
     #expect(restart.onNumbers([]) == nil)
     #expect(restart.onNumbers([five, nine]) == nine)
-    #expect(restart.onNumbers([try number(11)]) == nine, "whoever comes later hears what the others have heard")
+    #expect(
+      restart.onNumbers([try number(11)]) == nine, "whoever comes later hears what the others have heard")
   }
 
   @Test mutating func whatTheNodesOwnClientsWereToldOfItIsToldToAll() throws {

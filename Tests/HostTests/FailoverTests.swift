@@ -143,7 +143,9 @@ extension HostTests {
     /// An owner that can't renew gives its service up before the others may take it: its cable is pulled and its way
     /// to the store cut. Also where it can't write down that it has: its run directory is full, or broken as here.
     @Test(arguments: [true, false])
-    func anOwnerThatIsCutOffFromTheStoreGivesTheAddressUpBeforeTheOtherTakesIt(writesItDown: Bool) async throws {
+    func anOwnerThatIsCutOffFromTheStoreGivesTheAddressUpBeforeTheOtherTakesIt(writesItDown: Bool)
+      async throws
+    {
       try await withTestNetwork { network in
         var site = try await TwoServers(in: network)
         site.store = network.sharedPath("disk/lockferry")

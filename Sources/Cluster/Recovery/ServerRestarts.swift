@@ -73,7 +73,8 @@ public struct ServerRestarts: Sendable {
   /// NFS-Ganesha has started; plans never start it.
   public func onGanesha(_ start: BootInstant) -> UntoldRestart {
     UntoldRestart(
-      because: "NFS-Ganesha was restarted by somebody", server: .ganesha, start: start, due: start + gracePeriod,
+      because: "NFS-Ganesha was restarted by somebody", server: .ganesha, start: start,
+      due: start + gracePeriod,
       services: services.filter { $0.server == .ganesha }.map(\.name))
   }
 
@@ -88,7 +89,8 @@ public struct ServerRestarts: Sendable {
   }
 
   private func untold(
-    _ start: ServerStartWatch.Start, of server: Server, toldSince: BootInstant, _ because: String, asked: BootInstant,
+    _ start: ServerStartWatch.Start, of server: Server, toldSince: BootInstant, _ because: String,
+    asked: BootInstant,
     _ isServed: (Service) -> Bool
   ) -> UntoldRestart {
     // A server that is seen for the first time may have been started by an adoption of this daemon, whose command has told
