@@ -52,6 +52,10 @@ extension StoreRoot {
       let version = try opened.file.version()
       // Where the file system writes only now it is here that it says so.
       try opened.file.close()
+      // Somebody has replaced the file, who must have had the lock meanwhile: nobody sees what was written here.
+      guard version.links == 1 else {
+        throw StoreFailure(ESTALE, "write", key.name)
+      }
       return version != opened.version
     } catch {
       throw .indeterminate(error.text)

@@ -170,8 +170,10 @@ final class StoreFile {
 
   func overwrite(_ byte: UInt8, at offset: Int) throws(StoreFailure) {
     var byte = byte
-    while pwrite(descriptor, &byte, 1, off_t(offset)) != 1 {
-      if errno != EINTR { throw StoreFailure(errno, "write", path) }
+    while true {
+      let count = pwrite(descriptor, &byte, 1, off_t(offset))
+      if count == 1 { return }
+      if count == 0 || errno != EINTR { throw StoreFailure(count == 0 ? EIO : errno, "write", path) }
     }
   }
 

@@ -101,6 +101,13 @@ struct UntoldRestartTests {
     #expect(!restart.isOver(at: at(.seconds(99))) && restart.isOver(at: at(.seconds(100))))
   }
 
+  @Test func whatAnEarlierDaemonHasBegunIsWaitedForWhileTimeIsLeftForTheOthers() {
+    #expect(restart.waitsForOthers(at: at(.seconds(54))) && !restart.waitsForOthers(at: at(.seconds(55))))
+    let isolated = UntoldRestart(
+      because: "test", server: .isolated, start: at(.seconds(10)), due: at(.seconds(100)), services: ["home"])
+    #expect(!isolated.waitsForOthers(at: at(.seconds(11))))
+  }
+
   @Test mutating func allAreToldTheSameNumber() throws {
     let (five, nine) = (try number(5), try number(9))
     #expect(restart.onNumbers([]) == nil)

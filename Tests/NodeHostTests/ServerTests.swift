@@ -72,7 +72,7 @@ struct ServerTests {
     let text = """
       # /srv/comment *(\(word))
       /srv/home *(rw,fsid=1,\(word)) 10.0.0.0/8(ro)
-      /srv/plain *(rw,fsid=\(word))
+      /srv/plain *(rw,fsid=\(word)) # \(word)
       "/srv/with space" -\(word),rw a b
       /srv/deep/er *(rw,\(word)=/srv/deep)
       /srv/split *(rw,\\

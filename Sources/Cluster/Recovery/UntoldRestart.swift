@@ -44,6 +44,12 @@ public struct UntoldRestart: Sendable, Equatable {
     return found.filter { $0.1 == .online }.map(\.0)
   }
 
+  /// Whether what an earlier daemon has begun may be finished first, which chooses a number for all clients of the shared
+  /// server: for half of the time that there is.
+  public func waitsForOthers(at now: BootInstant) -> Bool {
+    server == .shared && now < start + (due - start) / 2
+  }
+
   /// Nobody is left to wait for, or it is too late.
   public func isOver(at now: BootInstant) -> Bool { waiting.isEmpty || now >= due }
 

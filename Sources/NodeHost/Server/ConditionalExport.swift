@@ -20,7 +20,9 @@ struct ConditionalExport: Equatable {
     }
     return lines.compactMap { line in
       guard let paths = try? ExportLines(line).paths, let path = paths.first else { return nil }
-      let options = line.split { " \t,()".contains($0) }.dropFirst().map { $0.drop { $0 == "-" } }
+      let options = line.prefix { $0 != "#" }.split { " \t,()".contains($0) }.dropFirst().map {
+        $0.drop { $0 == "-" }
+      }
       for option in options {
         let parts = option.split(separator: "=", maxSplits: 1)
         guard let name = parts.first, ["mountpoint", "mp"].contains(name) else { continue }

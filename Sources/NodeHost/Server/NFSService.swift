@@ -40,11 +40,14 @@ public struct NFSService: Sendable {
   public func export() async throws {
     let arguments = try server("exportfs", "-a")
     let outcome = await HostCommand.run(arguments, within: Self.limit)
-    guard !outcome.succeeded, !outcome.output.isEmpty else { return try check(outcome, of: arguments) }
+    // Ended otherwise it may have made no export at all, and of a long list only the end is known.
+    guard outcome.status == .exited(1), (1..<16_000).contains(outcome.output.utf8.count) else {
+      return try check(outcome, of: arguments)
+    }
     let serious = try await OwnThread.run("lf-exports") {
       let mounts = try MountTable.read()
       return ConditionalExport.serious(
-        outcome.output, exports: Self.conditionalExports(), isMounted: mounts.has)
+        outcome.output, exports: Self.conditionalExports(), isMounted: { mounts.has(resolved($0)) })
     }
     if !serious.isEmpty { try check(outcome, of: arguments) }
   }
@@ -158,4 +161,11 @@ public struct NFSService: Sendable {
         "\(arguments.joined(separator: " ")): \(outcome)" + (printed.isEmpty ? "" : ", saying: \(printed)"))
     }
   }
+}
+
+/// The path that the kernel knows it by: without links, and without a slash at its end.
+private func resolved(_ path: String) -> String {
+  guard let found = realpath(path, nil) else { return path }
+  defer { free(found) }
+  return String(cString: found)
 }

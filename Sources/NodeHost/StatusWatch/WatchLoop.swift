@@ -210,9 +210,12 @@ struct WatchLoop {
   }
 
   /// Whose record statd has written, where this is the name that it then renames (support/nsm/file.c,
-  /// `nsm_make_temp_pathname`). In the place of the record it stands by the next event.
+  /// `nsm_make_temp_pathname`: `NAME.new`, and `.NAME.new` from nfs-utils 2.8.2 on). In the place of the record it stands
+  /// by the next event.
   private static func renamed(_ name: [UInt8]) -> ClientName? {
-    name.suffix(new.count).elementsEqual(new) ? try? ClientName(Array(name.dropLast(new.count))) : nil
+    guard name.suffix(new.count).elementsEqual(new) else { return nil }
+    let record = name.dropLast(new.count)
+    return try? ClientName(Array(record.first == UInt8(ascii: ".") ? record.dropFirst() : record))
   }
 
   /// What statd and lockferry write before they rename: hidden names, `*.new`.

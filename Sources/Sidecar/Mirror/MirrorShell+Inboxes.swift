@@ -6,13 +6,18 @@ import StatusMonitor
 extension MirrorShell {
   /// Reads the directory; from then on `inbox` hears of what is written to it, until ``stopWatching(_:_:)``.
   ///
+  /// - Parameter isResumed: what rpc.statd has rewritten while the directory was read counts as well: clients may have been
+  ///   told before.
   /// - Returns: every record there is now; nil where the directory can't be read.
-  func watchRecords(of service: ServiceName) async -> (present: [ClientName: [UInt8]]?, inbox: RecordInbox) {
-    let inbox = RecordInbox()
+  func watchRecords(
+    of service: ServiceName, isResumed: Bool
+  ) async -> (present: [ClientName: [UInt8]]?, inbox: RecordInbox) {
+    var inbox = RecordInbox()
     var present: [ClientName: [UInt8]]?
     await inTurn {
       await self.rescan()
       present = self.lastScan?.records
+      if !isResumed { inbox = RecordInbox() }
       self.inboxes[service] = inbox
     }
     return (present, inbox)

@@ -48,7 +48,7 @@ extension NodeShell {
     var restart = restart
     while !Task.isCancelled {
       var untold: [ServiceName] = []
-      let isWaiting = restart.server == .shared && isFinishingRestart
+      let isWaiting = restart.waitsForOthers(at: .now) && isFinishingRestart
       for name in restart.onLook({ isWaiting ? .unsettled : whereabouts(of: $0) }) {
         guard await !isKnown(restart, to: name), await (try? records(of: name))?.isEmpty != true else {
           continue
@@ -66,8 +66,13 @@ extension NodeShell {
         let restart = restart
         jobs.start { await self.tellAgain(name, of: restart) }
       }
-      if restart.isOver(at: .now) { return }
+      if restart.isOver(at: .now) { break }
       try? await clock.sleep(for: .milliseconds(100))
+    }
+    for name in restart.waiting {
+      log.critical(
+        "clients whose locks may be gone are not told: the service was not settled while they could reclaim",
+        metadata: ["service": "\(name)", "because": "\(restart.because)"])
     }
   }
 

@@ -34,16 +34,11 @@ extension NodeShell {
     while !Task.isCancelled {
       do {
         // First, for a daemon that begins in the middle; but what can't be written down must end all the same.
-        let unwritten = await markGivenUp(service.name)
+        await writeDown(service.name)
         if !isHere { isHere = try await service.mayBeHere(in: configuration.namespace(of: service)) }
         if isHere { try await withdrawOnce(service) }
         marks.remove(.broughtUp, service.name)
         if isHere { log.error("the service is given up", metadata: ["service": "\(service.name)"]) }
-        if let unwritten {
-          log.critical(
-            "that the service is given up is not written down: mend the run directory before lockferry starts again",
-            metadata: ["service": "\(service.name)", "error": "\(unwritten)"])
-        }
         return
       } catch {
         log.critical(
@@ -56,14 +51,36 @@ extension NodeShell {
     }
   }
 
-  private func markGivenUp(_ service: ServiceName) async -> (any Error)? {
-    let marks = marks
-    do {
-      try await OwnThread.run("lf-mark", within: Self.markLimit) { try marks.put(.givenUp, service) }
-      return nil
-    } catch {
-      return error
+  /// Goes on with that for as long as it takes, but keeps nobody waiting for longer than ``markLimit``.
+  private func writeDown(_ service: ServiceName) async {
+    if unwritten.insert(service).inserted { jobs.start { await self.writeDownUntilDone(service) } }
+    let limit = BootInstant.now + Self.markLimit
+    while unwritten.contains(service), BootInstant.now < limit {
+      try? await clock.sleep(for: .milliseconds(1))
     }
+  }
+
+  private func writeDownUntilDone(_ service: ServiceName) async {
+    var isTold = false
+    while !Task.isCancelled {
+      do {
+        let marks = marks
+        try await OwnThread.run("lf-mark") { try marks.put(.givenUp, service) }
+        break
+      } catch {
+        if !isTold {
+          log.critical(
+            "that the service is given up can't be written down: mend the run directory before lockferry starts again",
+            metadata: ["service": "\(service)", "error": "\(error)"])
+        }
+        isTold = true
+        try? await clock.sleep(for: .seconds(1))
+        if servesAgain(service) { break }
+      }
+    }
+    // It came so late that the service was taken up again meanwhile.
+    if servesAgain(service) { marks.remove(.givenUp, service) }
+    unwritten.remove(service)
   }
 
   /// Address and `recovery.withdraw` share `beats.stop_time`: by its end the others may begin.

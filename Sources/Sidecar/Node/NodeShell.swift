@@ -42,7 +42,7 @@ actor NodeShell {
   /// What tells a start of them, or of this node's own, that no plan has asked for.
   var restarts: ServerRestarts
   /// What an earlier daemon had stopped may have to be started, and its clients told.
-  var isFinishingRestart = true
+  var isFinishingRestart: Bool
   /// What clients of this node's own exports were told when that was finished, and when.
   var finishedRestart: (number: StateNumber, at: BootInstant)?
   let marks: ServiceMarks
@@ -60,6 +60,8 @@ actor NodeShell {
   var planCounts = PlanCounts()
   /// Services that are being given up.
   var withdrawals: Set<ServiceName> = []
+  /// Of which that is not written down yet.
+  var unwritten: Set<ServiceName> = []
   /// By when each of them has to be gone.
   var withdrawalsDue: [ServiceName: BootInstant] = [:]
   /// Isolated services whose programs are being looked after.
@@ -111,6 +113,7 @@ actor NodeShell {
       configuration.namespace(of: service).map { (service.name, $0) }
     }
     ganesha = configuration.services.contains(where: \.usesGanesha) ? GaneshaWatch() : nil
+    isFinishingRestart = InterruptedRestart(runDirectory: configuration.runDirectory).part == .server
     restarts = ServerRestarts(
       configuration.services.map(\.servedForRestarts), gracePeriod: configuration.mirror.gracePeriod)
     ownServers = Dictionary(uniqueKeysWithValues: namespaces.map { ($0, ServerWatch(in: $1)) })

@@ -96,7 +96,7 @@ actor RecoveryBook {
     }
     let place = place(of: service)
     try? await OwnThread.run("lf-recovery") { place.remove() }
-    let (present, inbox) = await beginning.mirror.watchRecords(of: service)
+    let (present, inbox) = await beginning.mirror.watchRecords(of: service, isResumed: false)
     let start = WallMark()
     // Ten thousand records are not read beside the beats.
     let ledger = await Self.apart {
@@ -140,7 +140,7 @@ actor RecoveryBook {
         "lf-recovery", { place.read(epoch: epoch, boot: boot) }),
       number == nil || number == note.number
     else { return false }
-    let (present, inbox) = await mirror.watchRecords(of: service)
+    let (present, inbox) = await mirror.watchRecords(of: service, isResumed: true)
     let grace = await RecoveryLedger.Grace.read(for: namespace)
     let now = BootInstant.now
     let ledger = await Self.apart {
