@@ -69,9 +69,11 @@ extension NodeShell {
       if restart.isOver(at: .now) { break }
       try? await clock.sleep(for: .milliseconds(100))
     }
+    // A daemon that ends leaves it to the next one, which sees the start anew.
+    guard !Task.isCancelled else { return }
     for name in restart.waiting {
       log.critical(
-        "clients whose locks may be gone are not told: the service was not settled while they could reclaim",
+        "clients whose locks may be gone are not told: no plan of the service ended in time; see lockferry status",
         metadata: ["service": "\(name)", "because": "\(restart.because)"])
     }
   }
