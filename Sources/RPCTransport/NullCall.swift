@@ -6,13 +6,13 @@ public enum NullCall {
   ///   - host: a name or an IPv4 or IPv6 literal.
   ///   - limit: the call is over by then.
   ///   - networkNamespace: as ``RPCClient/networkNamespace``.
-  ///   - clock: measures the limit. Swift's own wakes threads of its pool each time.
+  ///   - place: where it blocks; for a call from a network namespace a thread of its own.
   /// - Throws: ``RPCError`` that says why the program doesn't answer.
   public static func run(
     program: UInt32, version: UInt32, over transport: RPCProtocol, host: String, within limit: Duration,
-    networkNamespace: String? = nil, by clock: any Clock<Duration> = ContinuousClock()
+    networkNamespace: String? = nil, at place: CallPlace = .ownThread
   ) async throws(RPCError) {
     _ = try await RPCClient(host: host, over: transport, networkNamespace: networkNamespace).call(
-      program: program, version: version, procedure: 0, resultLimit: 1_024, within: limit, by: clock)
+      program: program, version: version, procedure: 0, resultLimit: 1_024, within: limit, at: place)
   }
 }

@@ -3,7 +3,7 @@ import CLinux
 /// Calls procedures of one host; arguments and results are XDR.
 ///
 /// Every call resolves the host, asks its rpcbind for the port unless one is given, and uses a socket of its
-/// own, on a thread of its own.
+/// own.
 public struct RPCClient: Sendable {
   /// A name or an IPv4 or IPv6 literal.
   public let host: String
@@ -29,21 +29,21 @@ public struct RPCClient: Sendable {
   ///   - arguments: the arguments in XDR; at most 8 KiB over UDP.
   ///   - resultLimit: longer results are an error, in bytes; at most 8 KiB come over UDP.
   ///   - limit: the call is over by then, resolving the host's name included.
-  ///   - clock: measures the limit.
+  ///   - place: where it blocks; for a call from a network namespace a thread of its own.
   /// - Throws: ``RPCError``; at once with code ``RPCError/Code/busy`` where earlier calls to the same host and
   ///   program still hang.
   public func call(
     program: UInt32, version: UInt32, procedure: UInt32, arguments: [UInt8] = [], resultLimit: Int = 65_536,
-    within limit: Duration, by clock: any Clock<Duration> = ContinuousClock()
+    within limit: Duration, at place: CallPlace = .ownThread
   ) async throws(RPCError) -> [UInt8] {
-    let place = networkNamespace.map { " in \($0)" } ?? ""
-    let subject = rpcSubject(program: program, version: version, over: transport, host: host) + place
+    let origin = networkNamespace.map { " in \($0)" } ?? ""
+    let subject = rpcSubject(program: program, version: version, over: transport, host: host) + origin
     guard arguments.count.isMultiple(of: 4) else {
       throw RPCError(.invalid, "\(subject): \(arguments.count) bytes of arguments aren't XDR")
     }
     let (host, transport, port, namespace) = (host, transport, port, networkNamespace)
     return try await RPCThreads.shared.run(
-      subject, within: limit, by: clock, changesThread: namespace != nil
+      subject, within: limit, at: place, changesThread: namespace != nil
     ) { deadline throws(RPCError) in
       if let namespace {
         // The call's own thread, which ends with it since `changesThread` says so.

@@ -2,7 +2,7 @@ import CTirpc
 import Glibc
 import ONCRPC
 
-/// One call, from the host's name to the results, all of it blocking: for the threads of ``RPCThreads`` only.
+/// One call, from the host's name to the results, all of it blocking: for ``RPCThreads`` only.
 struct RPCExchange {
   let host: String
   let transport: RPCProtocol

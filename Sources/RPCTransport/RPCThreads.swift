@@ -2,12 +2,11 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// Runs blocking calls of libtirpc and of the resolver on threads of their own, with a limit on how long the
+/// Runs blocking calls of libtirpc and of the resolver where they may block, with a limit on how long the
 /// caller waits and on how many threads may be stuck.
 ///
-/// Such a call can't be interrupted. One that outlasts its limit is left behind, its thread ends when the call
-/// does, and until then it counts as stuck. A probe repeated every second against a host that swallows
-/// everything would otherwise pile up threads for ever.
+/// Such a call can't be interrupted. One that outlasts its limit is left behind with its thread, and until it ends it counts
+/// as stuck. A probe repeated every second against a host that swallows everything would otherwise pile up threads for ever.
 final class RPCThreads: Sendable {
   static let shared = RPCThreads()
 
@@ -23,32 +22,40 @@ final class RPCThreads: Sendable {
   }
   private let counts = Mutex(Counts())
 
-  /// Runs `body` on a thread of its own and returns what it returns, or throws what it throws.
+  /// Runs `body` and returns what it returns, or throws what it throws.
   ///
   /// - Parameters:
   ///   - subject: whom the call goes to; names it in errors.
   ///   - limit: the longest that the caller waits.
-  ///   - clock: measures it.
+  ///   - place: where it blocks.
   ///   - changesThread: `body` enters a namespace, from which its thread does not come back.
   ///   - body: told by when it should have finished, a twentieth of the limit before its end.
   func run<Value: Sendable>(
-    _ subject: String, within limit: Duration, by clock: any Clock<Duration> = ContinuousClock(),
+    _ subject: String, within limit: Duration, at place: CallPlace = .ownThread,
     changesThread: Bool = false, _ body: @escaping @Sendable (Deadline) throws(RPCError) -> Value
   ) async throws(RPCError) -> Value {
     // The call itself ends a little earlier, because it knows better than the clock what it waited for.
     let deadline = Deadline(after: limit - min(limit / 20, .milliseconds(50)))
     try admit(subject)
     let answer = PendingAnswer<Value>()
-    let job = Job(changesThread: changesThread) { [self] in
+    let work = { @Sendable [self] in
       let result: Result<Value, RPCError>
       do throws(RPCError) {
+        // Where it shares a thread it may have waited for others that hang.
+        if place.begin != nil, deadline.milliseconds == 0 {
+          throw RPCError(.timedOut, "\(subject): not begun within \(limit)")
+        }
         result = .success(try body(deadline))
       } catch {
         result = .failure(error)
       }
       retire(subject, wasStuck: !answer.settle(result))
     }
-    guard job.start() else {
+    let hasBegun =
+      if let begin = place.begin, !changesThread { begin(work) } else {
+        Job(changesThread: changesThread, work).start()
+      }
+    guard hasBegun else {
       retire(subject, wasStuck: false)
       throw RPCError(.failed, "\(subject): the system has no thread left for the call")
     }
@@ -56,7 +63,7 @@ final class RPCThreads: Sendable {
     let result = await withTaskGroup(of: Void.self) { group in
       group.addTask {
         do {
-          try await clock.sleep(for: limit)
+          try await place.clock.sleep(for: limit)
           self.giveUp(answer, subject, RPCError(.timedOut, "\(subject): no answer within \(limit)"))
         } catch {
           // Cancelled because the answer is there, or together with the caller.

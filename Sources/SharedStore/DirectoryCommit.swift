@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// One transaction on a directory store, from the lock to the answer. Runs on a lane's thread.
+/// One transaction on a directory store, from the lock to the answer. Blocks its thread.
 ///
 /// One write commits by the rename of its file, or by one byte in the file that is there (``OneByteChange``); several
 /// commit by the rename of a journal (``StoreJournal``). Up to that call a transaction that fails or is late leaves nothing;

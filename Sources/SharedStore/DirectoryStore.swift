@@ -9,11 +9,13 @@ internal import Synchronization
 /// the folder as a store), `.lock`, `.journal` (a committed transaction that isn't applied yet) and
 /// `.new-…` (values that aren't visible yet).
 ///
-/// All file calls run on three threads of its own, each of which works off its queue in order:
+/// All file calls wait in three queues, each of which is worked off in order, one call at a time:
 /// - prompt: reads, and single writes without a comparison. They never wait for a lock here, so that
-///   a beat passes everything else; the few that have to wait for a transaction on their own key move on to the next.
+///   a beat passes all other calls of the store; the few that have to wait for a transaction on their own key move on to the next.
 /// - transactions: what compares, or writes several keys, up to eight.
 /// - bulk: transactions of more than eight writes, lists, creation.
+///
+/// Bulk has a thread of its own. The other two have one each, or whatever thread ``init(path:calls:)`` is told of.
 ///
 /// A call returns at its limit even if the file system hangs. What had not begun by then never begins, and what
 /// had begun ends before its commit point, unless it hangs in the very call that commits.
@@ -21,38 +23,41 @@ internal import Synchronization
 ///
 /// Keys hold up to 1 MiB. A key that is the folder of other keys, or once was, can't hold a value.
 public final class DirectoryStore: SharedStore {
-  /// The path of the folder.
-  public let path: String
-  private let steps: StoreSteps
-  private let prompt = StoreLane()
-  private let transactions = StoreLane()
-  private let bulk = StoreLane()
+  private let place: StorePlace
+  private let prompt: StoreLane
+  private let transactions: StoreLane
+  private let bulk: StoreLane
   private let limits = TimeLimits()
   private let nextSweep = Mutex<ContinuousClock.Instant?>(nil)
 
   private static let smallTransaction = 8
   private static let sweepInterval = Duration.seconds(3600)
 
+  /// Has a call that may hang run soon, on a thread where nobody waits for it longer than he can; false where there is none.
+  public typealias BeginCall = @Sendable (@escaping @Sendable () -> Void) -> Bool
+
   /// The store in the folder at `path`, which needn't be there yet: until it is, every call says so.
-  public convenience init(path: String) {
-    self.init(path: path, steps: nil)
+  ///
+  /// - Parameter calls: runs those that are mostly short. Two may be under way at a time. Nil: threads of the store's own do.
+  public convenience init(path: String, calls: BeginCall? = nil) {
+    self.init(path: path, calls: calls, steps: nil)
   }
 
   /// For crash tests: `steps` is told of each system call of a commit before it is made.
-  package init(path: String, steps: (@Sendable (String) -> Void)?) {
-    self.path = path
-    self.steps = StoreSteps(steps)
+  package init(path: String, calls: BeginCall? = nil, steps: (@Sendable (String) -> Void)?) {
+    place = StorePlace(path, steps: steps)
+    prompt = StoreLane(calls ?? StoreThread().run)
+    transactions = StoreLane(calls ?? StoreThread().run)
+    bulk = StoreLane(StoreThread().run)
   }
 
-  deinit {
-    prompt.close()
-    transactions.close()
-    bulk.close()
-    limits.close()
-  }
+  deinit { limits.close() }
+
+  /// The path of the folder.
+  public var path: String { place.path }
 
   /// `directory:` and the path.
-  public var location: String { "directory:" + path }
+  public var location: String { place.location }
 
   /// Makes the folder a store, and the folder itself where its parent exists. A folder that is a store
   /// already stays as it is.
@@ -60,9 +65,9 @@ public final class DirectoryStore: SharedStore {
   /// Only an operator's request may call this: where a file system isn't mounted it would make a store on the
   /// disk beneath.
   public func create(within limit: Duration) async throws(StoreError) {
-    let (path, steps) = (path, steps)
+    let place = place
     try await run(on: bulk, until: Self.deadline(limit)) { (progress) throws(StoreFailure) in
-      try StoreRoot.create(path, steps: steps, progress)
+      try StoreRoot.create(place, progress)
     }
   }
 
@@ -80,7 +85,7 @@ public final class DirectoryStore: SharedStore {
     }
   }
 
-  /// On the thread for reads, so that it waits for no transaction but one that has committed and writes what is read.
+  /// In the queue of reads, so that it waits for no transaction but one that has committed and writes what is read.
   public func look(
     at keys: [StoreKey], aside asides: [StoreKey], below prefixes: [StoreKey], within limit: Duration
   ) async throws(StoreError) -> StoreSight {
@@ -164,7 +169,7 @@ public final class DirectoryStore: SharedStore {
           try DirectoryCommit(root: root, progress: progress, transaction: transaction).run()
         }
       }
-      let (path, steps) = (path, steps)
+      let place = place
       return try await run(on: bulk, until: deadline) { (progress) throws(StoreFailure) in
         // Not on the caller's thread, which may have beats to send.
         do throws(StoreError) {
@@ -173,7 +178,7 @@ public final class DirectoryStore: SharedStore {
           throw StoreFailure(error)
         }
         return try DirectoryCommit(
-          root: try StoreRoot(path, steps: steps), progress: progress, transaction: transaction
+          root: try StoreRoot(place), progress: progress, transaction: transaction
         ).run()
       }
     } catch {
@@ -191,9 +196,9 @@ public final class DirectoryStore: SharedStore {
     on lane: StoreLane, until deadline: ContinuousClock.Instant,
     _ work: @escaping @Sendable (StoreRoot, CallProgress) throws(StoreFailure) -> Value
   ) async throws(StoreError) -> Value {
-    let (path, steps) = (path, steps)
+    let place = place
     return try await run(on: lane, until: deadline) { (progress) throws(StoreFailure) in
-      try work(try StoreRoot(path, steps: steps), progress)
+      try work(try StoreRoot(place), progress)
     }
   }
 
@@ -209,15 +214,9 @@ public final class DirectoryStore: SharedStore {
         call.expire()
         lane.remove(call)
       }
-      if let ticket { call.onEnd { limits.remove(ticket) } }
-      if ticket == nil || !lane.add(call) {
-        call.end(
-          with: .failure(
-            StoreError(
-              .unavailable,
-              "the system gives no thread for calls on \(location); nothing was written; look at the limit on tasks"
-            )))
-      }
+      guard let ticket else { return call.refuse() }
+      call.onEnd { limits.remove(ticket) }
+      lane.add(call)
     }
     return try answer.get()
   }
@@ -232,19 +231,18 @@ public final class DirectoryStore: SharedStore {
       return true
     }
     guard isDue else { return }
-    let (path, steps) = (path, steps)
-    _ = bulk.add(
+    let place = place
+    bulk.add(
       StoreChore(CallProgress(deadline: now + .seconds(60))) { (progress) throws(StoreFailure) in
-        try StoreSweep(try StoreRoot(path, steps: steps), progress).run()
+        try StoreSweep(try StoreRoot(place), progress).run()
       })
   }
 }
 
 extension StoreRoot {
   /// Makes the folder at `path` a store.
-  fileprivate static func create(
-    _ path: String, steps: StoreSteps, _ progress: CallProgress
-  ) throws(StoreFailure) {
+  fileprivate static func create(_ place: StorePlace, _ progress: CallProgress) throws(StoreFailure) {
+    let path = place.path
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
       throw StoreFailure(errno, "make the folder", path)
     }
@@ -257,11 +255,11 @@ extension StoreRoot {
       try marker.write(Array((markerLine + "\n").utf8))
       try marker.sync()
       try marker.close()
-      try progress.check("directory:" + path)
+      try progress.check(place.location)
       progress.stage = .committing
       try folder.rename(name, to: markerName)
       try folder.sync()
     }
-    _ = try StoreRoot(path, steps: steps)
+    _ = try StoreRoot(place)
   }
 }

@@ -56,8 +56,11 @@ final class CallProgress: Sendable {
 
 /// One entry of a lane's queue.
 protocol LaneEntry: AnyObject, Sendable {
-  /// Does the work on the lane's thread, unless its caller has given up.
+  /// Does the work on the calling thread, unless its caller has given up.
   func start()
+
+  /// There is no thread for it.
+  func refuse()
 }
 
 /// A caller that waits, and the work that a lane does for it.
@@ -95,6 +98,15 @@ final class StoreCall<Value: Sendable>: LaneEntry {
       answer = .failure(error.storeError)
     }
     end(with: answer)
+  }
+
+  func refuse() {
+    end(
+      with: .failure(
+        StoreError(
+          .unavailable,
+          "the system gives no thread for calls on \(location); nothing was written; look at the limit on tasks"
+        )))
   }
 
   /// Lets the caller go at its limit, whatever the work does.
@@ -138,5 +150,9 @@ final class StoreChore: LaneEntry {
     } catch {
       // It is tried again another time; whatever is wrong with the store, the next caller is told.
     }
+  }
+
+  func refuse() {
+    // Another time.
   }
 }

@@ -1,26 +1,35 @@
-/// A queue and the one thread that works it off, in order.
+/// A queue that is worked off in order, one entry at a time.
 ///
-/// A file call that hangs costs this thread and no other; what waits behind it leaves at its own limit.
+/// A file call that hangs costs the thread that it is on and this queue; what waits behind it leaves at its own limit.
 final class StoreLane: Sendable {
   private struct State {
     var waiting: [any LaneEntry] = []
-    var hasThread = false
-    var isClosed = false
+    var isWorking = false
   }
 
   private let state: GuardedState<State>
+  private let begin: DirectoryStore.BeginCall
 
-  init() {
+  /// - Parameter begin: gives the queue a thread whenever there is something in it.
+  init(_ begin: @escaping DirectoryStore.BeginCall) {
     state = GuardedState(State())
-    startThread()
+    self.begin = begin
   }
 
-  /// Puts an entry at the end; false where no thread could be had to work it off.
-  func add(_ entry: any LaneEntry) -> Bool {
-    guard startThread() else { return false }
-    state.withLock { $0.waiting.append(entry) }
-    state.wake()
-    return true
+  /// Puts an entry at the end. Where no thread could be had to work it off, all that waits is refused.
+  func add(_ entry: any LaneEntry) {
+    let wakes = state.withLock { state in
+      state.waiting.append(entry)
+      defer { state.isWorking = true }
+      return !state.isWorking
+    }
+    let shared = state
+    guard wakes, !begin({ Self.work(off: shared) }) else { return }
+    let refused = state.withLock { state in
+      defer { state = State() }
+      return state.waiting
+    }
+    for entry in refused { entry.refuse() }
   }
 
   /// Takes an entry out that nobody waits for any more.
@@ -28,28 +37,12 @@ final class StoreLane: Sendable {
     state.withLock { state in state.waiting.removeAll { $0 === entry } }
   }
 
-  /// Lets the thread end after what it does now.
-  func close() {
-    state.withLock { $0.isClosed = true }
-    state.wake()
-  }
-
-  @discardableResult
-  private func startThread() -> Bool {
-    state.withLock { state in
-      if !state.hasThread {
-        let shared = self.state
-        state.hasThread = OwnThread.start { Self.work(off: shared) }
-      }
-      return state.hasThread
-    }
-  }
-
   private static func work(off state: GuardedState<State>) {
     while true {
-      let next: (any LaneEntry)? = state.wait { state in
-        if !state.waiting.isEmpty { return .done(state.waiting.removeFirst()) }
-        return state.isClosed ? .done(nil) : .wait
+      let next: (any LaneEntry)? = state.withLock { state in
+        guard state.waiting.isEmpty else { return state.waiting.removeFirst() }
+        state.isWorking = false
+        return nil
       }
       guard let next else { return }
       next.start()

@@ -29,6 +29,7 @@ final class StoreLock {
   private let root: StoreRoot
   private let progress: CallProgress
   private var file: StoreFile
+  private var version: FileVersion
   private var holdsRanges = false
 
   /// Runs `body` with a lock that holds nothing yet, and gives back at its end what it took.
@@ -45,13 +46,14 @@ final class StoreLock {
   private init(_ root: StoreRoot, _ progress: CallProgress) throws(StoreFailure) {
     self.root = root
     self.progress = progress
-    file = try Self.open(root)
+    (file, version) = try Self.open(root)
   }
 
-  private static func open(_ root: StoreRoot) throws(StoreFailure) -> StoreFile {
+  private static func open(_ root: StoreRoot) throws(StoreFailure) -> (StoreFile, FileVersion) {
     let file = try StoreFile(name, in: root.folder, flags: O_RDWR | O_CREAT)
-    guard try file.version().isRegular else { throw StoreFailure(damage: "is no plain file", of: file.path) }
-    return file
+    let version = try file.version()
+    guard version.isRegular else { throw StoreFailure(damage: "is no plain file", of: file.path) }
+    return (file, version)
   }
 
   /// Waits for `ranges` up to the caller's limit.
@@ -68,7 +70,7 @@ final class StoreLock {
             .unavailable,
             "\(file.path) was removed while it was in use; nothing was written; leave it in place"))
       }
-      file = try Self.open(root)
+      (file, version) = try Self.open(root)
     }
     holdsRanges = true
     progress.stage = .working
@@ -101,8 +103,7 @@ final class StoreLock {
   }
 
   private func isCurrent() throws(StoreFailure) -> Bool {
-    let held = try file.version()
-    return try root.folder.version(of: Self.name).map { $0.isSameFile(as: held) } ?? false
+    try root.folder.version(of: Self.name).map { $0.isSameFile(as: version) } ?? false
   }
 
   /// Gives back the one range that is held; several go when the lock is closed.

@@ -8,32 +8,34 @@ final class StoreRoot {
   static let markerLine = "lockferry directory store, format 1"
   static let journalName = ".journal"
 
-  let path: String
+  let place: StorePlace
   let folder: StoreFile
-  /// Told before each system call that changes something; tests end the process there.
-  let steps: StoreSteps
   /// Folders that this call has opened.
   private var opened = OpenedFolders()
 
-  var location: String { "directory:" + path }
+  var path: String { place.path }
+  var location: String { place.location }
+  var steps: StoreSteps { place.steps }
 
   /// Opens the folder and looks for the marker.
-  init(_ path: String, steps: StoreSteps) throws(StoreFailure) {
-    self.path = path
-    self.steps = steps
+  init(_ place: StorePlace) throws(StoreFailure) {
+    self.place = place
     do throws(StoreFailure) {
-      folder = try StoreFile(path, in: nil, flags: O_RDONLY | O_DIRECTORY)
+      folder = try StoreFile(place.path, in: nil, flags: O_RDONLY | O_DIRECTORY)
     } catch {
       throw StoreFailure(
         StoreError(
           .unavailable,
-          "the store directory:\(path) isn't there (\(error.text)); nothing was written; if its file system "
+          "the store \(place.location) isn't there (\(error.text)); nothing was written; if its file system "
             + "is mounted there, mount it: the store works again as soon as the folder is back"))
     }
     try checkMarker()
   }
 
   private func checkMarker() throws(StoreFailure) {
+    let version = try folder.version(of: Self.markerName)
+    // The very file that was read before need not be read again.
+    if let version, place.knows(version) { return }
     let bytes: [UInt8]
     do throws(StoreFailure) {
       let marker = try StoreFile(Self.markerName, in: folder, flags: O_RDONLY)
@@ -53,6 +55,7 @@ final class StoreRoot {
           "\(path)/\(Self.markerName) doesn't say \"\(Self.markerLine)\": another version of lockferry made this "
             + "store; nothing was written; run the version that made it, or choose another folder"))
     }
+    if let version { place.remember(version) }
   }
 
   /// The folder with these components, or nil where it doesn't exist.
@@ -175,19 +178,5 @@ private struct OpenedFolders {
       folders[oldest] = (components, newValue)
       oldest = (oldest + 1) % Self.most
     }
-  }
-}
-
-/// The seam for crash tests.
-struct StoreSteps: Sendable {
-  private let observer: (@Sendable (String) -> Void)?
-
-  init(_ observer: (@Sendable (String) -> Void)?) {
-    self.observer = observer
-  }
-
-  /// Says what comes next.
-  func reached(_ step: @autoclosure () -> String) {
-    if let observer { observer(step()) }
   }
 }

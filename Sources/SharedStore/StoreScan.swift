@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Every key below a prefix as of one moment. Runs on a lane's thread.
+/// Every key below a prefix as of one moment. Blocks its thread.
 ///
 /// Every file is read first, without a lock, since that may take long. Then a shared lock keeps transactions out
 /// while every file is looked at again: where no version has changed between the two looks, all of them held

@@ -228,4 +228,48 @@ struct StatusDirectoryScanTests {
     #expect(replaced.records.isEmpty)
     #expect(replaced.identity != last.identity)
   }
+
+  @Test(
+    "Looking at a share of the files finds each change within eight scans, and at once what was made or removed"
+  )
+  func shares() async throws {
+    let folder = try TemporaryFolder()
+    let directory = try folder.statusDirectory()
+    for number in 0..<100 { try writeFile("\(directory.records)/c\(number)", "record\n".utf8) }
+    var scan = try directory.scan()
+    func settle() async throws {
+      try await eventually("the files have settled") {
+        scan = try directory.scan(previous: scan)
+        return scan.filesRead == 0
+      }
+    }
+    for number in [0, 37, 99] {
+      try await settle()
+      try writeFile("\(directory.records)/c\(number)", "RECORD\n".utf8)
+      let name = try client("c\(number)")
+      var scans = 0
+      while scan.records[name] != Array("RECORD\n".utf8), scans < 8 {
+        scan = try directory.scan(previous: scan, looksAtShare: true)
+        scans += 1
+      }
+      #expect(scan.records[name] == Array("RECORD\n".utf8))
+    }
+    try await settle()
+    for _ in 0..<8 {
+      scan = try directory.scan(previous: scan, looksAtShare: true)
+      #expect(scan.filesSeen <= 13 && scan.filesRead == 0)
+      #expect(scan.records.count == 100)
+    }
+    // Somebody has heard of this one: it does not wait for its turn.
+    try writeFile("\(directory.records)/c50", "RECORD\n".utf8)
+    scan.forget([try client("c50")])
+    scan = try directory.scan(previous: scan, looksAtShare: true)
+    #expect(scan.records[try client("c50")] == Array("RECORD\n".utf8))
+    try await settle()
+    try writeFile(directory.records + "/new", "new\n".utf8)
+    try mustSucceed(unlink(directory.records + "/c5"), "unlink")
+    scan = try directory.scan(previous: scan, looksAtShare: true)
+    #expect(scan.records[try client("new")] != nil)
+    #expect(scan.records[try client("c5")] == nil)
+  }
 }

@@ -23,20 +23,23 @@ private struct Told {
 private final class Watched {
   let directory: StatusDirectory
   let watch: StatusDirectoryWatch
+  private let thread: ThreadExecutor
   private var changes: AsyncStream<Void>.Iterator
   private var told = Told()
 
   init(_ directory: StatusDirectory) async throws {
     self.directory = directory
-    self.watch = try StatusDirectoryWatch(directory: directory)
-    self.changes = watch.changes.makeAsyncIterator()
-    try watch.start()
+    thread = try ThreadExecutor(name: "lf-test")
+    watch = StatusDirectoryWatch(directory: directory, on: thread)
+    changes = watch.changes.makeAsyncIterator()
+    watch.start()
     try await until { $0.rescanReasons == [.started] }
     forget()
   }
 
   deinit {
     watch.stop()
+    thread.stop()
   }
 
   func forget() { told = Told() }
@@ -259,9 +262,10 @@ struct StatusDirectoryWatchTests {
     let directory = directory
     let sm = sm
     try await withOwnMounts {
-      let watch = try StatusDirectoryWatch(directory: directory)
-      defer { watch.stop() }
-      try watch.start()
+      let thread = try ThreadExecutor(name: "lf-test")
+      defer { thread.stop() }
+      let watch = StatusDirectoryWatch(directory: directory, on: thread)
+      watch.start()
       var told = Told()
       func until(_ what: String, _ condition: (StatusDirectoryHints) -> Bool) throws {
         try eventuallyHere(what) {
@@ -295,7 +299,7 @@ struct StatusDirectoryWatchTests {
     #expect(count <= 1)
   }
 
-  @Test("A watch that nobody holds any more ends its thread and closes its descriptors")
+  @Test("A watch that nobody holds any more closes its descriptors")
   func letGo() async throws {
     let before = try inotifyCount()
     for _ in 0..<20 { _ = try await Watched(directory) }

@@ -9,7 +9,7 @@ import Testing
 ///
 /// A store that is made in the room has its threads there, since a thread inherits the mounts of its maker.
 final class MountRoom: Sendable {
-  private let lane = StoreLane()
+  private let thread = StoreThread()
 
   /// Whether this process may mount; tests that need it say so where it may not.
   static let isPossible = geteuid() == 0
@@ -19,13 +19,9 @@ final class MountRoom: Sendable {
     try #require(failure == 0)
   }
 
-  deinit {
-    lane.close()
-  }
-
   func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
     let answer: Result<Value, any Error> = await withCheckedContinuation { caller in
-      #expect(lane.add(Visit { caller.resume(returning: Result { try body() }) }))
+      #expect(thread.run { caller.resume(returning: Result { try body() }) })
     }
     return try answer.get()
   }
@@ -50,11 +46,5 @@ final class MountRoom: Sendable {
         failure == EBUSY && ContinuousClock.now < deadline, "unmount: \(String(cString: strerror(failure)))")
       try await Task.sleep(for: .milliseconds(5))
     }
-  }
-
-  private final class Visit: LaneEntry {
-    let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    func start() { body() }
   }
 }

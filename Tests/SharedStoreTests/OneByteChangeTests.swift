@@ -125,6 +125,30 @@ struct OneByteChangeTests {
     #expect(try await store.read("backup") == beat(17))
   }
 
+  @Test(
+    "a file that somebody puts in its place meanwhile, lock or no lock, stays, and the change is not taken for made"
+  )
+  func replaced() async throws {
+    try await put(17)
+    try await untilTimesDiffer(from: try status())
+    let path = folder.path + "/nodes/a/beat"
+    let other = folder.path + "/other"
+    try beat(99).withUnsafeBytes { bytes in
+      let number = open(other, O_WRONLY | O_CREAT | O_EXCL, 0o600)
+      try #require(number >= 0)
+      defer { close(number) }
+      try #require(write(number, bytes.baseAddress, bytes.count) == bytes.count)
+    }
+    let store = DirectoryStore(
+      path: folder.path, steps: { if $0 == "overwrite beat" { rename(other, path) } })
+    let failure = await failure {
+      try await store.write(
+        ["nodes/a/beat": beat(18)], where: ["nodes/a/beat": beat(17)], durability: .visible)
+    }
+    #expect(failure?.code == .timedOut)
+    #expect(try await store.read("nodes/a/beat") == beat(99))
+  }
+
   @Test("damage in the key's place is told, not written into")
   func damage() async throws {
     try await store.write(["nodes/a/other": [1], "elsewhere": beat(17)])

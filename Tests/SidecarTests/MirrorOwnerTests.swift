@@ -28,9 +28,11 @@ import Testing
     let store = MemoryStore()
     _ = try await store.commit(
       StoreTransaction(writes: [.init(try ClusterKeys.owner(service), stored)]), within: .seconds(1))
-    let mirror = try MirrorShell(
+    let thread = try ThreadExecutor(name: "lf-test")
+    defer { thread.stop() }
+    let mirror = MirrorShell(
       directory: StatusDirectory(path: path), store: store, timings: MirrorTimings(),
-      storeTimeout: .seconds(1), clock: ContinuousClock(),
+      storeTimeout: .seconds(1), thread: thread,
       log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
       ownerBytes: { _, _ in believed },
       onOwnerRenewed: { _, _, _ in })
@@ -91,9 +93,11 @@ import Testing
     let key = try ClusterKeys.owner(service)
     let own = try owner("b", 2, .online)
     _ = try await store.commit(StoreTransaction(writes: [.init(key, own)]), within: .seconds(1))
-    let mirror = try MirrorShell(
+    let thread = try ThreadExecutor(name: "lf-test")
+    defer { thread.stop() }
+    let mirror = MirrorShell(
       directory: StatusDirectory(path: path), store: store, timings: MirrorTimings(),
-      storeTimeout: .seconds(1), clock: ContinuousClock(),
+      storeTimeout: .seconds(1), thread: thread,
       log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), ownerBytes: { _, _ in own },
       onOwnerRenewed: { _, _, _ in })
     try await withThrowingTaskGroup(of: Void.self) { group in

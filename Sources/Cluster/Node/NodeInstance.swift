@@ -36,6 +36,8 @@ public struct NodeInstance: Sendable {
   /// When this node last gave a service away because it was overloaded.
   var lastRelief: BootInstant?
   var services: [ServiceName: ServiceState] = [:]
+  /// Those of `services` that have a time by which their clients must be told, or had: few look at all of them for that.
+  var mayTellLate: Set<ServiceName> = []
   /// What stood on this machine when the daemon began.
   var standing: Set<ServiceName> = []
   /// A service is on its way, as of the look that is being judged: nobody counts all services for each of them.
@@ -114,7 +116,7 @@ public struct NodeInstance: Sendable {
     let dependsOnIt = services.values.contains {
       $0.mayBeLeftOver || $0.activity.isServing && !$0.hasWithdrawn
     }
-    let late = services.values.compactMap(\.tellBy).min()
+    let late = mayTellLate.compactMap { services[$0]?.tellBy }.min()
     guard dependsOnIt else { return late }
     return late.map { min($0, leaseEnds) } ?? leaseEnds
   }

@@ -10,6 +10,7 @@ extension NodeInstance {
     guard services[name]?.activity == .plan(.adoption), !timings.has(.graceIsNotWatched) else { return }
     let reserve = ReclaimWindow.reserve(of: length, stopTime: timings.stopTime)
     services[name]?.tellBy = now + left - reserve
+    mayTellLate.insert(name)
   }
 
   /// The adoption of `name` is about to tell its clients, or has nobody to tell. False where too little of the grace
@@ -25,8 +26,12 @@ extension NodeInstance {
   /// Adoptions whose clients can't be told in time any more.
   mutating func giveUpLateAdoptions(now: BootInstant) -> [NodeDirective] {
     var directives: [NodeDirective] = []
-    for name in orderedServices {
-      guard let tellBy = services[name]?.tellBy, now >= tellBy else { continue }
+    for name in mayTellLate.sorted() {
+      guard let tellBy = services[name]?.tellBy else {
+        mayTellLate.remove(name)
+        continue
+      }
+      guard now >= tellBy else { continue }
       directives += giveUp(
         name, because: "its clients were not told while enough of the grace period was left")
     }

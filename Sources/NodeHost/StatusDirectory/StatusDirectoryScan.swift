@@ -13,11 +13,24 @@ public struct StatusDirectoryScan: Sendable {
   public let identity: DirectoryIdentity
   /// How many files had to be opened; the others were as the previous scan saw them.
   public let filesRead: Int
+  /// How many files were looked at, opened or not. The records of the others are those of the previous scan.
+  public let filesSeen: Int
 
   /// Of the records that were read when their last change was old enough.
-  fileprivate let signatures: [ClientName: FileSignature]
+  fileprivate var signatures: [ClientName: FileSignature]
   /// Of `sm/` itself, from before its names were read; nil where a change since then might not show in it.
   fileprivate let folder: FileSignature?
+  /// Whose turn it is next, where only a share of the files is looked at.
+  fileprivate var turn = 0
+
+  /// How many scans look at every file once, where each looks at a share.
+  static let shares = 8
+
+  /// These were written in place, as somebody else has heard: what this scan says of them is old, and the next one looks at
+  /// every file.
+  public mutating func forget(_ clients: some Sequence<ClientName>) {
+    for client in clients { signatures[client] = nil }
+  }
 }
 
 extension StatusDirectory {
@@ -34,11 +47,16 @@ extension StatusDirectory {
   /// A file that changes while it is read is read again, at most five times, and then refused. `sm/` is read
   /// first: a record that sm-notify moves to `sm.bak/` meanwhile is seen there, or in both, never in neither.
   ///
-  /// - Parameter previous: an earlier scan of the same directory: files that are by all signs unchanged aren't
-  ///   read again.
+  /// - Parameters:
+  ///   - previous: an earlier scan of the same directory: files that are by all signs unchanged aren't read again.
+  ///   - looksAtShare: while nothing was made, removed or renamed in the directory, only an eighth of the files is looked
+  ///     at, each time another one: of ten thousand that costs an idle daemon as much as a third of its beats. For whoever
+  ///     is told otherwise of files that are written in place, and says so (``StatusDirectoryScan/forget(_:)``).
   /// - Throws: ``NodeHostError`` where a folder can't be listed from beginning to end; `absent` where there is no
   ///   `sm/`.
-  public func scan(previous: StatusDirectoryScan? = nil) throws(NodeHostError) -> StatusDirectoryScan {
+  public func scan(
+    previous: StatusDirectoryScan? = nil, looksAtShare: Bool = false
+  ) throws(NodeHostError) -> StatusDirectoryScan {
     let directory = try open(.records)
     var now = timespec()
     clock_gettime(CLOCK_REALTIME, &now)
@@ -46,10 +64,13 @@ extension StatusDirectory {
     let identity = DirectoryIdentity(status)
     let folder = FileSignature(status)
     let known = previous?.identity == identity ? previous : nil
-    if let known, known.folder == folder, isUnchanged(directory, since: known) {
+    if let known, known.folder == folder,
+      let filesSeen = countUnchanged(directory, since: known, share: looksAtShare)
+    {
       return StatusDirectoryScan(
         records: known.records, refused: [], retired: try retiredClients(), identity: identity, filesRead: 0,
-        signatures: known.signatures, folder: folder)
+        filesSeen: filesSeen, signatures: known.signatures, folder: folder,
+        turn: (known.turn + 1) % StatusDirectoryScan.shares)
     }
     let names = try directory.names()
 
@@ -96,19 +117,26 @@ extension StatusDirectory {
     }
     return StatusDirectoryScan(
       records: records, refused: refused.sorted { $0.name < $1.name }, retired: try retiredClients(),
-      identity: identity, filesRead: filesRead, signatures: signatures,
+      identity: identity, filesRead: filesRead, filesSeen: names.count, signatures: signatures,
       folder: FileSignature.isSettled(status, at: now) ? folder : nil)
   }
 
-  /// Whether every file of a folder whose entries have not changed is as it was.
-  private func isUnchanged(_ directory: borrowing OpenDirectory, since known: StatusDirectoryScan) -> Bool {
-    guard known.refused.isEmpty, known.signatures.count == known.records.count else { return false }
-    for (client, signature) in known.signatures {
+  /// How many files of a folder whose entries have not changed are as they were: all of them, or all of the share whose turn
+  /// it is. Nil where one is not.
+  private func countUnchanged(
+    _ directory: borrowing OpenDirectory, since known: StatusDirectoryScan, share: Bool
+  ) -> Int? {
+    guard known.refused.isEmpty, known.signatures.count == known.records.count else { return nil }
+    // The same dictionary as last time, so in the same order.
+    let length = known.signatures.count / StatusDirectoryScan.shares + 1
+    let looked =
+      share ? known.signatures.dropFirst(known.turn * length).prefix(length) : known.signatures[...]
+    for (client, signature) in looked {
       guard let status = try? directory.status(of: client.text), FileSignature(status) == signature else {
-        return false
+        return nil
       }
     }
-    return true
+    return looked.count
   }
 
   private func retiredClients() throws(NodeHostError) -> Set<ClientName> {

@@ -2,9 +2,9 @@ import Synchronization
 
 /// Watches a status directory's `sm/` with inotify and gathers what changed until somebody asks.
 ///
-/// One thread of its own waits for events; names gather in sets, so that memory is bounded by the number of
-/// distinct names however slow the reader is, and `changes` only says that there is something to ``take()``. The
-/// watch is set before the first hint (`rescan`, `.started`) is given: a reader that scans on a hint misses nothing.
+/// Names gather in sets, so that memory is bounded by the number of distinct names however slow the reader is, and
+/// `changes` only says that there is something to ``take()``. The watch is set before the first hint (`rescan`,
+/// `.started`) is given: a reader that scans on a hint misses nothing.
 ///
 /// Files count when they are closed after writing or moved in, never when they are created. A directory that
 /// isn't there (yet), is replaced, renamed away or mounted over is looked for again: at once where inotify tells,
@@ -14,46 +14,34 @@ public final class StatusDirectoryWatch: Sendable {
   public let changes: AsyncStream<Void>
 
   let gathering: HintGathering
-  private let stopSignal: ThreadSignal
-  private let directory: StatusDirectory
+  private let source: WatchSource
+  private let thread: ThreadExecutor
 
-  /// A watch on `directory`, which need not exist; nothing happens before ``start()``.
-  ///
-  /// - Throws: ``NodeHostError`` where this process may open no further file.
-  public init(directory: StatusDirectory) throws(NodeHostError) {
+  /// A watch on `directory`, which need not exist, by `thread`; nothing happens before ``start()``.
+  public init(directory: StatusDirectory, on thread: ThreadExecutor) {
     let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-    self.changes = stream
-    self.gathering = HintGathering(continuation: continuation)
-    self.stopSignal = try ThreadSignal()
-    self.directory = directory
+    changes = stream
+    gathering = HintGathering(continuation: continuation)
+    source = WatchSource(directory: directory, gathering: gathering)
+    self.thread = thread
   }
 
   deinit {
     stop()
   }
 
-  /// Starts the thread and returns at once. To be called once.
-  ///
-  /// - Throws: ``NodeHostError`` where the kernel allows no further thread.
-  public func start() throws(NodeHostError) {
-    let gathering = gathering
-    let stopSignal = stopSignal
-    let directory = directory
-    try OwnThread.start("lf-watch") {
-      var loop = WatchLoop(directory: directory, gathering: gathering, stopSignal: stopSignal)
-      loop.run()
-    }
-  }
+  /// Begins. To be called once.
+  public func start() { thread.attach(source) }
 
   /// What changed since the last call.
   public func take() -> StatusDirectoryHints {
     gathering.take()
   }
 
-  /// Ends `changes` and the thread. What was gathered can still be taken.
+  /// Ends `changes`. What was gathered can still be taken.
   public func stop() {
     gathering.finish()
-    stopSignal.raise()
+    thread.detach(source)
   }
 }
 

@@ -15,7 +15,7 @@ extension NodeShell {
     }
     // A name that may be another's is not written under.
     guard instance.phase == .running, !isSayingEligibility else { return }
-    let own = instance.eligibility(now: .now)
+    let own = ask { $0.eligibility(now: .now) }
     if eligibility?.value != own {
       guard let bytes = try? StoreJSON.bytes(own) else { return }
       eligibility = (own, bytes)
@@ -95,12 +95,12 @@ extension NodeShell {
   /// Raises the alarm once for each reason, and says when it is over.
   func tellOfStranded() {
     for name in configuration.services.map(\.name) {
-      let held = instance.whyHeld(name, now: .now)
+      let held = ask { $0.whyHeld(name, now: .now) }
       if let held, toldHeld[name] == nil {
         log.error("a service is held", metadata: ["service": "\(name)", "because": "\(held)"])
       }
       toldHeld[name] = held
-      let reason = instance.whyStranded(name, now: .now)
+      let reason = ask { $0.whyStranded(name, now: .now) }
       if let reason, toldStranded[name] == nil {
         log.critical("a service is stranded", metadata: ["service": "\(name)", "because": "\(reason)"])
       } else if reason == nil, toldStranded[name] != nil {

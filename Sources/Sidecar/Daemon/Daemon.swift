@@ -23,7 +23,7 @@ final class Daemon: Service {
   /// Of isolated services.
   private let ownCallouts: [CalloutDesk]
   private let backing: DirectoryStore
-  /// Runs all that beats, looks and mirrors; nothing of it blocks.
+  /// Runs all that beats, looks and mirrors, file calls included.
   private let thread: ThreadExecutor
   private let jobs: JobQueue
   let notifications: NotificationBoard
@@ -38,14 +38,16 @@ final class Daemon: Service {
   ) throws {
     self.configuration = configuration
     self.log = log
+    let thread = try ThreadExecutor(name: "lf-node")
+    self.thread = thread
     switch configuration.store {
-    case .directory(let path): backing = DirectoryStore(path: path)
+    case .directory(let path):
+      backing = DirectoryStore(path: path, calls: thread.call)
     }
     store = ObservedStore(backing)
     directory = StatusDirectory(
       path: try StatusDirectoryLocation.discover(configured: configuration.statusDirectory))
     jobs = JobQueue()
-    thread = try ThreadExecutor(name: "lf-node")
     notifications = NotificationBoard(
       stateDirectory: configuration.stateDirectory, live: directory, boot: boot, jobs: jobs, log: log)
     let backing = backing
@@ -63,22 +65,22 @@ final class Daemon: Service {
     let shell = NodeShell(
       configuration: configuration, instance: instance, boot: boot, store: store, directory: directory,
       notifications: notifications, recoveries: recoveries, ownClients: ownClients, jobs: jobs,
-      clock: thread.clock, selfFence: selfFence, log: log, onRefusal: { refusal.yield(SidecarError($0, $1)) })
+      thread: thread, selfFence: selfFence, log: log, onRefusal: { refusal.yield(SidecarError($0, $1)) })
     self.shell = shell
-    let (store, clock) = (store, thread.clock)
-    func mirror(_ directory: StatusDirectory) throws -> MirrorShell {
-      try MirrorShell(
+    let store = store
+    func mirror(_ directory: StatusDirectory) -> MirrorShell {
+      MirrorShell(
         directory: directory, store: store, timings: configuration.mirror,
-        storeTimeout: configuration.beats.storeTimeout, clock: clock, log: log,
+        storeTimeout: configuration.beats.storeTimeout, thread: thread, log: log,
         ownerBytes: { await shell.ownerBytes($0, $1) },
         onOwnerRenewed: { await shell.onOwnerRenewed($0, from: $1, to: $2) })
     }
-    let isolated = try configuration.services.compactMap { service in
-      try configuration.namespace(of: service).map {
-        (service.name, try mirror(StatusDirectory(path: $0.statusDirectory)))
+    let isolated = configuration.services.compactMap { service in
+      configuration.namespace(of: service).map {
+        (service.name, mirror(StatusDirectory(path: $0.statusDirectory)))
       }
     }
-    mirrors = Mirrors(shared: try mirror(directory), own: Dictionary(uniqueKeysWithValues: isolated))
+    mirrors = Mirrors(shared: mirror(directory), own: Dictionary(uniqueKeysWithValues: isolated))
     warnings = HostWarnings(directory: directory, clock: thread.clock)
     let own = mirrors.own
     callouts = try CalloutDesk(

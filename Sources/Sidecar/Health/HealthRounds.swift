@@ -5,8 +5,8 @@ import RPCTransport
 /// Asks every probe of the node file once.
 struct HealthRounds: Sendable {
   let probes: [HealthProbe]
-  /// Measures their limits.
-  let clock: any Clock<Duration>
+  /// Where they block.
+  let place: CallPlace
 
   /// One answer per probe, in the node file's order; takes as long as the slowest.
   func ask() async -> [HealthJudge.Answer] {
@@ -28,7 +28,7 @@ struct HealthRounds: Sendable {
       do {
         try await NullCall.run(
           program: number, version: version, over: transport == .udp ? .udp : .tcp, host: host,
-          within: probe.timeout, by: clock)
+          within: probe.timeout, at: place)
         problem = nil
       } catch {
         problem = error.message
@@ -49,5 +49,12 @@ extension HealthProbe.Subject {
       "\(name) v\(version) \(transport.rawValue) on \(host)"
     case .command(let arguments): arguments.joined(separator: " ")
     }
+  }
+}
+
+extension CallPlace {
+  /// On the thread that runs tasks.
+  init(_ thread: ThreadExecutor) {
+    self.init(clock: thread.clock, begin: thread.call)
   }
 }

@@ -5,7 +5,7 @@ import Synchronization
 /// What the kernel says of its NFS server, asked without waiting for it.
 ///
 /// Reading `/proc/fs/nfsd/threads` waits for whoever starts or stops nfsd, which may hang on a dead disk; neither
-/// beats nor the lease may wait with it. So a thread of its own asks, one at a time, and what it found last counts
+/// beats nor the lease may wait with it. So it is a call that may hang, one at a time, and what was found last counts
 /// for a while.
 final class ServerWatch: Sendable {
   private struct State {
@@ -13,47 +13,38 @@ final class ServerWatch: Sendable {
     var askedAt = BootInstant(sinceBoot: .zero)
     var answeredAt = BootInstant(sinceBoot: .zero)
     var isAsking = false
-    /// Raised for each question; nil before the first.
-    var asker: ThreadSignal?
   }
 
   private let state = Mutex(State())
+  private let thread: ThreadExecutor
   private let namespace: ServiceNamespace?
 
-  /// - Parameter namespace: where it is; nil: this process's own.
-  init(in namespace: ServiceNamespace? = nil) { self.namespace = namespace }
-
-  deinit { state.withLock { $0.asker?.raise() } }
+  /// - Parameters:
+  ///   - thread: runs the calls.
+  ///   - namespace: where it is; nil: this process's own.
+  init(on thread: ThreadExecutor, in namespace: ServiceNamespace? = nil) {
+    (self.thread, self.namespace) = (thread, namespace)
+  }
 
   /// Asks again, unless the last question is still open.
   func ask() {
-    state.withLock { state in
-      guard !state.isAsking else { return }
-      // Where there is no thread to be had now, there may be one next time.
-      guard let asker = state.asker ?? (try? startAsker()) else { return }
-      state.asker = asker
-      state.isAsking = true
-      asker.raise()
+    let asks = state.withLock { state in
+      defer { state.isAsking = true }
+      return !state.isAsking
     }
-  }
-
-  private func startAsker() throws(NodeHostError) -> ThreadSignal {
-    let signal = try ThreadSignal()
-    try OwnThread.start("lf-nfsd") { [weak self] in
-      while true {
-        signal.wait(for: nil)
-        signal.clear()
-        guard let self else { return }
-        let asked = BootInstant.now
-        let facts = self.read()
-        self.state.withLock { state in
-          state.facts = facts
-          (state.askedAt, state.answeredAt) = (asked, .now)
-          state.isAsking = false
-        }
+    guard asks else { return }
+    let begins = thread.call { [weak self] in
+      guard let self else { return }
+      let asked = BootInstant.now
+      let facts = read()
+      state.withLock { state in
+        state.facts = facts
+        (state.askedAt, state.answeredAt) = (asked, .now)
+        state.isAsking = false
       }
     }
-    return signal
+    // Where there is no thread to be had now, there may be one next time.
+    if !begins { state.withLock { $0.isAsking = false } }
   }
 
   private func read() -> NFSServerFacts {

@@ -32,7 +32,7 @@ extension MirrorShell {
     var records: [ClientName: [UInt8]] = [:]
     if let fresh {
       records = [fresh.client: fresh.bytes]
-      if isReading { toldMeanwhile[fresh.client] = fresh.bytes }
+      if isReading { toldMeanwhile[fresh.client] = fresh.bytes } else { forgetScan(of: [fresh.client]) }
     } else {
       records = await find(names.monName)
     }

@@ -61,19 +61,19 @@ actor MirrorShell {
 
   init(
     directory: StatusDirectory, store: any SharedStore, timings: MirrorTimings, storeTimeout: Duration,
-    clock: some Clock<Duration>, log: Logger, ownerBytes: @escaping OwnerBytes,
+    thread: ThreadExecutor, log: Logger, ownerBytes: @escaping OwnerBytes,
     onOwnerRenewed: @escaping OwnerRenewed
-  ) throws {
+  ) {
     self.directory = directory
     self.store = store
     self.timings = timings
     // A batch carries many records and waits behind beats; an unknown end only costs doing it again.
     limit = max(storeTimeout, .seconds(10))
-    self.clock = clock
+    clock = thread.clock
     self.log = log
     self.ownerBytes = ownerBytes
     self.onOwnerRenewed = onOwnerRenewed
-    watch = try StatusDirectoryWatch(directory: directory)
+    watch = StatusDirectoryWatch(directory: directory, on: thread)
   }
 
   /// Watches and mirrors until the task is cancelled.
@@ -163,12 +163,7 @@ actor MirrorShell {
   // MARK: - The directory
 
   private func followDirectory() async {
-    do {
-      try watch.start()
-    } catch {
-      log.error("no inotify: only the periodic rescan mirrors", metadata: ["error": "\(error)"])
-      await inTurn { await self.rescan() }
-    }
+    watch.start()
     // The watch's first hint asks for everything to be read.
     for await _ in watch.changes {
       guard !Task.isCancelled else { break }
@@ -178,7 +173,10 @@ actor MirrorShell {
   }
 
   private func rescanPeriodically() async {
-    while (try? await clock.sleep(for: timings.rescan)) != nil { await inTurn { await self.rescan() } }
+    // Between two of them the watch tells of every change; where it can't it asks for a whole one.
+    while (try? await clock.sleep(for: timings.rescan)) != nil {
+      await inTurn { await self.rescan(looksAtShare: true) }
+    }
   }
 
   /// One reading of the directory at a time, each applied before the next begins: what a scan read before a
@@ -188,9 +186,13 @@ actor MirrorShell {
     isReading = true
     await body()
     isReading = false
+    forgetScan(of: toldMeanwhile.keys)
     toldMeanwhile = [:]
     if !waitingToRead.isEmpty { waitingToRead.removeFirst().resume() }
   }
+
+  /// Something newer than the last scan is known of these: the next one must not give what it had found.
+  func forgetScan(of clients: some Sequence<ClientName>) { lastScan?.forget(clients) }
 
   /// Whoever is to be deleted and has come back has a file.
   private func lookFor(_ clients: Set<ClientName>, _ service: ServiceName, epoch: UInt64) async {
@@ -200,6 +202,7 @@ actor MirrorShell {
     for client in clients {
       switch readings[client] {
       case .record(let bytes):
+        forgetScan(of: [client])
         pass(client, bytes)
         apply(service) { $0.onWritten(client, bytes, now: .now) }
       case .absent: absent.insert(client)
@@ -216,6 +219,7 @@ actor MirrorShell {
       log.info("reading the whole status directory", metadata: ["because": "\(reasons)"])
       return await rescan()
     }
+    forgetScan(of: hints.written)
     for file in hints.refused { refuse(file.name, file.reason) }
     // What the watch read before the directory was last read here may be older than what that saw.
     let isFresh = hints.readAt.map { $0 > readAt } == true
@@ -262,11 +266,13 @@ actor MirrorShell {
     return readings ?? [:]
   }
 
-  func rescan() async {
+  func rescan(looksAtShare: Bool = false) async {
     let (directory, previous) = (directory, lastScan)
     do {
       defer { readAt = BootClock.now }
-      let scan = try await OwnThread.run("lf-scan-sm") { try directory.scan(previous: previous) }
+      let scan = try await OwnThread.run("lf-scan-sm") {
+        try directory.scan(previous: previous, looksAtShare: looksAtShare)
+      }
       lastScan = scan
       isDirectoryThere = true
       let known = refused

@@ -102,9 +102,9 @@ extension NodeShell {
     var view = NodeView(startedAt: .now)
     do {
       var beats: [NodeName: StoreKey] = [:]
-      for node in instance.nodesToLookAt { beats[node] = try ClusterKeys.beat(node) }
+      for node in ask({ $0.nodesToLookAt }) { beats[node] = try ClusterKeys.beat(node) }
       var drains: [NodeName: StoreKey] = [:]
-      for node in instance.peerNames + [configuration.node] { drains[node] = try ClusterKeys.drain(node) }
+      for node in ask({ $0.peerNames }) + [configuration.node] { drains[node] = try ClusterKeys.drain(node) }
       var services: [(name: ServiceName, owner: StoreKey, requests: StoreKey)] = []
       for name in configuration.services.map(\.name) {
         services.append((name, try ClusterKeys.owner(name), try ClusterKeys.requests(name)))

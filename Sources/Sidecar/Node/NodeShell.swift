@@ -1,6 +1,7 @@
 import Cluster
 import Logging
 import NodeHost
+import RPCTransport
 import SharedStore
 import StatusMonitor
 
@@ -34,7 +35,7 @@ actor NodeShell {
 
   var instance: NodeInstance
   var judge: HealthJudge
-  let server = ServerWatch()
+  let server: ServerWatch
   /// Where a service is served by NFS-Ganesha.
   var ganesha: GaneshaWatch?
   /// Of each isolated service's own server.
@@ -89,7 +90,7 @@ actor NodeShell {
   init(
     configuration: NodeConfiguration, instance: DaemonInstance, boot: String, store: ObservedStore,
     directory: StatusDirectory, notifications: NotificationBoard, recoveries: RecoveryBook,
-    ownClients: OwnClients, jobs: JobQueue, clock: some Clock<Duration>,
+    ownClients: OwnClients, jobs: JobQueue, thread: ThreadExecutor,
     selfFence: SelfFenceDevice?, log: Logger,
     onRefusal: @escaping @Sendable (SidecarError.Code, String) -> Void
   ) {
@@ -97,7 +98,8 @@ actor NodeShell {
     self.store = store
     self.log = log
     self.jobs = jobs
-    self.clock = clock
+    clock = thread.clock
+    server = ServerWatch(on: thread)
     self.notifications = notifications
     self.recoveries = recoveries
     self.ownClients = ownClients
@@ -108,7 +110,7 @@ actor NodeShell {
     self.selfFence = selfFence.map {
       SelfFence(timings: configuration.beats, isArmed: $0.wasArmed)
     }
-    healthRounds = HealthRounds(probes: configuration.health.probes, clock: clock)
+    healthRounds = HealthRounds(probes: configuration.health.probes, place: CallPlace(thread))
     let namespaces = configuration.services.compactMap { service in
       configuration.namespace(of: service).map { (service.name, $0) }
     }
@@ -116,7 +118,7 @@ actor NodeShell {
     isFinishingRestart = InterruptedRestart(runDirectory: configuration.runDirectory).part == .server
     restarts = ServerRestarts(
       configuration.services.map(\.servedForRestarts), gracePeriod: configuration.mirror.gracePeriod)
-    ownServers = Dictionary(uniqueKeysWithValues: namespaces.map { ($0, ServerWatch(in: $1)) })
+    ownServers = Dictionary(uniqueKeysWithValues: namespaces.map { ($0, ServerWatch(on: thread, in: $1)) })
     judge = HealthJudge(
       probes: configuration.health.probes.count + namespaces.count, limit: configuration.health.failures)
     definitions = PeerDefinitions(configuration: configuration, store: store)
@@ -181,40 +183,43 @@ actor NodeShell {
   // MARK: - Loops
 
   private func beat() async {
+    var due = BootInstant.now
     while !Task.isCancelled {
-      let began = BootInstant.now
-      lastTick = began
-      await carryOut(instance.onTick(now: began))
+      lastTick = .now
+      await carryOut(instance.onTick(now: lastTick))
       await tendSelfFence()
-      let rest = pauseAfterTick - (BootInstant.now - began)
+      // From when this one was due: what comes at the same pace then shares its wake-ups. Not after a machine's sleep.
+      if lastTick - due > configuration.beats.interval { due = lastTick }
+      due = max(due + pause(after: due), .now)
+      let rest = due - .now
       if rest > .zero { try? await clock.sleep(for: rest) } else { await Task.yield() }
     }
   }
 
   /// A start takes several ticks one after the other: the store is seen, the name is found free, the first beat
   /// is written. Clients wait meanwhile, so these don't wait for the interval.
-  private var pauseAfterTick: Duration {
+  private func pause(after tick: BootInstant) -> Duration {
     let interval = configuration.beats.interval
     let now = BootInstant.now
-    let isStarting = !instance.hasBeaten && now - startedAt < Self.startLimit
+    let isStarting = !ask { $0.hasBeaten } && now - startedAt < Self.startLimit
     if isStarting { return min(interval, Self.startPause) }
     // A turn in a vote does not wait for the next tick.
-    guard let turn = instance.nextTurn, turn > now else { return interval }
-    return min(interval, turn - lastTick)
+    guard let turn = ask({ $0.nextTurn }), turn > now else { return interval }
+    return min(interval, turn - tick)
   }
 
   /// Runs beside ``beat()``, which may be waiting for the store at the moment when the lease ends.
   private func watchLease() async {
     while !Task.isCancelled {
       let now = BootInstant.now
-      if let due = instance.giveUpAt, due <= now {
+      if let due = ask({ $0.giveUpAt }), due <= now {
         await carryOut(instance.onLeaseWatch(now: now))
       }
       // A lease that is held is only ever renewed; the limit is for machines whose clocks stand still in their sleep.
       let interval = configuration.beats.interval
-      let untilDue = instance.giveUpAt.map { min($0 - BootInstant.now, interval * 2) } ?? interval
+      let untilDue = ask { $0.giveUpAt }.map { min($0 - BootInstant.now, interval * 2) } ?? interval
       // Where nothing is due soon, together with a beat.
-      await rest(max(untilDue, .milliseconds(1)), early: untilDue < interval * 2 ? .zero : interval / 2)
+      await rest(max(untilDue, .milliseconds(1)), early: untilDue < interval * 2 ? .zero : interval)
     }
   }
 
@@ -226,9 +231,9 @@ actor NodeShell {
         async let isolated = askOwnServers()
         judge.onRound(await healthRounds.ask() + isolated)
         if Task.isCancelled { return }
-        let before = instance.whyUnable(now: .now)
+        let before = ask { $0.whyUnable(now: .now) }
         await carryOut(instance.onHealth(judge.verdict, now: .now))
-        let after = instance.whyUnable(now: .now)
+        let after = ask { $0.whyUnable(now: .now) }
         if before != after {
           log.notice(
             after.isEmpty ? "this node is well" : "this node can serve nothing",
@@ -237,7 +242,10 @@ actor NodeShell {
       }
       await tellMirrorsOfServers()
       let rest = configuration.health.interval - (BootInstant.now - began)
-      await self.rest(max(rest, .milliseconds(10)), early: configuration.health.interval / 4)
+      // With a beat, where one comes in a time as long as from one to the next.
+      let early = configuration.health.interval / 4
+      let late = max(configuration.beats.interval - early, .zero)
+      await self.rest(max(rest, .milliseconds(10)), early: early, late: late <= early ? late : .zero)
     }
   }
 
@@ -273,17 +281,20 @@ actor NodeShell {
 
   private func compareDefinitions() async {
     while !Task.isCancelled {
-      for (peer, differences) in await definitions.exchange(peers: instance.peerNames) {
+      for (peer, differences) in await definitions.exchange(peers: ask { $0.peerNames }) {
         instance.onDefinitions(of: peer, disagreements: differences)
       }
-      await rest(max(configuration.beats.interval * 4, .seconds(2)), early: configuration.beats.interval / 2)
+      await rest(max(configuration.beats.interval * 4, .seconds(2)), early: configuration.beats.interval)
     }
   }
 
-  /// Sleeps for `limit`, or by up to `early` less: so that one wake-up, mostly a beat's, serves several.
-  private func rest(_ limit: Duration, early: Duration) async {
-    try? await clock.sleep(for: max(limit - early, .zero), tolerance: min(early, limit))
+  /// Sleeps for `limit`, or by up to `early` less or `late` more: so that one wake-up, mostly a beat's, serves several.
+  private func rest(_ limit: Duration, early: Duration, late: Duration = .zero) async {
+    try? await clock.sleep(for: max(limit - early, .zero), tolerance: min(early, limit) + late)
   }
+
+  /// What the brain answers. A plain `instance.…` in a task copies all of it first, several times a second.
+  func ask<Answer>(_ question: (inout NodeInstance) -> Answer) -> Answer { question(&instance) }
 
   // MARK: - Answers for others
 

@@ -9,7 +9,7 @@ extension NodeShell {
   func watchDaemons() async {
     let named = configuration.watchdog
     guard !named.isEmpty else { return }
-    let rounds = HealthRounds(probes: named.map(\.probe), clock: clock)
+    let rounds = HealthRounds(probes: named.map(\.probe), place: healthRounds.place)
     var dogs = named.map { DaemonWatchdog(settings: $0.settings, now: .now) }
     var report = StandingReport(lasts: DaemonWatchdog.reportLasts, isLeftOver: true)
     while !Task.isCancelled {

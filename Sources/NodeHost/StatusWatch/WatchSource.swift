@@ -1,12 +1,38 @@
 import CLinux
 import Glibc
 import StatusMonitor
+import Synchronization
 
-/// The body of the watch's thread.
-struct WatchLoop {
+/// The kernel's events about one `sm/`, on a thread that serves others as well.
+final class WatchSource: ThreadSource {
+  /// Where the limits of inotify are reached (fs.inotify.max_user_instances) there is nothing to poll.
+  private let inotify: Descriptor?
+  private let watching: Mutex<Watching>
+
+  init(directory: StatusDirectory, gathering: HintGathering) {
+    let number = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
+    inotify = number >= 0 ? Descriptor(owning: number) : nil
+    watching = Mutex(
+      Watching(directory: directory, gathering: gathering, inotify: number >= 0 ? number : nil))
+  }
+
+  var descriptor: Int32 {
+    switch inotify {
+    case .some(let inotify): inotify.number
+    case .none: -1
+    }
+  }
+
+  func run() -> ThreadSourceRest {
+    watching.withLock { $0.run() }
+  }
+}
+
+/// What one `sm/` is watched by, and what was seen.
+struct Watching: Sendable {
   /// How often the path is compared with what is watched: nothing tells of a mount over `sm/`, or of a rename of a
   /// folder above it.
-  private static let comparePeriod = Duration.seconds(1)
+  private static let comparePeriod = Duration.milliseconds(500)
   /// How often an `sm/` that isn't there is looked for.
   private static let searchPeriod = Duration.milliseconds(200)
   /// How often inotify is tried again where its limits are reached.
@@ -16,6 +42,8 @@ struct WatchLoop {
   private static let fewRecords = 4
 
   private enum State: Equatable {
+    /// Nothing was looked at yet.
+    case new
     case watching(watch: Int32, DirectoryIdentity)
     /// There is no `sm/`.
     case absent
@@ -25,62 +53,54 @@ struct WatchLoop {
 
   private let directory: StatusDirectory
   private let gathering: HintGathering
-  private let stopSignal: ThreadSignal
-  private var state = State.absent
+  private let inotify: Int32?
+  private var state = State.new
+  private var compareAt = Duration.zero
   /// What the kernel has told; long enough for any event: one with a name of 255 bytes has 272.
   private var bytes = [UInt8](repeating: 0, count: 16_384)
 
   private var records: String { directory.records }
 
-  init(directory: StatusDirectory, gathering: HintGathering, stopSignal: ThreadSignal) {
+  init(directory: StatusDirectory, gathering: HintGathering, inotify: Int32?) {
     self.directory = directory
     self.gathering = gathering
-    self.stopSignal = stopSignal
+    self.inotify = inotify
   }
 
-  mutating func run() {
-    let number = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
-    guard number >= 0 else { return runWithoutInotify() }
-    let inotify = Descriptor(owning: number)
-    state = attach(inotify.number)
-    note(.started)
-    if state == .unwatched { note(.unwatched) }
-    var compareAt = BootClock.now + period
-    while true {
-      var polled = [
-        pollfd(fd: stopSignal.number, events: Int16(POLLIN), revents: 0),
-        pollfd(fd: inotify.number, events: Int16(POLLIN), revents: 0),
-      ]
-      _ = poll(&polled, 2, (compareAt - BootClock.now).pollMilliseconds)
-      if polled[0].revents != 0 { return }
-      if polled[1].revents != 0 {
-        drain(inotify.number)
-        compareAt = min(compareAt, BootClock.now + period)
-      }
-      // By the clock, not by poll's time-out: a directory that is always busy is compared too.
-      if BootClock.now >= compareAt {
-        compare(inotify.number)
-        compareAt = BootClock.now + period
-      }
+  /// Takes what the kernel has told; says when to look again.
+  mutating func run() -> ThreadSourceRest {
+    guard let inotify else {
+      if state == .new { note(.started) }
+      state = .unwatched
+      note(.unwatched)
+      return rest(Self.retryPeriod)
     }
+    if state == .new {
+      state = attach(inotify)
+      note(.started)
+      if state == .unwatched { note(.unwatched) }
+      compareAt = BootClock.now + period
+    }
+    drain(inotify)
+    compareAt = min(compareAt, BootClock.now + period)
+    // By the clock, not by silence: a directory that is always busy is compared too.
+    if BootClock.now >= compareAt {
+      compare(inotify)
+      compareAt = BootClock.now + period
+    }
+    return rest(compareAt - BootClock.now)
+  }
+
+  /// With a beat, mostly.
+  private func rest(_ limit: Duration) -> ThreadSourceRest {
+    ThreadSourceRest(earliest: limit, tolerance: min(max(limit, .zero), Self.comparePeriod))
   }
 
   private var period: Duration {
     switch state {
     case .watching: Self.comparePeriod
-    case .absent: Self.searchPeriod
+    case .absent, .new: Self.searchPeriod
     case .unwatched: Self.retryPeriod
-    }
-  }
-
-  /// fs.inotify.max_user_instances is used up: have the directory read now and then.
-  private mutating func runWithoutInotify() {
-    note(.started)
-    while true {
-      note(.unwatched)
-      var polled = pollfd(fd: stopSignal.number, events: Int16(POLLIN), revents: 0)
-      _ = poll(&polled, 1, Self.retryPeriod.pollMilliseconds)
-      if polled.revents != 0 { return }
     }
   }
 
@@ -110,7 +130,7 @@ struct WatchLoop {
         return lose(watch, inotify, because: .vanished)
       }
       if DirectoryIdentity(status) != identity { lose(watch, inotify, because: .replaced) }
-    case .absent:
+    case .absent, .new:
       let found = attach(inotify)
       guard found != .absent else { return }
       state = found
@@ -132,7 +152,7 @@ struct WatchLoop {
     note(reason)
     switch state {
     case .watching: note(.appeared)
-    case .absent: break
+    case .absent, .new: break
     case .unwatched: note(.unwatched)
     }
   }
