@@ -40,8 +40,36 @@ actor Guest {
   nonisolated var folder: String { rack.share + "/" + name }
 
   /// Switches it on and waits until its role's script has ended well.
+  ///
+  /// Emulation now and then breaks a kernel in its first seconds, before anything of the lab runs: then it is switched on
+  /// again, twice at most.
   func powerOn() async throws {
     guard machine == nil else { return }
+    for triesLeft in [2, 1, 0] {
+      try await boot()
+      let started = try await value(within: .seconds(300), "\(name) starts") { () -> String? in
+        if machine?.end != nil { return "" }
+        return try? String(contentsOfFile: folder + "/started", encoding: .utf8)
+      }
+      if started.trimmingCharacters(in: .whitespacesAndNewlines) == "0" { return }
+      guard let end = machine?.end else {
+        throw HostTestError("\(name) did not start:\n\(text("role.log"))\n\(console)")
+      }
+      guard hasPanickedByItself, triesLeft > 0 else {
+        throw HostTestError("\(name): QEMU ended with \(end)\n\(console)")
+      }
+      say("  the kernel of \(name) panicked before it ran a program; it is switched on again")
+      try await powerCut()
+    }
+  }
+
+  /// Its kernel has panicked, and not since the lab's own `init` had ended.
+  private var hasPanickedByItself: Bool {
+    console.contains("Kernel panic") && !console.contains("Attempted to kill init")
+      && !FileManager.default.fileExists(atPath: folder + "/role.log")
+  }
+
+  private func boot() async throws {
     boots += 1
     for file in ["agent.in", "agent.out", "monitor.in", "monitor.out"] {
       unlink("\(rack.folder)/\(name)-\(file)")
@@ -49,17 +77,10 @@ actor Guest {
         throw HostTestError("can't make a fifo")
       }
     }
-    unlink(folder + "/started")
+    for file in ["started", "role.log"] { unlink("\(folder)/\(file)") }
     serial = open("\(rack.folder)/\(name)-agent.in", O_RDWR | O_NONBLOCK | O_CLOEXEC)
     monitor = open("\(rack.folder)/\(name)-monitor.in", O_RDWR | O_NONBLOCK | O_CLOEXEC)
     machine = try await rack.host.start(arguments, as: "qemu-\(name)")
-    let started = try await value(within: .seconds(300), "\(name) starts") { () -> String? in
-      if let end = machine?.end { throw HostTestError("\(name): QEMU ended with \(end)\n\(console)") }
-      return try? String(contentsOfFile: folder + "/started", encoding: .utf8)
-    }
-    guard started.trimmingCharacters(in: .whitespacesAndNewlines) == "0" else {
-      throw HostTestError("\(name) did not start:\n\(text("role.log"))\n\(console)")
-    }
   }
 
   private var arguments: [String] {
