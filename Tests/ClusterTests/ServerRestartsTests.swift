@@ -126,10 +126,25 @@ struct UntoldRestartTests {
   private func number(_ value: Int32) throws -> StateNumber { try #require(StateNumber(value)) }
 
   @Test func whatFailsIsTriedAgainWhileThereIsTimeUnlessItFailsForGood() {
-    #expect(restart.isTriedAgain(isForGood: false, now: at(.seconds(99))))
-    #expect(!restart.isTriedAgain(isForGood: false, now: at(.seconds(100))))
-    #expect(!restart.isTriedAgain(isForGood: true, now: at(.seconds(20))))
+    func next(
+      _ whereabouts: UntoldRestart.Whereabouts, isForGood: Bool = false, _ seconds: Int
+    ) -> UntoldRestart.AfterFailure {
+      restart.afterFailure(isForGood: isForGood, at: whereabouts, now: at(.seconds(seconds)))
+    }
+    #expect(next(.online, 99) == .tryAgain && next(.online, 100) == .giveUp)
+    #expect(next(.online, isForGood: true, 20) == .giveUp)
     #expect(!restart.isKnown(toldAt: nil))
+  }
+
+  /// A plan that has just begun: the error is about that moment, and what follows tells them or can be waited for.
+  @Test func whoMovesMeanwhileIsLeftToTheNextOwner() {
+    for isForGood in [false, true] {
+      func next(_ whereabouts: UntoldRestart.Whereabouts, _ seconds: Int) -> UntoldRestart.AfterFailure {
+        restart.afterFailure(isForGood: isForGood, at: whereabouts, now: at(.seconds(seconds)))
+      }
+      #expect(next(.unsettled, 99) == .tryAgain && next(.unsettled, 100) == .giveUp)
+      #expect(next(.elsewhere, 20) == .leaveToNextOwner && next(.elsewhere, 100) == .leaveToNextOwner)
+    }
   }
 }
 

@@ -70,8 +70,28 @@ public struct UntoldRestart: Sendable, Equatable {
     return number
   }
 
-  /// Whether it is tried again to tell the clients of a service when that has failed.
-  public func isTriedAgain(isForGood: Bool, now: BootInstant) -> Bool { !isForGood && now < due }
+  /// What is done when a service's clients could not be told.
+  public enum AfterFailure: Sendable, Equatable {
+    case tryAgain
+    case giveUp
+    /// It has moved meanwhile: whoever serves it there has told them, or does.
+    case leaveToNextOwner
+  }
+
+  /// What is done when the clients of a service could not be told.
+  ///
+  /// - Parameters:
+  ///   - isForGood: the error does not pass by itself, as long as the service is here.
+  ///   - whereabouts: where the service is by now.
+  public func afterFailure(
+    isForGood: Bool, at whereabouts: Whereabouts, now: BootInstant
+  ) -> AfterFailure {
+    switch whereabouts {
+    case .elsewhere: .leaveToNextOwner
+    case .unsettled: now < due ? .tryAgain : .giveUp
+    case .online: now < due && !isForGood ? .tryAgain : .giveUp
+    }
+  }
 }
 
 extension NodeInstance {

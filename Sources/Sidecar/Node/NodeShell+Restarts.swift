@@ -95,6 +95,7 @@ extension NodeShell {
 
   /// As often as it takes while there is time: nobody else tells them.
   private func tellAgain(_ name: ServiceName, of restart: UntoldRestart) async {
+    var toldProblem: String?
     while !Task.isCancelled, await !isKnown(restart, to: name) {
       do {
         return try await tellAgain(
@@ -102,17 +103,23 @@ extension NodeShell {
           number: restart.number)
       } catch {
         let isForGood = [.unsafe, .preconditionFailed, .noSuchObject].contains(error.code)
-        guard restart.isTriedAgain(isForGood: isForGood, now: .now) else {
+        switch restart.afterFailure(isForGood: isForGood, at: whereabouts(of: name), now: .now) {
+        case .leaveToNextOwner: return
+        case .giveUp:
           log.critical(
             "clients whose locks are gone are not told",
             metadata: [
               "service": "\(name)", "because": "\(restart.because)", "error": "\(error.message)",
             ])
           return
+        case .tryAgain:
+          if error.message != toldProblem {
+            log.warning(
+              "clients whose locks are gone are not told yet",
+              metadata: ["service": "\(name)", "error": "\(error.message)"])
+          }
+          toldProblem = error.message
         }
-        log.warning(
-          "clients whose locks are gone are not told yet",
-          metadata: ["service": "\(name)", "error": "\(error.message)"])
         try? await clock.sleep(for: .seconds(1))
       }
     }
