@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A queue that is worked off in order, one entry at a time.
 ///
 /// A file call that hangs costs the thread that it is on and this queue; what waits behind it leaves at its own limit.
@@ -7,12 +9,11 @@ final class StoreLane: Sendable {
     var isWorking = false
   }
 
-  private let state: GuardedState<State>
+  private let state = Mutex(State())
   private let begin: DirectoryStore.BeginCall
 
   /// - Parameter begin: gives the queue a thread whenever there is something in it.
   init(_ begin: @escaping DirectoryStore.BeginCall) {
-    state = GuardedState(State())
     self.begin = begin
   }
 
@@ -23,8 +24,7 @@ final class StoreLane: Sendable {
       defer { state.isWorking = true }
       return !state.isWorking
     }
-    let shared = state
-    guard wakes, !begin({ Self.work(off: shared) }) else { return }
+    guard wakes, !begin({ self.work() }) else { return }
     let refused = state.withLock { state in
       defer { state = State() }
       return state.waiting
@@ -37,7 +37,7 @@ final class StoreLane: Sendable {
     state.withLock { state in state.waiting.removeAll { $0 === entry } }
   }
 
-  private static func work(off state: GuardedState<State>) {
+  private func work() {
     while true {
       let next: (any LaneEntry)? = state.withLock { state in
         guard state.waiting.isEmpty else { return state.waiting.removeFirst() }

@@ -105,6 +105,19 @@ struct ServerTests {
     #expect(serious("exportfs: can't lock /var/lib/nfs/.etab.lock for writing").count == 1)
   }
 
+  @Test("An exportfs that was killed, or of which only the end is known, has failed whatever it said")
+  func killedExportfs() {
+    let said = "exportfs: /srv/work does not support NFS export\n"
+    func mayExplain(_ status: CommandOutcome.Status, _ output: String) -> Bool {
+      ConditionalExport.mayExplain(CommandOutcome(status: status, output: output))
+    }
+    #expect(mayExplain(.exited(1), said))
+    #expect(!mayExplain(.exited(1), ""))
+    #expect(!mayExplain(.exited(2), said))
+    #expect(!mayExplain(.signalled(SIGKILL), said))
+    #expect(!mayExplain(.exited(1), String(repeating: said, count: 400)))
+  }
+
   @Test("What a restart has stopped is known to the next daemon until it runs again")
   func interrupted() async throws {
     let folder = try TemporaryFolder()

@@ -32,6 +32,12 @@ struct ConditionalExport: Equatable {
     }
   }
 
+  /// Whether exports that do not hold now can be all that `exportfs -a` failed by. Ended otherwise than by its own error
+  /// it may have made no export at all, and of a long list only the end is known.
+  static func mayExplain(_ outcome: CommandOutcome) -> Bool {
+    outcome.status == .exited(1) && (1..<16_000).contains(outcome.output.utf8.count)
+  }
+
   /// The lines of what exportfs said that are about something else than exports of which `isMounted` says that they do not
   /// hold now.
   static func serious(

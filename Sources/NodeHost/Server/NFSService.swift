@@ -40,10 +40,7 @@ public struct NFSService: Sendable {
   public func export() async throws {
     let arguments = try server("exportfs", "-a")
     let outcome = await HostCommand.run(arguments, within: Self.limit)
-    // Ended otherwise it may have made no export at all, and of a long list only the end is known.
-    guard outcome.status == .exited(1), (1..<16_000).contains(outcome.output.utf8.count) else {
-      return try check(outcome, of: arguments)
-    }
+    guard ConditionalExport.mayExplain(outcome) else { return try check(outcome, of: arguments) }
     let serious = try await OwnThread.run("lf-exports") {
       let mounts = try MountTable.read()
       return ConditionalExport.serious(

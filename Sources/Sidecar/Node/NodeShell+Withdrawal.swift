@@ -61,25 +61,7 @@ extension NodeShell {
   }
 
   private func writeDownUntilDone(_ service: ServiceName) async {
-    var isTold = false
-    while !Task.isCancelled {
-      do {
-        let marks = marks
-        try await OwnThread.run("lf-mark") { try marks.put(.givenUp, service) }
-        break
-      } catch {
-        if !isTold {
-          log.critical(
-            "that the service is given up can't be written down: mend the run directory before lockferry starts again",
-            metadata: ["service": "\(service)", "error": "\(error)"])
-        }
-        isTold = true
-        try? await clock.sleep(for: .seconds(1))
-        if servesAgain(service) { break }
-      }
-    }
-    // It came so late that the service was taken up again meanwhile.
-    if servesAgain(service) { marks.remove(.givenUp, service) }
+    await marks.putGivenUp(service, clock: clock, log: log, isTakenUpAgain: { servesAgain(service) })
     unwritten.remove(service)
   }
 
