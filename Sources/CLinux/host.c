@@ -98,8 +98,7 @@ int lfh_spawn(
   if (!failure) failure = posix_spawn_file_actions_adddup2(&actions, output, 1);
   if (!failure) failure = posix_spawn_file_actions_adddup2(&actions, output, 2);
   if (!failure) failure = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  // Whatever a library opened without O_CLOEXEC stays here too.
-  if (!failure) failure = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+  if (!failure) failure = -lfh_close_others_in_child(&actions);
   if (!failure) failure = posix_spawn_file_actions_addchdir_np(&actions, "/");
   if (!failure) failure = posix_spawn(process, path, &actions, &attributes, arguments, environment);
   posix_spawnattr_destroy(&attributes);
@@ -107,6 +106,8 @@ int lfh_spawn(
   free(environment);
   return -failure;
 }
+
+int lfh_close_others_in_child(void *actions) { return -posix_spawn_file_actions_addclosefrom_np(actions, 3); }
 
 int lfh_open_process(pid_t process) {
   long descriptor = syscall(SYS_pidfd_open, process, 0);  // close-on-exec by itself

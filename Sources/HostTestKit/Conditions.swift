@@ -4,14 +4,14 @@ public import Foundation
 ///
 /// An error that `condition` throws counts as "does not hold yet"; the last one is part of the message.
 public func eventually(
-  within limit: Duration = .seconds(30), _ what: String, _ condition: () async throws -> Bool
+  within limit: Duration = .seconds(120), _ what: String, _ condition: () async throws -> Bool
 ) async throws {
   _ = try await value(within: limit, what) { try await condition() ? true : nil }
 }
 
 /// Waits until `find` returns something, as ``eventually(within:_:_:)`` does, and returns it.
 public func value<Value>(
-  within limit: Duration = .seconds(30), _ what: String, _ find: () async throws -> Value?
+  within limit: Duration = .seconds(120), _ what: String, _ find: () async throws -> Value?
 ) async throws -> Value {
   let deadline = ContinuousClock.now + limit
   var lastError: (any Error)?

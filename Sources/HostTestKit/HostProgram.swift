@@ -76,7 +76,7 @@ public final class HostProgram: Sendable {
 
   /// Waits until it has ended by itself.
   @discardableResult
-  public func waitForEnd(within limit: Duration = .seconds(30)) async throws -> ProgramEnd {
+  public func waitForEnd(within limit: Duration = .seconds(120)) async throws -> ProgramEnd {
     try await value(within: limit, "\(name) ends") { end }
   }
 

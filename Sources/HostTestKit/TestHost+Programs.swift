@@ -157,12 +157,12 @@ extension TestHost {
   }
 
   /// What the health endpoint of the host's daemon says, asked with curl's little brother in bash: the status code,
-  /// or nil where nothing answers within two seconds.
+  /// or nil where nothing answers within twenty seconds.
   public func healthCode(_ path: String) async throws -> Int? {
     let script = """
       exec 3<>/dev/tcp/127.0.0.1/\(NodeFile.healthPort) || exit 7
       printf 'GET %s HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' "$1" >&3
-      IFS=' ' read -r -t 2 _ code _ <&3 || exit 28
+      IFS=' ' read -r -t 20 _ code _ <&3 || exit 28
       echo "$code"
       """
     let result = try await run(["bash", "-c", script, "health", path])
@@ -174,7 +174,7 @@ extension TestHost {
     let script = """
       exec 3<>/dev/tcp/127.0.0.1/\(NodeFile.healthPort) || exit 7
       printf 'GET /metrics HTTP/1.0\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3
-      timeout 5 cat <&3
+      timeout 20 cat <&3
       """
     let lines = try await run(["bash", "-c", script]).output.split(whereSeparator: \.isNewline)
     var metrics: [String: Double] = [:]

@@ -182,13 +182,9 @@ func withPowerCord<Value>(
   _ start: (_ cord: Int32, _ end: Int32) throws(HostTestError) -> Value
 ) throws(HostTestError) -> Value {
   var ends: [Int32] = [-1, -1]
+  guard pipe(&ends) == 0 else { throw HostTestError("no pipe: \(String(cString: strerror(errno)))") }
   // A cord that another child inherited would keep this one alive after our death.
-  let made = ChildProcess.starting.withLock { _ in
-    guard pipe(&ends) == 0 else { return false }
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    return true
-  }
-  guard made else { throw HostTestError("no pipe: \(String(cString: strerror(errno)))") }
+  for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
   defer { close(ends[0]) }
   do {
     return try start(ends[1], ends[0])

@@ -106,7 +106,7 @@ struct Listen: AsyncParsableCommand {
       do throws(RPCError) {
         try await NullCall.run(
           program: LockManagerCallbacks.program, version: version, over: .udp, host: "127.0.0.1",
-          within: .seconds(2))
+          within: .seconds(20))
       } catch {
         // Nobody is there, or a stale entry. No rpcbind shows when this program registers.
         if [.notRegistered, .unreachable, .rejected].contains(error.code) { continue }

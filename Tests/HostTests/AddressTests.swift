@@ -17,7 +17,7 @@ extension HostTests {
           .orThrow()
         try await site.primary.powerCut()
         let hardware = try await site.client.hardwareAddress()
-        try await eventually(within: .seconds(60), "b says who has the address") {
+        try await eventually("b says who has the address") {
           let plan = try await site.adoptive.status().service(TwoServers.service)?.plan
           return plan?.problem?.contains(hardware) == true
         }

@@ -8,7 +8,7 @@ extension HostTests {
   @Suite("lockferry doctor on test hosts") struct CalloutDoctorTests {
     /// Each thing that can be wrong with the callout, and nothing wrong.
     @Test func doctorSaysWhatIsWrongWithTheCallout() async throws {
-      try await withCalloutSite { site in
+      try await withCalloutSite({ $0.callout = "{limit: 8s}" }) { site in
         let conf = site.server.disk + "/nfs.conf"
         func diagnose() async throws -> (ProgramEnd, [String: String]) {
           let (end, answer) = try await site.server.doctor("--nfs-conf", conf)

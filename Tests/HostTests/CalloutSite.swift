@@ -30,6 +30,8 @@ struct CalloutSite {
       ])
     // Not about failover: a machine that is busy with everything else as well must not cause one.
     file.beats = "{store_timeout: 5s, lease: 30s}"
+    // Nor must it cost a record.
+    file.callout = "{limit: 30s}"
     change(&file)
     try server.write(file)
     try makeStore()
@@ -69,7 +71,7 @@ struct CalloutSite {
   }
 
   func waitForDaemon() async throws {
-    try await eventually(within: .seconds(60), "the daemon owns the service and hears callouts") {
+    try await eventually("the daemon owns the service and hears callouts") {
       let status = try await server.status()
       return status.service(Self.service)?.state == "online" && status.callout?.listening == true
         && status.service(Self.service)?.mirror != nil
@@ -78,7 +80,7 @@ struct CalloutSite {
 
   /// After a plan clients may still be reclaiming, and what departs then is kept.
   func waitUntilDeletionsAreAllowed() async throws {
-    try await eventually(within: .seconds(60), "the mirror is not frozen") {
+    try await eventually("the mirror is not frozen") {
       try await mirror().frozen == false
     }
   }

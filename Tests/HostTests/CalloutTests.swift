@@ -44,7 +44,7 @@ extension HostTests {
         try await daemon.terminate()
         let began = ContinuousClock.now
         try await site.server.monitor("10.78.0.1", as: CalloutSite.serverName)
-        #expect(ContinuousClock.now - began < .seconds(2))
+        #expect(ContinuousClock.now - began < .seconds(20))
         #expect(site.stored("10.78.0.1") == nil)
         #expect(site.server.spooled.count == 1)
         try await site.startDaemon()
@@ -75,7 +75,7 @@ extension HostTests {
         let answer = try await site.server.register(1, as: CalloutSite.serverName)
         let took = Duration.nanoseconds(try #require(answer.first).nanoseconds)
         #expect(took >= .milliseconds(700))
-        #expect(took < .seconds(3))
+        #expect(took < .seconds(20))
         #expect(site.server.spooled.count == 1)
         daemon.resume()
         try await eventually("the record is in the store, and the spool empty") {
@@ -100,7 +100,7 @@ extension HostTests {
         let answer = try await site.server.register(1, as: CalloutSite.serverName)
         let took = Duration.nanoseconds(try #require(answer.first).nanoseconds)
         #expect(took >= .milliseconds(700))
-        #expect(took < .seconds(3))
+        #expect(took < .seconds(20))
         #expect(site.server.spooled.count == 1)
         daemon.resume()
         try await eventually("the record is in the store") { site.isDurable("10.78.0.0") }
@@ -132,13 +132,13 @@ extension HostTests {
           let answer = try await site.server.register(1, as: CalloutSite.serverName)
           let took = Duration.nanoseconds(try #require(answer.first).nanoseconds)
           #expect(took >= .milliseconds(700))
-          #expect(took < .seconds(3))
+          #expect(took < .seconds(20))
           #expect(site.stored("10.78.0.0") == nil)
         }
-        try await eventually(within: .seconds(60), "the record is in the store") {
+        try await eventually("the record is in the store") {
           site.isDurable("10.78.0.0")
         }
-        try await eventually(within: .seconds(60), "the spool is empty") { site.server.spooled.isEmpty }
+        try await eventually("the spool is empty") { site.server.spooled.isEmpty }
       }
     }
 
@@ -161,7 +161,7 @@ extension HostTests {
           try await site.heard().spooled == 2 && site.server.spooled.isEmpty
         }
         try await site.server.run(["mount", "-o", "remount,bind,rw", site.store]).orThrow()
-        try await eventually(within: .seconds(60), "the record is in the store") {
+        try await eventually("the record is in the store") {
           site.isDurable("10.78.0.1")
         }
       }
@@ -183,7 +183,7 @@ extension HostTests {
         ]).orThrow()
         let began = ContinuousClock.now
         try await site.server.monitor("10.78.0.1", as: CalloutSite.serverName)
-        #expect(ContinuousClock.now - began < .seconds(2))
+        #expect(ContinuousClock.now - began < .seconds(20))
         let result = try await site.server.runAsStatusMonitor([
           site.callout, "add-client", "10.78.0.1", "nfs",
         ])

@@ -76,7 +76,7 @@ extension HostTests {
           return seen?.reasons(against: "b").isEmpty == false && seen?.reasons(against: "c").isEmpty == false
         }
         try await site.a.powerCut()
-        try await eventually(within: .seconds(60), "c sees it stranded") {
+        try await eventually("c sees it stranded") {
           try await site.service(seenBy: site.c)?.stranded != nil
         }
         #expect(try await site.c.healthCode("/readiness") == 503)

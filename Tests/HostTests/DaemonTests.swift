@@ -45,7 +45,7 @@ extension HostTests {
 
     /// The promise is a second; the test's bound is generous, since the machine may be busy.
     @Test func aTerminationSignalEndsItCleanly() async throws {
-      try await withTwoServers { site in
+      try await withTwoServers(patient) { site in
         let (primary, adoptive) = try await site.startDaemons()
         for daemon in [adoptive, primary] {
           let (end, took) = try await daemon.terminate()
@@ -59,7 +59,7 @@ extension HostTests {
     }
 
     @Test func aSecondCopyForTheSameNodeRefusesToStart() async throws {
-      try await withTwoServers { site in
+      try await withTwoServers(patient) { site in
         let daemon = try await site.startDaemons().primary
         let second = try await site.primary.startLockferry()
         let end = try await second.waitForEnd()
@@ -110,7 +110,10 @@ extension HostTests {
 
     @Test func filesThatAreNoRecordsAreRefusedByNameAndHarmNothing() async throws {
       // A symbolic link is made without ever being closed, and so found only by looking at the whole folder.
-      try await withTwoServers({ $0.mirror = "{rescan: 1s}" }) { site in
+      try await withTwoServers({
+        patient(&$0)
+        $0.mirror = "{rescan: 1s}"
+      }) { site in
         try await site.startDaemons()
         let sm = site.primary.statusDirectory + "/sm"
         symlink("/etc/shadow", sm + "/link.example.com")

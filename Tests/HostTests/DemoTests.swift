@@ -19,13 +19,13 @@ extension HostTests {
       // What was killed long ago may have left one under the number that this one gets.
       let before = Self.folders()
       let demo = try Running(["lockferry-demo"])
-      try await eventually(within: .seconds(60), "the hosts are up") {
+      try await eventually("the hosts are up") {
         demo.output.contains("Three hosts are up")
       }
       let started = demo.descendants()
       try #require(started.count > 3)
       kill(demo.pid, signal)
-      try await eventually(within: .seconds(60), "the demo ends") { !demo.isRunning }
+      try await eventually("the demo ends") { !demo.isRunning }
       #expect(demo.exitStatus != 0)
       try await eventually("everything that it started has ended") {
         started.allSatisfy { !Running.isAlive($0) }

@@ -24,7 +24,7 @@ extension HostTests {
     }
 
     @Test func thePriorityOfANodeDecides() async throws {
-      try await Self.vote(["c": 200]) { site in
+      try await Self.vote(["c": 200], wait: "10s") { site in
         try await site.a.powerCut()
         try await site.waitUntil("c", owns: TwoServers.service, seenBy: site.b)
         let seen = try await site.service(seenBy: site.b)
@@ -36,9 +36,9 @@ extension HostTests {
     }
 
     @Test func aBestBidderThatIsKilledBeforeItsClaimIsPassedOver() async throws {
-      try await Self.vote(["c": 200], wait: "5s") { site in
+      try await Self.vote(["c": 200], wait: "15s") { site in
         try await site.a.powerCut()
-        try await eventually(within: .seconds(60), "b and c have bid") { Self.bids(site) == ["b", "c"] }
+        try await eventually("b and c have bid") { Self.bids(site) == ["b", "c"] }
         try await site.daemons[2].kill()
         #expect(try await site.service(seenBy: site.b)?.owner == "a", "c was killed before its claim")
         try await site.waitUntil("b", owns: TwoServers.service, seenBy: site.b)
@@ -49,7 +49,7 @@ extension HostTests {
 
     /// What a node reports of itself (C2) ends in a vote as well.
     @Test func whatIsReleasedIsVotedOn() async throws {
-      try await Self.vote(["c": 200]) { site in
+      try await Self.vote(["c": 200], wait: "10s") { site in
         try await site.b.lockferry("report", "a", "unhealthy", "--because", "smoke", "--for", "1h").orThrow()
         try await site.waitUntil("c", owns: TwoServers.service, seenBy: site.b)
         let history = try await site.b.history(TwoServers.service)

@@ -11,13 +11,13 @@ extension HostTests {
         file.adoption = "{witness: [{program: status, transport: tcp}]}"
       }) { site in
         try await site.daemons[0].kill()
-        try await eventually(within: .seconds(60), "b sees a degraded") {
+        try await eventually("b sees a degraded") {
           let status = try await site.b.status()
           return status.peer("a")?.degraded.isEmpty == false
             && status.service(TwoServers.service)?.held != nil
         }
         // c has asked nobody, and shows it as well.
-        try await eventually(within: .seconds(60), "c shows it") {
+        try await eventually("c shows it") {
           let status = try await site.c.status()
           return status.peer("a")?.degraded.isEmpty == false
             && status.service(TwoServers.service)?.held != nil
@@ -89,7 +89,7 @@ extension HostTests {
         let history = try await site.b.history(TwoServers.service)
         #expect(history.contains { $0.because.hasPrefix("a was reported overloaded by overload") })
         try FileManager.default.removeItem(atPath: site.a.disk + "/state/busy")
-        try await eventually(within: .seconds(30), "a is well again") {
+        try await eventually("a is well again") {
           try await site.service(seenBy: site.b)?.reasons(against: "a").isEmpty == true
         }
       }
@@ -101,7 +101,7 @@ extension HostTests {
         try await site.a.powerCut()
         try await site.waitUntil("b", owns: TwoServers.service, seenBy: site.c)
         try await site.b.powerCut()
-        try await eventually(within: .seconds(60), "c holds it") {
+        try await eventually("c holds it") {
           try await site.service(seenBy: site.c)?.held?.contains("adopted automatically 1 times") == true
         }
         #expect(try await site.service(seenBy: site.c)?.owner == "b")

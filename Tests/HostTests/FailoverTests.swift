@@ -122,7 +122,7 @@ extension HostTests {
 
         let hardware = try await site.primary.hardwareAddress()
         daemon.pause()
-        try await eventually(within: .seconds(60), "b says who has the address") {
+        try await eventually("b says who has the address") {
           let plan = try await site.adoptive.status().service(TwoServers.service)?.plan
           return plan?.problem?.contains(hardware) == true
         }
@@ -130,7 +130,7 @@ extension HostTests {
         daemon.resume()
         try await site.waitUntil(site.adoptive, owns: TwoServers.service)
         _ = try await listener.callback("the client is called back")
-        try await eventually(within: .seconds(60), "a lets go of the address") {
+        try await eventually("a lets go of the address") {
           try await !site.primary.has(address: TwoServers.address)
         }
         try await always(for: .seconds(3), "b alone has the address") {
@@ -170,7 +170,7 @@ extension HostTests {
         try await site.primary.disconnect()
         try await site.primary.run(["umount", "--lazy", network.sharedPath("disk")]).orThrow()
         // The new owner first: an address that both have is seen on both.
-        try await eventually(within: .seconds(60), "b has the address") {
+        try await eventually("b has the address") {
           let holders = try await site.holders(former: site.primary)
           #expect(holders != ["b", "a"], "two servers have the service's address")
           return holders == ["b"]

@@ -25,7 +25,7 @@ extension HostTests {
         try await Self.waitUntilServerFails(host)
 
         // A client of the service, and one of the node itself.
-        try await eventually(within: .seconds(60), "the status monitor of the service takes a client") {
+        try await eventually("the status monitor of the service takes a client") {
           try await Self.monitor("10.77.0.77", host)
         }
         if word == "lockferry" {
@@ -41,8 +41,11 @@ extension HostTests {
             && Self.records(of: "shared", in: store) == ["10.77.0.78"]
         }
         let outside = try await host.run(["rpcinfo", "-p"]).orThrow().output
-        let within = try await host.run(Self.inside + ["rpcinfo", "-p"]).orThrow().output
-        #expect(Self.port(of: "status", in: outside) != Self.port(of: "status", in: within))
+        try await eventually("the service's status monitor has a port of its own") {
+          let within = try await host.run(Self.inside + ["rpcinfo", "-p"]).orThrow().output
+          let port = Self.port(of: "status", in: within)
+          return port != nil && port != Self.port(of: "status", in: outside)
+        }
 
         // It goes on trying what can not succeed here, and starts them anew each time.
         let paused = daemon
@@ -92,8 +95,10 @@ extension HostTests {
         try await host.run(["bash", "-ec", script]).orThrow()
         _ = try await Self.start(host)
         try await Self.waitUntilServerFails(host)
-        let names = try await Self.processes(host).map { $0.split(separator: " ")[0] }
-        #expect(names == ["rpc.statd", "rpcbind"])
+        // They are started anew with each try.
+        try await eventually("the service's own programs run") {
+          try await Self.processes(host).map { $0.split(separator: " ")[0] } == ["rpc.statd", "rpcbind"]
+        }
         try Self.loseStore(store)
         try await Self.waitUntilGone(host)
       }
@@ -116,8 +121,7 @@ extension HostTests {
         file.adoption = "{check_interval: 1s}"
         try host.write(file)
         let daemon = try await Self.start(host)
-        try await eventually(within: .seconds(60), "the node is not eligible since its exports are not there")
-        {
+        try await eventually("the node is not eligible since its exports are not there") {
           let reasons = try? await host.status().service("home")?.reasons(against: "a")
           return reasons?.contains { $0.contains(exports) && $0.hasPrefix("isolated: ") } == true
         }
@@ -155,7 +159,7 @@ extension HostTests {
           let owner = try await Self.settle(sites)
           try owner.arm(killAt: number, of: "delete")
           try Self.loseStore(store)
-          try await eventually(within: .seconds(60), "it is killed while it takes it away") {
+          try await eventually("it is killed while it takes it away") {
             !owner.isRunning
           }
           try Self.findStore(store)
@@ -225,7 +229,7 @@ extension HostTests {
 
     /// The last thing that works without nfsd, and the reason that is told.
     private static func waitUntilServerFails(_ host: TestHost) async throws {
-      try await eventually(within: .seconds(60), "the step `server` says that this kernel has no nfsd") {
+      try await eventually("the step `server` says that this kernel has no nfsd") {
         let plan = try? await host.status().service("home")?.plan
         return plan?.step == "server"
           && plan?.problem?.contains("this kernel has no NFS server (nfsd)") == true
@@ -273,7 +277,7 @@ extension HostTests {
 
     private static func waitUntilGone(_ host: TestHost) async throws {
       do {
-        try await eventually(within: .seconds(60), "nothing of the service is left on the host") {
+        try await eventually("nothing of the service is left on the host") {
           try await remains(host).isEmpty
         }
       } catch {
@@ -289,7 +293,7 @@ extension HostTests {
         ls /run/netns 2> /dev/null; ls -d /run/lockferry/isolated/*.mounts 2> /dev/null
         ip -o link show type veth | grep -v eth0; grep -c nsfs /proc/self/mountinfo | grep -v '^0$'
         [ "$(pgrep -cx rpcbind)" = 1 ] || echo "$(pgrep -cx rpcbind) rpcbind"
-        [ "$(pgrep -cx rpc.statd)" = 1 ] || echo "$(pgrep -cx rpc.statd) rpc.statd"
+        [ "$(pgrep -cx -r R,S,D rpc.statd)" = 1 ] || echo "$(pgrep -cx rpc.statd) rpc.statd"
         pgrep -lx lockferry-statd
         true
         """,

@@ -46,10 +46,10 @@ extension HostTests {
         try await site.primary.powerCut()
         for step in Self.gatedSteps {
           let earlier = before[step] ?? 0
-          try await eventually(within: .seconds(60), "\(step) runs") { gate.runs(step) == earlier + 1 }
+          try await eventually("\(step) runs") { gate.runs(step) == earlier + 1 }
           try await daemon.kill()
           daemon = try await site.adoptive.startLockferry()
-          try await eventually(within: .seconds(60), "\(step) runs again") { gate.runs(step) == earlier + 2 }
+          try await eventually("\(step) runs again") { gate.runs(step) == earlier + 2 }
           // The step may run before the control socket listens.
           let state = try await value(within: .seconds(60), "b answers") {
             try? await site.adoptive.status().service(TwoServers.service)?.state
@@ -82,16 +82,16 @@ extension HostTests {
     /// The steps that run no command last milliseconds: the kill comes this long after the ownership has changed,
     /// which the test sees in the store at once.
     @Test func aMigrationWhoseNewOwnerIsKilledAtAnyMomentEndsWithOneOwner() async throws {
-      try await withTwoServers { site in
+      try await withTwoServers(patient) { site in
         var daemon = try await site.startDaemons().adoptive
         let ownerKey = "\(site.store)/services/\(TwoServers.service)/owner"
         try await site.firstLock(on: site.primary)
         try await site.waitUntilMirrored(site.primary, records: 1)
         for delay in [0, 3, 8, 15, 25, 40, 80, 160] {
+          let before = FileManager.default.contents(atPath: ownerKey)
           let command = try await site.primary.start([
             HostTestKit.builtProgram("lockferry"), "migrate", TwoServers.service, "--to", "b", "--wait",
           ])
-          let before = FileManager.default.contents(atPath: ownerKey)
           try await Self.waitUntilOwner(is: "b", in: ownerKey, not: before)
           usleep(UInt32(delay) * 1000)
           try await daemon.kill()
@@ -127,7 +127,7 @@ extension HostTests {
           "mkdir -p /run/lockferry && printf 'statd\\0%s\\0--no-notify\\0' \"$(command -v rpc.statd)\" > \(note)",
         ]).orThrow()
         _ = try await host.startLockferry()
-        try await eventually(within: .seconds(60), "rpc.statd runs again") {
+        try await eventually("rpc.statd runs again") {
           (try? await host.monitor(site.client.address, as: TwoServers.serverName)) != nil
         }
         try await eventually("nothing is left to do") {

@@ -6,7 +6,7 @@ extension HostTests {
   /// M10: an operator's command.
   @Suite("Migration by command") struct Migration {
     @Test func aServiceMovesThereAndBackAndIsNeverInTwoPlaces() async throws {
-      try await withTwoServers { site in
+      try await withTwoServers(patient) { site in
         try await site.startDaemons()
         let listener = try await site.client.listen(callbacks: 2)
         let seen = try await site.firstLock(on: site.primary)
@@ -40,7 +40,7 @@ extension HostTests {
         HostTestKit.builtProgram("lockferry"), "migrate", TwoServers.service, "--to", new.name, "--wait",
         "--because", "test", "-o", "json",
       ])
-      try await eventually(within: .seconds(60), "the migration to \(new.name) ends") {
+      try await eventually("the migration to \(new.name) ends") {
         let holders = try await site.holders(former: old)
         #expect(holders.count <= 1, "two servers have the service's address")
         return command.end != nil
@@ -55,7 +55,7 @@ extension HostTests {
     }
 
     @Test func aDryRunSaysWhatWouldBeDoneAndDoesNothing() async throws {
-      try await withTwoServers { site in
+      try await withTwoServers(patient) { site in
         try await site.startDaemons()
         let plan = try await site.primary.lockferry("migrate", TwoServers.service, "--to", "b", "--dry-run")
           .orThrow()

@@ -16,7 +16,7 @@ extension HostTests {
         try await site.b.powerCut()
         try await site.waitUntil("a", owns: TwoServers.service, seenBy: site.c)
         try await site.a.powerCut()
-        try await eventually(within: .seconds(60), "the third machine says that nobody can serve it") {
+        try await eventually("the third machine says that nobody can serve it") {
           try await site.service(seenBy: site.c)?.stranded != nil
         }
         let metrics = try await site.c.metrics()

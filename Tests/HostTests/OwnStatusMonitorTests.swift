@@ -30,7 +30,9 @@ extension HostTests {
         let statd = try #require(getpwnam("statd")).pointee.pw_uid
         #expect(status.contains("Uid:\t\(statd)\t\(statd)\t\(statd)\t\(statd)\n"))
         for thread in try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task") {
-          let text = try String(contentsOfFile: "/proc/\(pid)/task/\(thread)/status", encoding: .utf8)
+          // One of them may have ended meanwhile.
+          let path = "/proc/\(pid)/task/\(thread)/status"
+          guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { continue }
           for set in ["CapEff", "CapPrm", "CapInh", "CapAmb"] {
             #expect(text.contains("\(set):\t0000000000000000\n"), "thread \(thread)")
           }
@@ -39,7 +41,7 @@ extension HostTests {
 
         let (end, took) = try await monitor.terminate()
         #expect(end.succeeded)
-        #expect(took < .seconds(5))
+        #expect(took < .seconds(20))
         #expect(try await !host.run(["rpcinfo", "-T", "udp", "127.0.0.1", "status"]).end.succeeded)
       }
     }
@@ -164,7 +166,7 @@ extension HostTests {
           let monitor = try await host.startOwnStatusMonitor()
           let stream = try await host.startRegistering(
             4000, from: round * 4096, as: "server", window: round.isMultiple(of: 2) ? 1 : 64)
-          try await eventually("some are answered") {
+          try await eventually(within: .seconds(900), "some are answered") {
             stream.output.split(separator: "\n").count > 20 + round * 40 || !stream.isRunning
           }
           try await monitor.kill()

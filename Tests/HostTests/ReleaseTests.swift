@@ -23,7 +23,7 @@ extension HostTests {
         \(then)
 
         """.write(toFile: path, atomically: true, encoding: .utf8)
-        return .program(["/bin/sh", path], timeout: 1)
+        return .program(["/bin/sh", path], timeout: 3)
       }
 
       func make(_ step: String, _ how: String) throws {

@@ -39,14 +39,14 @@ extension HostTests {
 
     /// A node sees what others did at its next look.
     private func settled(_ host: TestHost, _ state: String) async throws {
-      try await eventually(within: .seconds(60), "\(host.name) sees that the service is \(state)") {
+      try await eventually("\(host.name) sees that the service is \(state)") {
         let service = try await host.status().service(TwoServers.service)
         return service?.state == state && service?.requests.isEmpty == true
       }
     }
 
     @Test func aServiceThatIsClosedIsForgottenAndComesBackWithANewEpoch() async throws {
-      try await withTwoServers { site in
+      try await withTwoServers(patient) { site in
         try await site.startDaemons()
         try await site.firstLock(on: site.primary)
         try await site.waitUntilMirrored(site.primary, records: 1)
@@ -83,7 +83,7 @@ extension HostTests {
         try await site.startDaemons()
         try gate.hold("detach")
         let first = try await site.adoptive.ask("migrate", TwoServers.service, "--to", "b")
-        try await eventually(within: .seconds(60), "the first one runs") { gate.runs("detach") == 1 }
+        try await eventually("the first one runs") { gate.runs("detach") == 1 }
         let second = try await site.adoptive.ask("failback", TwoServers.service)
         let late = try await site.adoptive.lockferry("service", "cancel", TwoServers.service, first.id)
         #expect(late.end == .exited(113), "\(late.errors)")
@@ -123,7 +123,7 @@ extension HostTests {
         try gate.hold("detach")
         var asked: [RequestAnswer] = []
         asked.append(try await site.adoptive.ask("migrate", TwoServers.service, "--to", "b"))
-        try await eventually(within: .seconds(60), "the first one runs") { gate.runs("detach") == 1 }
+        try await eventually("the first one runs") { gate.runs("detach") == 1 }
         asked.append(try await site.adoptive.ask("failback", TwoServers.service))
         asked.append(try await site.primary.ask("migrate", TwoServers.service, "--to", "a"))
         #expect(asked.map(\.state) == ["pending", "pending", "pending"])
@@ -132,14 +132,15 @@ extension HostTests {
         try await daemons.adoptive.kill()
         _ = try await site.primary.startLockferry()
         _ = try await site.adoptive.startLockferry()
-        try await eventually(within: .seconds(60), "it goes on") { gate.runs("detach") == 2 }
+        try await eventually("it goes on") { gate.runs("detach") == 2 }
         let waiting = try await value(within: .seconds(60), "the queue is seen") {
-          try await site.adoptive.status().service(TwoServers.service)?.requests
+          let requests = try await site.adoptive.status().service(TwoServers.service)?.requests
+          return requests?.isEmpty == false ? requests : nil
         }
         #expect(waiting.map(\.id) == asked.map(\.id))
         try gate.open("detach")
 
-        try await eventually(within: .seconds(90), "all have ended") {
+        try await eventually("all have ended") {
           try await site.primary.status().service(TwoServers.service)?.requests.isEmpty == true
         }
         try await site.waitUntil(site.primary, owns: TwoServers.service)
@@ -149,13 +150,17 @@ extension HostTests {
         }
         // A daemon that has just started may say that it can serve nothing yet, since its beats are late on a busy
         // machine; then whoever released the service for it takes it back, which nobody asked for, and releases it again.
-        let takenBack = history.filter { $0.kind == "adoption" && $0.request == nil && $0.to == "a" }
+        let moved = history.firstIndex { $0.request == asked[0].id && $0.kind == "adoption" }
+        let takenBack = history.prefix(moved ?? 0).filter {
+          $0.kind == "adoption" && $0.request == nil && $0.to == "a"
+        }
         let releases = Array(repeating: "release: done", count: 1 + takenBack.count)
         #expect(
           answered == [
             releases + ["adoption: done"], ["release: done", "adoption: done"], ["request: failed"],
           ], "\(history.map { "\($0.number) \($0.kind) to \($0.to ?? "-"): \($0.because)" })")
-        #expect(history.last?.problem?.contains("a owns it already") == true)
+        let last = history.first { $0.request == asked[2].id }
+        #expect(last?.problem?.contains("a owns it already") == true)
         _ = try listener.callbacks()
       }
     }
@@ -164,7 +169,7 @@ extension HostTests {
   /// C7
   @Suite("Many requests at once") struct ManyRequests {
     @Test func whatBothServersAskAtOnceIsAnsweredOnceEach() async throws {
-      try await withTwoServers { site in
+      try await withTwoServers(patient) { site in
         try await site.startDaemons()
         let asked = try await withThrowingTaskGroup(of: RequestAnswer.self) { group in
           for number in 0..<10 {
@@ -189,7 +194,7 @@ extension HostTests {
           let history = try await site.primary.history(TwoServers.service)
           return asked.allSatisfy { ends.contains(kinds($0, history)) }
         }
-        try await eventually(within: .seconds(60), "nothing waits") {
+        try await eventually("nothing waits") {
           try await site.primary.status().service(TwoServers.service)?.requests.isEmpty == true
         }
         let history = try await site.primary.history(TwoServers.service)
@@ -221,7 +226,7 @@ extension HostTests {
         change(&file)
       } _: { site in
         try await site.startDaemons()
-        try await eventually(within: .seconds(60), "a serves all") {
+        try await eventually("a serves all") {
           try await site.primary.status().homeServices == 3
         }
         try await body(site)
@@ -238,7 +243,7 @@ extension HostTests {
           "node", "drain", "a", "--wait", "--because", "new disks"
         ).orThrow()
         #expect(drained.output.contains("it has no other candidate"))
-        try await eventually(within: .seconds(60), "b serves both") {
+        try await eventually("b serves both") {
           try await site.adoptive.status().adoptedServices == 2
         }
         let primary = try await site.primary.status()
@@ -254,7 +259,7 @@ extension HostTests {
           try await site.primary.status().service(TwoServers.service)?.owner == "b"
         }
         _ = try await site.primary.lockferry("node", "undrain", "a").orThrow()
-        try await eventually(within: .seconds(60), "a takes everything") {
+        try await eventually("a takes everything") {
           try await site.primary.status().homeServices == 3
         }
       }
@@ -263,14 +268,14 @@ extension HostTests {
     @Test func whatFailedOverComesHomeWhenItIsAsked() async throws {
       try await twoServices { site in
         try await site.primary.powerCut()
-        try await eventually(within: .seconds(60), "b serves both") {
+        try await eventually("b serves both") {
           try await site.adoptive.status().adoptedServices == 2
         }
         try await site.primary.powerOn()
         try await site.primary.startPortMapper()
         try await site.primary.startStatusMonitor()
         _ = try await site.primary.startLockferry()
-        try await eventually(within: .seconds(60), "b sees a") {
+        try await eventually("b sees a") {
           try await site.adoptive.status().peer("a")?.beat == "alive"
         }
         try await always(for: .seconds(3), "failback is manual") {
@@ -317,10 +322,10 @@ extension HostTests {
         #expect(paused.peer("a")?.beat == "dead")
         #expect(
           try await site.adoptive.lockferry("status").orThrow().output.hasPrefix("PAUSED by root since "))
-        #expect(try await site.adoptive.healthCode("/readiness") == 200)
+        try await eventually("b is ready") { try await site.adoptive.healthCode("/readiness") == 200 }
         let resumed = try await site.adoptive.lockferry("resume").orThrow()
         #expect(resumed.output == "the cluster is not paused\n")
-        try await eventually(within: .seconds(60), "b adopts") {
+        try await eventually("b adopts") {
           let service = try await site.adoptive.status().service(TwoServers.service)
           return service?.owner == "b" && service?.state == "online"
         }

@@ -35,7 +35,7 @@ extension HostTests {
         #expect(!b.isArmed && b.stops == 1 && a.stops == 1)
 
         daemon.pause()
-        try await eventually(within: .seconds(30), "a's watchdog is not fed any more") { a.hasExpired }
+        try await eventually("a's watchdog is not fed any more") { a.hasExpired }
         let service = try await site.adoptive.status().service(TwoServers.service)
         #expect(service?.owner == "a" && service?.epoch == 1, "b was faster than the reset")
         try await site.primary.powerCut()
@@ -65,7 +65,7 @@ extension HostTests {
 
         // b can't reach the store: it gives the service up, and nothing has to be reset for it.
         try FileManager.default.moveItem(atPath: site.store, toPath: site.store + ".away")
-        try await eventually(within: .seconds(30), "b's watchdog is stopped") {
+        try await eventually("b's watchdog is stopped") {
           #expect(!b.hasExpired, "b was reset though it could have given the service up")
           return !b.isArmed
         }

@@ -2,6 +2,9 @@ import Foundation
 import HostTestKit
 import Testing
 
+/// Of a test that is not about failover: a machine that is busy with everything else as well must not cause one.
+let patient: @Sendable (inout NodeFile) -> Void = { $0.beats = "{store_timeout: 5s, lease: 30s}" }
+
 /// Runs `body` on two servers with a store, status monitors and a client, daemons not yet started.
 func withTwoServers(
   _ change: (inout NodeFile) -> Void = { _ in }, _ body: (TwoServers) async throws -> Void

@@ -19,6 +19,18 @@ extension HostTests {
       }
     }
 
+    @Test func aProgramHasNothingOpenThatTheTestHas() async throws {
+      try await withTestNetwork { network in
+        let host = try await network.addHost("a")
+        let path = network.sharedPath("left-open")
+        let descriptor = open(path, O_RDWR | O_CREAT, 0o600)
+        try #require(descriptor >= 3)
+        defer { close(descriptor) }
+        let found = try await host.run(["ls", "-l", "/proc/self/fd"])
+        #expect(found.output.contains(" 0 -> /dev/null") && !found.output.contains("left-open"))
+      }
+    }
+
     @Test func aPulledCableCutsAHostOffUntilItIsPluggedIn() async throws {
       try await withTestNetwork { network in
         let a = try await network.addHost("a")
@@ -26,7 +38,7 @@ extension HostTests {
         try await b.startPortMapper()
         // libtirpc blocks every other signal while it connects.
         let ask = ["timeout", "--signal=KILL", "2", "rpcinfo", "-T", "tcp", "b.demo.test", "portmapper"]
-        #expect(try await a.run(ask).end.succeeded)
+        try await eventually("b answers") { try await a.run(ask).end.succeeded }
         try await b.disconnect()
         #expect(try await !a.run(ask).end.succeeded)
         try await b.reconnect()

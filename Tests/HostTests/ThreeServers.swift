@@ -44,7 +44,7 @@ struct ThreeServers {
       for host in servers { daemons.append(try await host.startLockferry()) }
       let site = ThreeServers(network: network, servers: servers, store: store, daemons: daemons)
       try await site.waitUntil("a", owns: TwoServers.service, seenBy: site.a)
-      try await eventually(within: .seconds(60), "everybody sees everybody beat") {
+      try await eventually("everybody sees everybody beat") {
         for host in servers {
           guard try await host.status().peers.allSatisfy({ $0.beat == "alive" }) else { return false }
         }
@@ -56,7 +56,7 @@ struct ThreeServers {
 
   /// Waits until `host` sees the service online on `node`.
   func waitUntil(_ node: String, owns service: String, seenBy host: TestHost) async throws {
-    try await eventually(within: .seconds(90), "\(service) is online on \(node)") {
+    try await eventually("\(service) is online on \(node)") {
       guard let seen = try await host.status().service(service) else { return false }
       return seen.owner == node && seen.state == "online"
     }

@@ -10,7 +10,7 @@ struct BackgroundProgramTests {
     try BackgroundProgram.start(["/bin/sh", "-c", script], within: limit)
   }
 
-  @Test("One that is ready goes on", .timeLimit(.minutes(2)))
+  @Test("One that is ready goes on", .timeLimit(.minutes(30)))
   func ready() throws {
     let folder = try TemporaryFolder()
     let fifo = folder.path + "/fifo"

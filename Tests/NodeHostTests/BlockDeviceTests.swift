@@ -5,7 +5,7 @@ import Testing
 
 /// B3 B5: after `storage.detach` nothing of this machine may write to the disk any more.
 @Suite(
-  "A disk that is to be handed over", .timeLimit(.minutes(2)),
+  "A disk that is to be handed over", .timeLimit(.minutes(30)),
   .enabled(if: LoopDevice.canBeMade, "needs root, mkfs.ext2 and loop devices"))
 struct BlockDeviceTests {
   @Test func whatIsMountedWhereNobodySeesItIsStillInUse() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 // Needs root and ip for network namespaces of its own: both machines are real kernels.
 @Suite(
-  "An address that another machine has (B5, T7)", .enabled(if: canMakeNamespaces), .timeLimit(.minutes(5)))
+  "An address that another machine has (B5, T7)", .enabled(if: canMakeNamespaces), .timeLimit(.minutes(30)))
 struct DuplicateAddressTests {
   /// So long that whatever is waited for comes before the end.
   private let patient = AddressProbing(count: 10, interval: .seconds(1))

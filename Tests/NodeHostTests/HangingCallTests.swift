@@ -7,7 +7,7 @@ import Testing
 @testable import NodeHost
 
 /// Real threads that really block: in poll(2), until the test lets them go.
-@Suite("Calls that may hang, on a thread that runs tasks", .timeLimit(.minutes(2)))
+@Suite("Calls that may hang, on a thread that runs tasks", .timeLimit(.minutes(30)))
 struct HangingCallTests {
   /// A call that blocks until it is let go.
   private final class Hanging: Sendable {
@@ -32,7 +32,7 @@ struct HangingCallTests {
   private final class Pipe: ThreadSource {
     let ends: (read: Int32, write: Int32)
     let hanging: Hanging?
-    private let state = Mutex((runs: 0, bytes: 0, isRunning: false, wasBesideItself: false))
+    private let state = Mutex((runs: 0, ended: 0, bytes: 0, isRunning: false, wasBesideItself: false))
     private let period: Duration
 
     init(hanging: Hanging? = nil, period: Duration = .seconds(3600)) throws {
@@ -49,6 +49,7 @@ struct HangingCallTests {
 
     var descriptor: Int32 { ends.read }
     var runs: Int { state.withLock { $0.runs } }
+    var runsEnded: Int { state.withLock { $0.ended } }
     var bytes: Int { state.withLock { $0.bytes } }
     var wasBesideItself: Bool { state.withLock { $0.wasBesideItself } }
 
@@ -68,6 +69,7 @@ struct HangingCallTests {
       if count > 0 { hanging?.block() }
       state.withLock { state in
         state.isRunning = false
+        state.ended += 1
         if count > 0 { state.bytes += count }
       }
       return ThreadSourceRest(earliest: period, tolerance: .zero)
@@ -93,6 +95,12 @@ struct HangingCallTests {
       if let thread { return thread }
       await Task.yield()
     }
+  }
+
+  /// Refused for as long as whoever stood in has just taken over.
+  private func begin(_ hanging: Hanging, on executor: ThreadExecutor) async throws {
+    try await eventually("the call is taken") { executor.call { hanging.block() } }
+    try await eventually("it hangs") { hanging.hasBegun }
   }
 
   @Test(
@@ -179,7 +187,7 @@ struct HangingCallTests {
     let (slow, quick) = (try Pipe(hanging: hanging), try Pipe())
     executor.attach(slow)
     executor.attach(quick)
-    try await eventually("both have run") { slow.runs == 1 && quick.runs == 1 }
+    try await eventually("both have run") { slow.runsEnded == 1 && quick.runsEnded == 1 }
     try slow.put()
     try await eventually("it hangs") { hanging.hasBegun }
     try slow.put()
@@ -214,8 +222,7 @@ struct HangingCallTests {
     let executor = try ThreadExecutor(name: "lf-t-stops")
     let hanging = try Hanging()
     defer { hanging.letGo() }
-    #expect(executor.call { hanging.block() })
-    try await eventually("it hangs") { hanging.hasBegun }
+    try await begin(hanging, on: executor)
     _ = await end(of: executor)
     executor.stop()
     try await eventually("only the one that hangs is left") { try threads("lf-t-stops") == 1 }
@@ -256,16 +263,14 @@ struct HangingCallTests {
     }
     let source = try Pipe()
     executor.attach(source)
-    #expect(executor.call { calls[0].block() })
-    try await eventually("it hangs") { calls[0].hasBegun }
+    try await begin(calls[0], on: executor)
     for sent in 1...5 {
       _ = await end(of: executor)
       try source.put()
       try await eventually("the source runs") { source.bytes == sent }
     }
     // A second one takes the last that stood in: tasks alone go on, and whoever wants a call is told.
-    #expect(executor.call { calls[1].block() })
-    try await eventually("it hangs, too") { calls[1].hasBegun }
+    try await begin(calls[1], on: executor)
     try await eventually("calls are refused") { !executor.call {} }
     // Nothing waits for a thread: then none is waited for, either.
     for _ in 0..<3 { try await executor.clock.sleep(for: .milliseconds(50)) }
@@ -273,8 +278,8 @@ struct HangingCallTests {
     for _ in 0..<5 { try await executor.clock.sleep(for: .milliseconds(50)) }
     #expect(executor.rounds - rounds < 1000)
     try source.put()
-    let asked = supply.timesAsked
     let began = BootClock.now
+    let asked = supply.timesAsked
     for _ in 0..<5 { try await executor.clock.sleep(for: .milliseconds(50)) }
     // It neither spins nor gives up.
     #expect(supply.timesAsked - asked <= Int((BootClock.now - began) / .milliseconds(100)) + 1)
@@ -298,9 +303,9 @@ struct HangingCallTests {
     }
     let source = try Pipe()
     executor.attach(source)
-    try await eventually("it runs") { source.runs == 1 }
-    #expect(executor.call { hanging.block() })
-    try await eventually("calls are refused") { hanging.hasBegun && !executor.call {} }
+    try await eventually("it runs") { source.runsEnded == 1 }
+    try await begin(hanging, on: executor)
+    try await eventually("calls are refused") { !executor.call {} }
     try source.put()
     hanging.letGo()
     try await eventually("the source runs") { source.bytes == 1 }

@@ -130,10 +130,15 @@ struct HostCommandTests {
 
   @Test("A program that ends itself on SIGTERM at its limit has timed out, and what it says then is kept")
   func politeAtLimit() async {
-    let outcome = await shellToItsLimit(
-      "trap 'echo cleaned; exit 0' TERM; echo up; while :; do sleep 0.05; done")
-    #expect(outcome.status == .timedOut)
-    #expect(outcome.output.contains("cleaned"))
+    // On a busy machine it may get no processor before it is killed.
+    var isKept = false
+    for _ in 0..<10 where !isKept {
+      let outcome = await shellToItsLimit(
+        "trap 'echo cleaned; exit 0' TERM; echo up; while :; do sleep 0.05; done")
+      #expect(outcome.status == .timedOut)
+      isKept = outcome.output.contains("cleaned")
+    }
+    #expect(isKept)
   }
 
   @Test("A process outside the group isn't touched at the limit")

@@ -5,7 +5,7 @@ import Testing
 @testable import NodeHost
 
 // Needs root and ip for network namespaces of its own.
-@Suite("The service's address on a link (M7, T7)", .enabled(if: canMakeNamespaces), .timeLimit(.minutes(5)))
+@Suite("The service's address on a link (M7, T7)", .enabled(if: canMakeNamespaces), .timeLimit(.minutes(30)))
 struct ServiceAddressLinkTests {
   @Test(
     "An address is taken and released, twice each without harm", arguments: ["192.0.2.10", "2001:db8::10"])

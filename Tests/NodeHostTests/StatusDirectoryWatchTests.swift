@@ -64,7 +64,7 @@ private final class Watched {
   }
 }
 
-@Suite("Watching the status directory (M1)", .timeLimit(.minutes(5)))
+@Suite("Watching the status directory (M1)", .timeLimit(.minutes(30)))
 struct StatusDirectoryWatchTests {
   private let folder: TemporaryFolder
   private let directory: StatusDirectory

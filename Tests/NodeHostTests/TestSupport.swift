@@ -73,22 +73,22 @@ func status(_ path: String) throws -> stat {
   return status
 }
 
-/// Waits, at most a minute, until `condition` holds.
+/// Waits, at most five minutes, until `condition` holds.
 func eventually(
   _ what: String, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool
 ) async throws {
-  let end = BootClock.now + .seconds(60)
+  let end = BootClock.now + .seconds(300)
   while try await !condition() {
-    try #require(BootClock.now < end, "\(what): not within a minute", sourceLocation: sourceLocation)
+    try #require(BootClock.now < end, "\(what): not within five minutes", sourceLocation: sourceLocation)
     try await Task.sleep(for: .milliseconds(5))
   }
 }
 
 /// The same on a thread that must not be left.
 func eventuallyHere(_ what: String, _ condition: () throws -> Bool) throws {
-  let end = BootClock.now + .seconds(60)
+  let end = BootClock.now + .seconds(300)
   while try !condition() {
-    guard BootClock.now < end else { throw NodeHostError(.failed, "\(what): not within a minute") }
+    guard BootClock.now < end else { throw NodeHostError(.failed, "\(what): not within five minutes") }
     usleep(5000)
   }
 }

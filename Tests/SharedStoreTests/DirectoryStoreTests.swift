@@ -4,7 +4,7 @@ import Testing
 @testable import SharedStore
 
 /// What the directory store promises beyond every store: its files, and what others do to them.
-@Suite("The directory store", .timeLimit(.minutes(10)))
+@Suite("The directory store", .timeLimit(.minutes(30)))
 struct DirectoryStoreTests {
   let folder: ScratchFolder
   let store: DirectoryStore

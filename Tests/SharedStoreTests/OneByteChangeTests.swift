@@ -4,7 +4,7 @@ import Testing
 @testable import SharedStore
 
 /// Beats cost their node little: most of them are one byte in the file that is there.
-@Suite("A value of which one byte changes", .timeLimit(.minutes(10)))
+@Suite("A value of which one byte changes", .timeLimit(.minutes(30)))
 struct OneByteChangeTests {
   let folder: ScratchFolder
   let store: DirectoryStore

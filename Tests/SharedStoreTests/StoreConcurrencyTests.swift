@@ -2,7 +2,7 @@ import SharedStore
 import Testing
 
 /// Several nodes at once (rows C4 and B5: the first to update the owner wins, never two owners).
-@Suite("Every store, used by several nodes at once", .timeLimit(.minutes(10)))
+@Suite("Every store, used by several nodes at once", .timeLimit(.minutes(30)))
 struct StoreConcurrencyTests {
   @Test(
     "C4 B5: of two nodes that race for the owner a thousand times one wins each time",

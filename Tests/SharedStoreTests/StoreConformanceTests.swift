@@ -2,7 +2,7 @@ import SharedStore
 import Testing
 
 /// What every back end promises, one and the same for all (architecture.md, rules 2 and 3).
-@Suite("Every store", .timeLimit(.minutes(10)))
+@Suite("Every store", .timeLimit(.minutes(30)))
 struct StoreConformanceTests {
   @Test("reads back what was written, from another node", arguments: BackEnd.allCases)
   func readsWhatWasWritten(_ backEnd: BackEnd) async throws {

@@ -4,7 +4,7 @@ import Testing
 @testable import SharedStore
 
 /// Writers that die (issue 2, part 3: all or nothing across a crash at any point).
-@Suite("The directory store when a writer is killed", .timeLimit(.minutes(10)), .serialized)
+@Suite("The directory store when a writer is killed", .timeLimit(.minutes(30)), .serialized)
 struct StoreCrashTests {
   /// What the dying writers do, from values that are all "1".
   enum Commit: String, CaseIterable, Codable, Sendable {

@@ -5,7 +5,7 @@ import Testing
 @testable import SharedStore
 
 /// Real faults of real file systems: full, gone, hanging.
-@Suite("The directory store on a failing file system", .timeLimit(.minutes(10)))
+@Suite("The directory store on a failing file system", .timeLimit(.minutes(30)))
 struct StoreFaultTests {
   let folder: ScratchFolder
 

@@ -5,7 +5,7 @@ import Testing
 @testable import Sidecar
 @testable import lockferry
 
-@Suite("The command line and its exit statuses (M10)", .timeLimit(.minutes(4)))
+@Suite("The command line and its exit statuses (M10)", .timeLimit(.minutes(30)))
 struct CommandLineTests {
   @Test func validateSaysEverythingThatIsWrong() async throws {
     try await withFolder { folder in

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Sidecar
 
-@Suite("The endpoints over real sockets", .timeLimit(.minutes(2)))
+@Suite("The endpoints over real sockets", .timeLimit(.minutes(30)))
 struct ControlHTTPTests {
   /// Runs a health endpoint on a port of the kernel's choice while `body` asks it.
   private func withHealthEndpoint(

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Sidecar
 
-@Suite("A latch", .timeLimit(.minutes(1)))
+@Suite("A latch", .timeLimit(.minutes(30)))
 struct ControlLatchTests {
   @Test func wakesEverybodyBeforeAndAfter() async {
     let latch = Latch()

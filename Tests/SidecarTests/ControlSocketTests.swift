@@ -5,7 +5,7 @@ import Testing
 
 @testable import Sidecar
 
-@Suite("Who may open the control socket", .timeLimit(.minutes(2)))
+@Suite("Who may open the control socket", .timeLimit(.minutes(30)))
 struct ControlSocketTests {
   private func mode(_ path: String) -> mode_t? {
     var status = stat()

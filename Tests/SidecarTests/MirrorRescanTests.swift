@@ -7,7 +7,7 @@ import Testing
 @testable import Sidecar
 
 /// M1: the periodic scan of a directory whose entries have not changed looks at some of the files only.
-@Suite("Rescans that look at a share of the files", .timeLimit(.minutes(2)))
+@Suite("Rescans that look at a share of the files", .timeLimit(.minutes(30)))
 struct MirrorRescanTests {
   @Test("A record that was written in place, and that the watch has told of, is not put back to what it was")
   func inPlace() async throws {

@@ -4,7 +4,7 @@ import Testing
 @testable import Sidecar
 
 /// M1 M3: sm-notify moves records to `sm.bak`, and the kernel goes on with their clients as monitored.
-@Suite("Records that sm-notify retires before they are mirrored", .timeLimit(.minutes(2)))
+@Suite("Records that sm-notify retires before they are mirrored", .timeLimit(.minutes(30)))
 struct MirrorRetirementTests {
   @Test func whatLiesThereWhenTheMirrorBeginsReachesTheStore() async throws {
     let place = try await MirrorPlace()

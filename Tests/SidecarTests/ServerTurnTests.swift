@@ -5,7 +5,7 @@ import Testing
 @testable import Sidecar
 
 /// M7 B3: two services whose adoptions restart one NFS server.
-@Suite("The turn to restart this node's NFS server", .timeLimit(.minutes(2))) struct ServerTurnTests {
+@Suite("The turn to restart this node's NFS server", .timeLimit(.minutes(30))) struct ServerTurnTests {
   @Test func oneHasItAtATime() async throws {
     let turn = ServerTurn()
     let inside = Inside()

@@ -5,7 +5,7 @@ import Testing
 @testable import Sidecar
 @testable import lockferry
 
-@Suite("`lockferry simulate` (T6, C5, M10)", .timeLimit(.minutes(4)))
+@Suite("`lockferry simulate` (T6, C5, M10)", .timeLimit(.minutes(30)))
 struct SimulateCommandTests {
   /// `node: a` with a store that is not there: nothing of it is needed.
   private static let nodeFile = smallNodeFile.replacing(

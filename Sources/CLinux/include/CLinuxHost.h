@@ -18,6 +18,11 @@
 int lfh_spawn(
     const char *path, char *const arguments[], char *const added[], int output, pid_t *process);
 
+/// For a posix_spawn_file_actions_t: the child has nothing open but standard input, output and errors, whatever a library
+/// here opened without O_CLOEXEC. Behind a pointer to anything, since Swift does not see the function itself
+/// (posix_spawn_file_actions_addclosefrom_np(3)). Negative: an errno.
+int lfh_close_others_in_child(void *actions);
+
 /// A descriptor that becomes readable when `process` has exited (pidfd_open(2)).
 int lfh_open_process(pid_t process);
 

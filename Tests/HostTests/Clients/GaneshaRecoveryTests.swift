@@ -21,7 +21,7 @@ extension ClientHostTests {
         try await server.startStatusMonitor()
         try await Ganesha.startMessageBus(on: server)
         try await Ganesha.start(on: server, grace: 10)
-        try await eventually(within: .seconds(60), "the grace period of its start is over") {
+        try await eventually("the grace period of its start is over") {
           try await first.lock(at: server) == "granted"
         }
         #expect(try await second.lock(at: server, file: "reclaimed", reclaim: true) == "denied-grace")
@@ -60,24 +60,24 @@ extension ClientHostTests {
 
         _ = try await site.primary.startLockferry()
         _ = try await site.adoptive.startLockferry()
-        try await eventually(within: .seconds(60), "b is not eligible, since its Ganesha does not run") {
+        try await eventually("b is not eligible, since its Ganesha does not run") {
           let status = try await site.primary.status().service(TwoServers.service)
           return status?.reasons(against: "b").contains { $0.contains("NFS-Ganesha does not run here") }
             == true
         }
         try await Ganesha.start(on: site.adoptive, grace: 30)
         try await site.waitUntil(site.primary, owns: TwoServers.service)
-        try await eventually(within: .seconds(60), "b could adopt the service") {
+        try await eventually("b could adopt the service") {
           try await site.primary.status().service(TwoServers.service)?.reasons(against: "b").isEmpty == true
         }
 
         // Both sides monitor each other, as lock managers have them do.
         let listener = try await site.client.listen(callbacks: 1)
         try await site.client.monitor(TwoServers.serverName, as: TwoServers.clientName)
-        try await eventually(within: .seconds(60), "the client has its lock at the service") {
+        try await eventually("the client has its lock at the service") {
           try await site.client.lock(at: TwoServers.address) == "granted"
         }
-        try await eventually(within: .seconds(60), "another client has one at b itself") {
+        try await eventually("another client has one at b itself") {
           try await other.lock(at: site.adoptive, file: "others") == "granted"
         }
         try await site.waitUntilMirrored(site.primary, records: 1)
@@ -132,25 +132,25 @@ extension ClientHostTests {
           let status = try await site.primary.status().service(TwoServers.service)
           return status?.reasons(against: "b").contains { $0.contains(words) } == true
         }
-        try await eventually(within: .seconds(60), "b says that it would begin none") {
+        try await eventually("b says that it would begin none") {
           try await isKept(because: "Graceless is set")
         }
         try await adoptive.kill()
         adoptive = try await Ganesha.start(on: site.adoptive, grace: 5)
-        try await eventually(within: .seconds(60), "b says that its would be too short") {
+        try await eventually("b says that its would be too short") {
           try await isKept(because: "shorter than mirror.grace_period (10s)")
         }
         try await adoptive.kill()
         try await Ganesha.start(on: site.adoptive, isIncluded: true)
-        try await eventually(within: .seconds(60), "b could adopt the service, for all it knows") {
+        try await eventually("b could adopt the service, for all it knows") {
           try await site.primary.status().service(TwoServers.service)?.reasons(against: "b").isEmpty == true
         }
-        try await eventually(within: .seconds(60), "the client has a lock") {
+        try await eventually("the client has a lock") {
           try await site.client.lock(at: TwoServers.address) == "granted"
         }
         try await site.waitUntilMirrored(site.primary, records: 1)
         try await site.primary.powerCut()
-        try await eventually(within: .seconds(60), "the step has failed for that reason") {
+        try await eventually("the step has failed for that reason") {
           let plan = try await site.adoptive.status().service(TwoServers.service)?.plan
           return plan?.problem?.contains("Graceless must not be set") == true
         }
@@ -176,12 +176,12 @@ extension ClientHostTests {
         try await site.startDaemon()
         let listener = try await client.listen(callbacks: 1)
         try await client.monitor(CalloutSite.serverName, as: "client.demo.test")
-        try await eventually(within: .seconds(90), "the client has a lock") {
+        try await eventually("the client has a lock") {
           try await client.lock(at: site.server) == "granted"
         }
         try await eventually("its record is in the store") { try await site.mirror().recordsMirrored == 1 }
         // The daemon itself has seen that no grace period runs: one that runs later is younger.
-        try await eventually(within: .seconds(90), "the mirror is not frozen") {
+        try await eventually("the mirror is not frozen") {
           try await !site.mirror().frozen
         }
         let refused = try await site.server.lockferry("notify", CalloutSite.service)
@@ -216,7 +216,7 @@ extension ClientHostTests {
         try await Ganesha.startMessageBus(on: site.server)
         let ganesha = try await Ganesha.start(on: site.server, grace: 5)
         try await site.startDaemon()
-        try await eventually(within: .seconds(60), "the client has a lock") {
+        try await eventually("the client has a lock") {
           try await client.lock(at: site.server) == "granted"
         }
         try await eventually("its record is in the store") {
@@ -226,10 +226,10 @@ extension ClientHostTests {
 
         try await ganesha.kill()
         try await Ganesha.start(on: site.server, grace: 5)
-        try await eventually(within: .seconds(60), "its record is gone from the status directory") {
+        try await eventually("its record is gone from the status directory") {
           site.server.recordNames.isEmpty
         }
-        try await eventually(within: .seconds(90), "deletions are allowed again, and it is none of them") {
+        try await eventually("deletions are allowed again, and it is none of them") {
           let mirror = try await site.mirror()
           return !mirror.frozen && mirror.departing == 0 && mirror.retained == 1
         }

