@@ -157,12 +157,12 @@ extension TestHost {
   }
 
   /// What the health endpoint of the host's daemon says, asked with curl's little brother in bash: the status code,
-  /// or nil where nothing answers within twenty seconds.
-  public func healthCode(_ path: String) async throws -> Int? {
+  /// or nil where nothing answers within so many seconds.
+  public func healthCode(_ path: String, within seconds: Int = 20) async throws -> Int? {
     let script = """
       exec 3<>/dev/tcp/127.0.0.1/\(NodeFile.healthPort) || exit 7
       printf 'GET %s HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' "$1" >&3
-      IFS=' ' read -r -t 20 _ code _ <&3 || exit 28
+      IFS=' ' read -r -t \(seconds) _ code _ <&3 || exit 28
       echo "$code"
       """
     let result = try await run(["bash", "-c", script, "health", path])
@@ -220,7 +220,7 @@ extension TestHost {
   ) async throws -> MonitorAnswer {
     let result = try await run([
       HostTestKit.builtProgram("nsm-peer"), "monitor", "--mon-name", peer, "--my-name", myName, "--private",
-      cookie,
+      cookie, "--limit", "60",
     ])
     return try answer(MonitorAnswer.self, from: try result.orThrow().output, of: result.command)
   }

@@ -193,7 +193,7 @@ public final class TestHost: Sendable {
   /// Runs a program to its end.
   @discardableResult
   public func run(
-    _ arguments: [String], within limit: Duration = .seconds(30), environment: [String: String] = [:]
+    _ arguments: [String], within limit: Duration = .seconds(120), environment: [String: String] = [:]
   ) async throws -> CommandResult {
     let program = try await start(arguments, environment: environment)
     do {

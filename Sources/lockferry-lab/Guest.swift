@@ -63,10 +63,9 @@ actor Guest {
     }
   }
 
-  /// Its kernel has panicked, and not since the lab's own `init` had ended.
+  /// Its kernel has panicked before it ran `init`.
   private var hasPanickedByItself: Bool {
-    console.contains("Kernel panic") && !console.contains("Attempted to kill init")
-      && !FileManager.default.fileExists(atPath: folder + "/role.log")
+    consoleLog.contains("Kernel panic") && !consoleLog.contains("lab: init runs")
   }
 
   private func boot() async throws {
@@ -77,7 +76,7 @@ actor Guest {
         throw HostTestError("can't make a fifo")
       }
     }
-    for file in ["started", "role.log"] { unlink("\(folder)/\(file)") }
+    unlink(folder + "/started")
     serial = open("\(rack.folder)/\(name)-agent.in", O_RDWR | O_NONBLOCK | O_CLOEXEC)
     monitor = open("\(rack.folder)/\(name)-monitor.in", O_RDWR | O_NONBLOCK | O_CLOEXEC)
     machine = try await rack.host.start(arguments, as: "qemu-\(name)")
@@ -196,9 +195,10 @@ actor Guest {
     (try? String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8)) ?? ""
   }
 
-  private var console: String {
-    let text =
-      (try? String(contentsOfFile: "\(rack.folder)/\(name)-console-\(boots).log", encoding: .utf8)) ?? ""
-    return "console of \(name): " + text.suffix(3000)
+  private var console: String { "console of \(name): " + consoleLog.suffix(3000) }
+
+  private var consoleLog: String {
+    let bytes = FileManager.default.contents(atPath: "\(rack.folder)/\(name)-console-\(boots).log")
+    return String(decoding: bytes ?? Data(), as: UTF8.self)
   }
 }

@@ -196,6 +196,11 @@ extension HostTests {
         try await site.holders(former: site.primary).isEmpty
       }
       for (path, code) in [("/liveness", 200), ("/status", 200), ("/readiness", 503)] {
+        for host in site.servers {
+          try await eventually("\(path) answers at once") {
+            try await host.healthCode(path, within: 2) == code
+          }
+        }
         try await always(for: .seconds(3), "\(path) answers \(code)") {
           for host in site.servers where try await host.healthCode(path) != code { return false }
           return true

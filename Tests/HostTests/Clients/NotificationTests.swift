@@ -133,7 +133,7 @@ extension ClientHostTests {
     }
 
     /// B2: killed while it tells them in an adoption, and again when the service is online.
-    @Test func aDaemonThatIsKilledWhileItTellsForgetsNobodyAndTellsNobodyTwice() async throws {
+    @Test func aDaemonThatIsKilledWhileItTellsForgetsNobodyAndDoesNotBeginAnew() async throws {
       try await withTestNetwork { network in
         let site = try await CrowdedService(in: network, clients: 3_000, ["--hold-at", "1000"])
         let adoptive = site.servers.adoptive
