@@ -104,7 +104,11 @@ extension NodeShell {
       } catch {
         let isForGood = [.unsafe, .preconditionFailed, .noSuchObject].contains(error.code)
         switch restart.afterFailure(isForGood: isForGood, at: whereabouts(of: name), now: .now) {
-        case .leaveToNextOwner: return
+        case .leaveToNextOwner:
+          log.notice(
+            "the service has moved meanwhile: its next owner tells its clients",
+            metadata: ["service": "\(name)", "because": "\(restart.because)"])
+          return
         case .giveUp:
           log.critical(
             "clients whose locks are gone are not told",
