@@ -156,7 +156,6 @@ extension ServiceNamespace {
   }
 
   private func account(_ name: String) -> (user: uid_t, group: gid_t)? {
-    guard let entry = getpwnam(name)?.pointee else { return nil }
-    return (entry.pw_uid, entry.pw_gid)
+    SystemAccount(named: name).map { ($0.user, $0.group) }
   }
 }

@@ -7,8 +7,8 @@ extension ServiceNamespace {
   public func makeFolders(like live: StatusDirectory) throws(NodeHostError) {
     if let owner = try? live.statusMonitorUser() { return try makeFolders(owner: owner) }
     for name in ["statd", "rpcuser"] {
-      if let account = getpwnam(name)?.pointee {
-        return try makeFolders(owner: (account.pw_uid, account.pw_gid))
+      if let account = SystemAccount(named: name) {
+        return try makeFolders(owner: (account.user, account.group))
       }
     }
     throw NodeHostError(
