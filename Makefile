@@ -37,13 +37,15 @@ lab: lab-programs
 	  $(if $(COMPARE),--compare) $(if $(KEEP),--keep)
 
 # Host tests and the kernel lab need root; without it, or without QEMU, they say so and are skipped. The lab is first
-# and alone: five machines beside other tests would disturb each other. So is the simulator, which takes every processor.
+# and alone: five machines beside other tests would disturb each other. So are the simulator, which takes every processor,
+# and the tests that fill the kernel's neighbour table, which all test hosts share.
 test: dependencies
 	scripts/unpack-packages .build/ganesha nfs-ganesha nfs-ganesha-mem || echo "no NFS-Ganesha here: its tests are skipped"
 	$(SWIFT) build --build-tests
 	"$$($(SWIFT) build --show-bin-path)/lockferry-lab" --scenario crash --kernel 6.1 --where-possible
 	$(SWIFT) test --skip-build --filter ClusterSimulatorTests
-	$(SWIFT) test --skip-build --skip ClusterSimulatorTests
+	$(SWIFT) test --skip-build --filter NeighbourTableTests
+	$(SWIFT) test --skip-build --skip ClusterSimulatorTests --skip NeighbourTableTests
 
 # Whole clusters with random faults, see docs/simulator.md: SEEDS of them, or until SIGINT; from FIRST on (default 0).
 soak: dependencies

@@ -160,8 +160,9 @@ int lfn_send(
     if (sent >= 0)
       return sent;
     failure = -errno;
-    // ENOBUFS: the neighbour table is full for this host, or the interface's queue is; trying at once is no use.
-    if (errno == EAGAIN || errno == ENOBUFS)
+    // ENOBUFS, of IPv6 EINVAL: the neighbour table is full for this host, or the interface's queue is; trying at once
+    // is no use.
+    if (errno == EAGAIN || errno == ENOBUFS || errno == EINVAL)
       break;
   }
   return failure;

@@ -79,17 +79,29 @@ struct RPCExchange {
     var results = [UInt8](repeating: 0, count: max(resultLimit, 4) & ~3)
     var size = 0
     let capacity = results.count
-    let outcome = results.withUnsafeMutableBytes { results in
-      arguments.withUnsafeBytes { arguments in
-        address.withPointer { pointer, length in
-          lf_rpc_call(
-            socket, transport == .tcp ? 1 : 0, pointer, length, program, version, procedure, timeout, retry,
-            arguments.baseAddress, arguments.count, results.baseAddress, capacity, &size)
+    while true {
+      let outcome = results.withUnsafeMutableBytes { results in
+        arguments.withUnsafeBytes { arguments in
+          address.withPointer { pointer, length in
+            lf_rpc_call(
+              socket, transport == .tcp ? 1 : 0, pointer, length, program, version, procedure,
+              deadline.milliseconds, retry, arguments.baseAddress, arguments.count, results.baseAddress,
+              capacity, &size)
+          }
         }
       }
+      if transport == .udp, outcome.status == RPCStatus.cantSend.rawValue,
+        let noRoom = noRoomToSend(outcome.error_number, isIPv6: address.isIPv6)
+      {
+        // As good as a datagram that was lost on its way, which libtirpc would have sent again. The next is another
+        // call to the server, which may have done an earlier one: nothing that is called here minds being done twice.
+        usleep(UInt32(min(retry, deadline.milliseconds)) * 1_000)
+        guard deadline.milliseconds > 0 else { throw RPCError(.failed, "\(subject): \(noRoom)") }
+        continue
+      }
+      if let error = error(of: outcome, subject) { throw error }
+      return Array(results.prefix(size))
     }
-    if let error = error(of: outcome, subject) { throw error }
-    return Array(results.prefix(size))
   }
 
   /// A socket connected within the deadline; libtirpc's own `connect` would wait for minutes.

@@ -89,3 +89,14 @@ func systemErrorText(_ number: Int32) -> String {
   guard strerror_r(number, &buffer, buffer.count) == 0 else { return "error \(number)" }
   return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
+
+/// That the kernel has no room for a datagram, and what to do; nil where its `errno` means something else.
+///
+/// It has none where an interface's queue takes no more packets (`net_xmit_errno`), or the neighbour table no more hosts
+/// on the link: ENOBUFS from `ip_finish_output2`, EINVAL from `ip6_finish_output2`.
+func noRoomToSend(_ number: Int32, isIPv6: Bool) -> String? {
+  guard number == ENOBUFS || (number == EINVAL && isIPv6) else { return nil }
+  let limit = "net.\(isIPv6 ? "ipv6" : "ipv4").neigh.default.gc_thresh3"
+  return
+    "\(systemErrorText(number)): is this machine's neighbour table (sysctl \(limit)) or a send queue full?"
+}

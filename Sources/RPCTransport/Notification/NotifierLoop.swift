@@ -61,7 +61,9 @@ struct NotifierLoop: ~Copyable {
         if ready[index] & Int16(POLLERR) != 0 { failures(of: socket) }
         if ready[index] & Int16(POLLIN) != 0 { receive(from: socket) }
         if areBlocked[index], ready[index] & Int16(POLLOUT) != 0 { areBlocked[index] = false }
-        if !areBlocked[index], socket.isWaiting { areBlocked[index] = !send(from: socket) }
+        if !areBlocked[index], socket.isWaiting {
+          areBlocked[index] = !send(from: socket, isIPv6: index >= four.count)
+        }
       }
       converse(isReady: ready[sockets.count + 1] != 0)
       tick()
@@ -125,12 +127,9 @@ struct NotifierLoop: ~Copyable {
   }
 
   /// One batch; false where the kernel has no room.
-  private mutating func send(from socket: FanoutSocket) -> Bool {
+  private mutating func send(from socket: FanoutSocket, isIPv6: Bool) -> Bool {
     socket.sendBatch { transactionID, error in
-      let text =
-        error == ENOBUFS
-        ? "this machine's neighbour table or send queue is full (sysctl net.ipv4.neigh.default.gc_thresh3)"
-        : systemErrorText(error)
+      let text = noRoomToSend(error, isIPv6: isIPv6) ?? systemErrorText(error)
       desk.state.withLock { $0.schedule.onUnreachable(transactionID, text) }
     }
   }

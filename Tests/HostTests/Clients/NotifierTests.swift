@@ -193,31 +193,6 @@ extension ClientHostTests {
       }
     }
 
-    /// More hosts on the link than the kernel's neighbour table takes (gc_thresh3, 1,024 unless raised): a datagram to
-    /// one more fails with ENOBUFS.
-    @Test func hostsThatTheNeighbourTableHasNoRoomForKeepNobodyWaiting() async throws {
-      try await withTestNetwork { network in
-        let site = try await NotifierSite(in: network)
-        try await site.server.run(["ip", "address", "add", "10.99.0.1/16", "dev", "eth0"]).orThrow()
-        let crowd = try await site.server.startCrowd(clients: 200, names: site.names)
-        let dead = (0..<2_000).map { "10.99.\(1 + $0 >> 8).\($0 & 0xff)" }
-        // The later a record was written the earlier its client is told: the dead come first.
-        let folder = try site.server.makeStatusDirectory(
-          "private", clients: crowd.addresses + dead, state: 71)
-        let told = try await site.end(of: site.start(folder, for: "20s"))
-        let heard = try await crowd.stop()
-        #expect(told.end == .exited(1) && told.answer.all == 2_200)
-        #expect(told.names == Set(crowd.addresses) && heard.summary.told == 200)
-        #expect(Set(site.untold(in: folder)) == Set(dead))
-        let crowdedOut = told.answer.clients.count { $0.problem?.contains("gc_thresh3") == true }
-        note(
-          "\(crowdedOut) of 2,000 found no room; last of the living after \(heard.summary.seconds.last ?? 0) s"
-        )
-        #expect(crowdedOut > 0)
-        #expect(try #require(heard.summary.seconds.last) < 12)
-      }
-    }
-
     @Test func aDeadClientThatComesToLifeIsTold() async throws {
       try await withTestNetwork { network in
         let site = try await NotifierSite(in: network)
