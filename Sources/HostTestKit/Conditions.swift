@@ -41,6 +41,12 @@ public func always(for length: Duration, _ what: String, _ condition: () async t
   } while ContinuousClock.now < end
 }
 
+/// Waits, also in a task that was cancelled: for what has to be cleaned up in any case.
+func pauseThroughCancellation(for length: Duration) async {
+  // A new task is not cancelled with this one.
+  await Task { try? await Task.sleep(for: length) }.value
+}
+
 /// A moment on both clocks: the wall clock, which logs and histories carry, and the boot clock.
 public struct Moment: Sendable {
   /// The wall clock.

@@ -54,10 +54,9 @@ public struct SharedDisk: Sendable {
           environment: HostTestKit.environment, input: end, output: log, errors: log), cord
       )
     }
-    func thaw() {
+    func thaw() async {
       close(cord)
-      // Not cancellable: nothing may stay frozen.
-      while freezer.end == nil { usleep(5_000) }
+      while freezer.end == nil { await pauseThroughCancellation(for: .milliseconds(5)) }
     }
     do {
       try await eventually("the disk is frozen") {
@@ -65,10 +64,10 @@ public struct SharedDisk: Sendable {
         return FileManager.default.fileExists(atPath: frozen)
       }
       let result = try await body()
-      thaw()
+      await thaw()
       return result
     } catch {
-      thaw()
+      await thaw()
       throw error
     }
   }

@@ -9,7 +9,7 @@ public enum HostTestKit {
   static let neededPrograms = [
     "rpcbind": "rpcbind", "rpc.statd": "nfs-common", "sm-notify": "nfs-common", "rpcinfo": "rpcbind",
     "unshare": "util-linux", "nsenter": "util-linux", "setpriv": "util-linux", "ip": "iproute2",
-    "bash": "bash",
+    "tc": "iproute2", "bash": "bash",
   ]
 
   /// Where Debian keeps programs for root, whatever the caller's PATH says.
@@ -17,6 +17,10 @@ public enum HostTestKit {
 
   /// Why hosts can't be made here, and what to do; nil when they can.
   public static let unavailableBecause: String? = findObstacle()
+
+  /// The user that rpc.statd runs as; nil where this machine has none. Asked for once: every answer of getpwnam(3) stands
+  /// in the same place.
+  public static let statdUser: UInt32? = getpwnam("statd")?.pointee.pw_uid
 
   private static func findObstacle() -> String? {
     guard geteuid() == 0 else {

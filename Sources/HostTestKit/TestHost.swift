@@ -49,10 +49,10 @@ public final class TestHost: Sendable {
     } catch {
       throw HostTestError("can't make the disk of \(name): \(error)")
     }
-    guard let statd = getpwnam("statd") else {
+    guard let statd = HostTestKit.statdUser else {
       throw HostTestError("no user statd on this machine: install nfs-common")
     }
-    for path in ["sm", "sm.bak", "state"] { chown("\(disk)/nfs/\(path)", statd.pointee.pw_uid, 65534) }
+    for path in ["sm", "sm.bak", "state"] { chown("\(disk)/nfs/\(path)", statd, 65534) }
   }
 
   /// The status directory as a path of this machine: `sm`, `sm.bak` and `state` are in it.
@@ -144,8 +144,7 @@ public final class TestHost: Sendable {
     for program in programs { program.wakeParent() }
     let deadline = ContinuousClock.now + .seconds(30)
     while holder.end == nil {
-      // Not cancellable: a test that is being cancelled cleans up as well.
-      usleep(2_000)
+      await pauseThroughCancellation(for: .milliseconds(2))
       guard ContinuousClock.now < deadline else {
         throw HostTestError("\(name) does not end (process \(holder.pid) of this machine)")
       }

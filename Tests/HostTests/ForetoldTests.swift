@@ -39,7 +39,7 @@ extension HostTests {
     }
 
     @Test func aMigrationTakesTheStepsThatWereForetold() async throws {
-      try await withTwoServers { site in
+      try await withTwoServers(patient) { site in
         let foretold = try await foretold(site.primary, "migrate \(TwoServers.service) to b at 10s")
         try await site.startDaemons()
         _ = try await site.firstLock(on: site.primary)

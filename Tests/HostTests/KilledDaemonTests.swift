@@ -146,7 +146,7 @@ extension HostTests {
         {
           return
         }
-        usleep(500)
+        try await Task.sleep(for: .microseconds(500))
       }
       throw HostTestError("\(node) does not become the owner in \(path)")
     }

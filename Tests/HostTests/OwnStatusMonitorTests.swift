@@ -27,7 +27,7 @@ extension HostTests {
         // rpc.statd's user, and no capability to be taken over from the network.
         let pid = try #require(monitor.pid)
         let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-        let statd = try #require(getpwnam("statd")).pointee.pw_uid
+        let statd = try #require(HostTestKit.statdUser)
         #expect(status.contains("Uid:\t\(statd)\t\(statd)\t\(statd)\t\(statd)\n"))
         for thread in try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task") {
           // One of them may have ended meanwhile.

@@ -50,6 +50,7 @@ extension HostTests {
         for host in site.servers {
           var file = site.nodeFile(for: host)
           let own = try #require(steps[host.name])
+          patient(&file)
           file.adoption = "{flap: none}"
           file.services[0].takeAddress = try own.command("take", then: take)
           file.services[0].releaseAddress = try own.command("release", then: release)

@@ -78,7 +78,10 @@ extension HostTests {
         let gate = try StepGate(network.sharedPath("gates"))
         try site.makeStore()
         let detach = try gate.command("detach")
-        try site.writeNodeFiles { $0.services[0].detachStorage = detach }
+        try site.writeNodeFiles {
+          patient(&$0)
+          $0.services[0].detachStorage = detach
+        }
         try await site.startStatusMonitors()
         try await site.startDaemons()
         try gate.hold("detach")
@@ -333,7 +336,7 @@ extension HostTests {
     }
 
     @Test func aNamedNodeIsMovedToDuringAPause() async throws {
-      try await withTwoServers { site in
+      try await withTwoServers(patient) { site in
         try await site.startDaemons()
         _ = try await site.primary.lockferry("pause").orThrow()
         let moved = try await site.primary.ask("migrate", TwoServers.service, "--to", "b", "--wait")

@@ -140,7 +140,11 @@ import Testing
       return RecordMarking.record(of: writer.bytes + reply)
     }
     let client = RPCClient(host: "127.0.0.1", over: .tcp, port: server.port)
-    await #expect(throws: RPCError.self) { try await call(client, 0, within: .seconds(1)) }
+    // Where two calls of a program hang all others of it are refused.
+    let error = await #expect(throws: RPCError.self) {
+      try await call(client, program: Self.program + 4 + UInt32(reply.count), 0, within: .seconds(1))
+    }
+    #expect(error?.code != .busy)
     withExtendedLifetime(server) {}
   }
 

@@ -10,12 +10,13 @@ final class StreamServer: Sendable {
 
   /// - Parameter answer: the bytes to send for a call, record marks included; nil closes the connection.
   init(_ answer: @escaping @Sendable (RPCCall, [UInt8]) -> [UInt8]?) throws {
-    listener = try LoopbackSocket(isListening: true)
-    let descriptor = listener.descriptor
+    // The thread has it as well: the number of a closed descriptor may be another test's.
+    let listener = try LoopbackSocket(isListening: true)
+    self.listener = listener
     let isStarted = Job {
       while true {
-        let connection = accept(descriptor, nil, nil)
-        // The listener was closed.
+        let connection = accept(listener.descriptor, nil, nil)
+        // The listener was shut down.
         guard connection >= 0 else { return }
         StreamServer.serve(connection, answer)
         close(connection)

@@ -64,7 +64,7 @@ extension ClientHostTests {
 
     /// B6: no entry says that clients are being told where nobody tells them.
     @Test func anEntryWhoseNotificationCouldNotBeginSaysWhy() async throws {
-      try await withTwoServers { site in
+      try await withTwoServers(patient) { site in
         let daemon = try await site.primary.startLockferry()
         try await site.waitUntil(site.primary, owns: TwoServers.service)
         try await site.firstLock(on: site.primary)
@@ -171,7 +171,7 @@ extension ClientHostTests {
 
     /// B7: nobody is told anything, and who could not be told is named.
     @Test func aDrillReachesEveryClientThatLivesAndTellsNobody() async throws {
-      try await withTwoServers { site in
+      try await withTwoServers(patient) { site in
         try await site.startDaemons()
         let listener = try await site.client.listen(callbacks: 1)
         try await site.firstLock(on: site.primary)

@@ -8,13 +8,17 @@ extension ClientHostTests {
     /// Both servers' daemons run, `recovery.server` restarts nothing that could be seen, and b has a client of its own: it
     /// has told b's status monitor so, and hears of restarts by `b.demo.test`.
     private func withOwnClient(
-      callbacks: Int, _ body: (TwoServers, _ other: TestHost, CallbackListener) async throws -> Void
+      callbacks: Int, _ change: (inout NodeFile) -> Void = { _ in },
+      _ body: (TwoServers, _ other: TestHost, CallbackListener) async throws -> Void
     ) async throws {
       try await withTestNetwork { network in
         let site = try await TwoServers(in: network)
         let other = try await network.addHost("other")
         try site.makeStore()
-        try site.writeNodeFiles { $0.services[0].serverRecovery = .program(["/bin/true"]) }
+        try site.writeNodeFiles {
+          $0.services[0].serverRecovery = .program(["/bin/true"])
+          change(&$0)
+        }
         try await site.startStatusMonitors()
         try await other.startPortMapper()
         try await other.startStatusMonitor()
@@ -49,7 +53,7 @@ extension ClientHostTests {
     /// While the service was here, this node's own clients were mirrored with it: that must not make them its clients
     /// alone, who are told by its names.
     @Test func theyAreToldAlsoWhenTheServiceComesHereAgain() async throws {
-      try await withOwnClient(callbacks: 2) { site, other, listener in
+      try await withOwnClient(callbacks: 2, patient) { site, other, listener in
         try await site.adoptive.monitor(other.address, as: "b.demo.test")
 
         try await site.primary.lockferry("migrate", TwoServers.service, "--to", "b", "--wait").orThrow()

@@ -13,9 +13,13 @@ extension ClientHostTests {
     /// Two servers whose grace period nobody sees and which lasts as long as said, a client, and one more that answers
     /// notifications and never locks anything again.
     private func withSite(
-      grace: String, _ body: (_ site: TwoServers, _ quiet: TestHost) async throws -> Void
+      grace: String, _ change: (inout NodeFile) -> Void = { _ in },
+      _ body: (_ site: TwoServers, _ quiet: TestHost) async throws -> Void
     ) async throws {
-      try await withTwoServers({ $0.mirror = "{grace_period: \(grace)}" }) { site in
+      try await withTwoServers({
+        $0.mirror = "{grace_period: \(grace)}"
+        change(&$0)
+      }) { site in
         let quiet = try await site.network.addHost("quiet")
         try await quiet.startPortMapper()
         try await quiet.startStatusMonitor()
@@ -34,7 +38,7 @@ extension ClientHostTests {
 
     /// One client registers again, one never does, one is not there.
     @Test func whoComesBackIsToldFromWhoDoesNotAndFromWhoWasNeverReached() async throws {
-      try await withSite(grace: "25s") { site, quiet in
+      try await withSite(grace: "25s", patient) { site, quiet in
         try await site.startDaemons()
         let listener = try await site.client.listen(callbacks: 1)
         try await site.firstLock(on: site.primary)
@@ -138,7 +142,7 @@ extension ClientHostTests {
 
     /// The next owner tells the same clients again, and its own ledger says what became of them.
     @Test func aServiceThatMovesOnLeavesNoLedgerOpen() async throws {
-      try await withSite(grace: "20s") { site, quiet in
+      try await withSite(grace: "20s", patient) { site, quiet in
         try await site.startDaemons()
         try await site.primary.monitor(quiet.address, as: TwoServers.serverName)
         try await site.waitUntilMirrored(site.primary, records: 1)
