@@ -19,7 +19,7 @@ struct RawHTTP: Sendable {
 
   var address: Address
 
-  /// Sends `METHOD path` and reads until the server closes, 30 s at most.
+  /// Sends `METHOD path` and reads until the server closes, 120 s at most.
   func ask(_ method: String, _ path: String, body: String = "") async throws -> Answer {
     let length = body.isEmpty ? "" : "Content-Length: \(body.utf8.count)\r\n"
     let text = try await exchange(
@@ -63,7 +63,7 @@ struct RawHTTP: Sendable {
   func connected() throws -> Int32 {
     let family = if case .unix = address { AF_UNIX } else { AF_INET }
     let descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
-    var limit = timeval(tv_sec: 30, tv_usec: 0)
+    var limit = timeval(tv_sec: 120, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     let result: Int32
     switch address {

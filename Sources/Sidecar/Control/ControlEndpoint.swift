@@ -30,6 +30,8 @@ public struct ControlEndpoint: Service {
   private let service: any ControlService
   private let log: Logger
   private let onListening: @Sendable () async -> Void
+  /// As ``HTTPListener/idleTimeout``.
+  var idleTimeout = Duration.seconds(15)
 
   /// An endpoint in `runDirectory`, which is made where it is missing; `group` may open the socket besides root.
   ///
@@ -58,7 +60,7 @@ public struct ControlEndpoint: Service {
         try socket.publish(groupID: groupID)
         log.info("control socket listens", metadata: ["path": "\(socket.path)"])
         await onListening()
-      })
+      }, idleTimeout: idleTimeout)
     let result: Result<Void, any Error>
     do { result = .success(try await listener.run()) } catch { result = .failure(error) }
     socket.remove()

@@ -19,8 +19,6 @@ struct HTTPListener {
   private static let mostConnections = 256
   /// A migration request is a few hundred bytes.
   private static let largestBody = 64 * 1024
-  /// Nobody keeps a connection, or half a request, for longer without a word.
-  private static let idleTimeout = TimeAmount.seconds(15)
   /// What requests in flight get to end in.
   private static let shutdownGrace = Duration.milliseconds(100)
 
@@ -29,6 +27,8 @@ struct HTTPListener {
   var answer: @Sendable (HTTPQuestion) async -> HTTPAnswer
   /// The socket listens; the port is 0 for a UNIX socket. A throw ends the server.
   var onListening: @Sendable (Int) async throws -> Void
+  /// Nobody keeps a connection, or half a request, for longer without a word.
+  var idleTimeout = Duration.seconds(15)
 
   /// Serves until graceful shutdown or cancellation.
   ///
@@ -93,7 +93,7 @@ struct HTTPListener {
       case .unix(let path): .unixDomainSocket(path: path)
       }
     return try HTTPServerBuilder.http1(
-      configuration: HTTP1Channel.Configuration(idleTimeout: Self.idleTimeout)
+      configuration: HTTP1Channel.Configuration(idleTimeout: TimeAmount(idleTimeout))
     )
     .buildServer(
       configuration: ServerConfiguration(
