@@ -35,7 +35,8 @@ final class ScratchFolder: Sendable {
       if entry.pointee.d_type == UInt8(DT_DIR) { remove(child) } else { unlink(child) }
     }
     closedir(stream)
-    rmdir(path)
+    // A call that was given up may have made its lock file meanwhile.
+    if rmdir(path) != 0, errno == ENOTEMPTY { remove(path) }
   }
 }
 
