@@ -21,7 +21,7 @@ final class ScratchFolder: Sendable {
     Self.remove(path)
   }
 
-  static func remove(_ path: String) {
+  static func remove(_ path: String, mayBeFilled: Bool = true) {
     guard let stream = opendir(path) else {
       unlink(path)
       return
@@ -35,8 +35,8 @@ final class ScratchFolder: Sendable {
       if entry.pointee.d_type == UInt8(DT_DIR) { remove(child) } else { unlink(child) }
     }
     closedir(stream)
-    // A call that was given up may have made its lock file meanwhile.
-    if rmdir(path) != 0, errno == ENOTEMPTY { remove(path) }
+    // A call that was given up may have made its lock file meanwhile. Once: what can't be removed stays.
+    if rmdir(path) != 0, errno == ENOTEMPTY, mayBeFilled { remove(path, mayBeFilled: false) }
   }
 }
 
