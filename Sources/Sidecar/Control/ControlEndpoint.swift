@@ -30,8 +30,7 @@ public struct ControlEndpoint: Service {
   private let service: any ControlService
   private let log: Logger
   private let onListening: @Sendable () async -> Void
-  /// As ``HTTPListener/idleTimeout``.
-  var idleTimeout = Duration.seconds(15)
+  var idleTimeout = HTTPListener.usualIdleTimeout
 
   /// An endpoint in `runDirectory`, which is made where it is missing; `group` may open the socket besides root.
   ///

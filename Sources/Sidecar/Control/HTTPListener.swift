@@ -19,6 +19,8 @@ struct HTTPListener {
   private static let mostConnections = 256
   /// A migration request is a few hundred bytes.
   private static let largestBody = 64 * 1024
+  /// Nobody keeps a connection, or half a request, for longer without a word.
+  static let usualIdleTimeout = Duration.seconds(15)
   /// What requests in flight get to end in.
   private static let shutdownGrace = Duration.milliseconds(100)
 
@@ -27,8 +29,7 @@ struct HTTPListener {
   var answer: @Sendable (HTTPQuestion) async -> HTTPAnswer
   /// The socket listens; the port is 0 for a UNIX socket. A throw ends the server.
   var onListening: @Sendable (Int) async throws -> Void
-  /// Nobody keeps a connection, or half a request, for longer without a word.
-  var idleTimeout = Duration.seconds(15)
+  var idleTimeout = usualIdleTimeout
 
   /// Serves until graceful shutdown or cancellation.
   ///
