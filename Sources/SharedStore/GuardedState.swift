@@ -4,8 +4,8 @@ internal import Glibc
 /// does not have.
 ///
 /// `@unchecked Sendable`: `state` is reached in `withLock` and `wait` alone, and both hold `mutex` while they
-/// touch it; the two pointers never change after `init`.
-final class GuardedState<State>: @unchecked Sendable {
+/// touch it; what they hand out of it is `Sendable` itself; the two pointers never change after `init`.
+final class GuardedState<State: Sendable>: @unchecked Sendable {
   private var state: State
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
